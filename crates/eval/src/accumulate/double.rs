@@ -1,0 +1,162 @@
+//! An exact sum of doubles: a fixed-point number that spans every exponent, in limbs of 32 bits.
+//!
+//! After Kulisch ("long accumulator"): a double is a 53-bit integer times a power of two between 2^-1074 and 2^971, so it falls
+//! into at most three neighbouring limbs of a number with 2^-1074 as its unit. The sum is rounded once, when it is read.
+
+/// Limbs of the number, then counts of NaN, infinity and minus infinity.
+pub const LANES: usize = LIMBS + 3;
+const LIMBS: usize = 67;
+const NAN: usize = LIMBS;
+const INFINITY: usize = LIMBS + 1;
+const NEG_INFINITY: usize = LIMBS + 2;
+
+/// Adds one double: calls `add(lane, amount)` for each lane it touches.
+pub fn add(value: f64, mut add: impl FnMut(usize, i64)) {
+    if value.is_nan() {
+        return add(NAN, 1);
+    }
+    if value.is_infinite() {
+        return add(if value > 0.0 { INFINITY } else { NEG_INFINITY }, 1);
+    }
+    let bits = value.to_bits();
+    let sign = if bits >> 63 == 1 { -1 } else { 1 };
+    let exponent = (bits >> 52 & 0x7FF) as u32;
+    let fraction = bits & ((1 << 52) - 1);
+    // A subnormal has no hidden bit and the exponent of the least normal number.
+    let (mantissa, shift) = if exponent == 0 { (fraction, 0) } else { (fraction | 1 << 52, exponent - 1) };
+    let mut wide = u128::from(mantissa) << (shift % 32);
+    let mut limb = (shift / 32) as usize;
+    while wide != 0 {
+        add(limb, sign * (wide & u128::from(u32::MAX)) as i64);
+        wide >>= 32;
+        limb += 1;
+    }
+}
+
+/// An exact sum, read from its lanes.
+#[derive(Clone, Copy, Debug)]
+pub enum Sum {
+    Special(f64),
+    /// sign, magnitude limbs (little-endian), unit 2^-1074.
+    Finite { negative: bool, limbs: [u32; LIMBS + 3] },
+}
+
+/// Reads the lanes.
+pub fn finish(lane: &dyn Fn(usize) -> i64) -> Sum {
+    let (nan, positive, negative) = (lane(NAN), lane(INFINITY), lane(NEG_INFINITY));
+    if nan > 0 || (positive > 0 && negative > 0) {
+        return Sum::Special(f64::NAN);
+    }
+    if positive > 0 {
+        return Sum::Special(f64::INFINITY);
+    }
+    if negative > 0 {
+        return Sum::Special(f64::NEG_INFINITY);
+    }
+    let mut limbs = [0_u32; LIMBS + 3];
+    let mut carry: i128 = 0;
+    for (i, limb) in limbs.iter_mut().enumerate() {
+        if i < LIMBS {
+            carry += i128::from(lane(i));
+        }
+        *limb = carry as u32;
+        carry >>= 32;
+    }
+    let negative = carry < 0;
+    if negative {
+        let mut borrow = true;
+        for limb in &mut limbs {
+            let (value, overflow) = (!*limb).overflowing_add(u32::from(borrow));
+            *limb = value;
+            borrow = overflow;
+        }
+    }
+    Sum::Finite { negative, limbs }
+}
+
+impl Sum {
+    /// Whether an input was infinite or NaN.
+    pub fn is_infinite(&self) -> bool {
+        matches!(self, Sum::Special(_))
+    }
+
+    /// The nearest double, ties to even.
+    pub fn to_f64(self) -> f64 {
+        match self {
+            Sum::Special(value) => value,
+            Sum::Finite { negative, limbs } => signed(negative, round(&limbs, false)),
+        }
+    }
+}
+
+/// The nearest double to `sum / count`, ties to even.
+pub fn divide(sum: Sum, count: i64) -> f64 {
+    match sum {
+        Sum::Special(value) => value,
+        Sum::Finite { negative, limbs } => {
+            // Long division one 32-bit digit at a time, first over the integer part, then over enough digits below the
+            // unit that rounding sees them: what is left over only says that the true quotient is a little more.
+            let divisor = count as u128;
+            let mut remainder: u128 = 0;
+            let mut quotient = [0_u32; LIMBS + 3];
+            for i in (0..limbs.len()).rev() {
+                let dividend = remainder << 32 | u128::from(limbs[i]);
+                quotient[i] = (dividend / divisor) as u32;
+                remainder = dividend % divisor;
+            }
+            signed(negative, round_quotient(&quotient, remainder, divisor))
+        }
+    }
+}
+
+fn signed(negative: bool, value: f64) -> f64 {
+    if negative { -value } else { value }
+}
+
+/// Below the unit a double has no bits, so a quotient that is not exact rounds on its remainder at the unit, and else on the
+/// remainder as a sticky bit.
+fn round_quotient(quotient: &[u32; LIMBS + 3], remainder: u128, divisor: u128) -> f64 {
+    let top = quotient.iter().rposition(|limb| *limb != 0).map_or(0, |i| i * 32 + 32 - quotient[i].leading_zeros() as usize);
+    if top > 53 {
+        return round(quotient, remainder != 0);
+    }
+    // The quotient fits 53 bits: the remainder decides the last one.
+    let whole = u64::from(quotient[0]) | u64::from(quotient[1]) << 32;
+    let up = match (remainder * 2).cmp(&divisor) {
+        std::cmp::Ordering::Less => 0,
+        std::cmp::Ordering::Equal => whole & 1,
+        std::cmp::Ordering::Greater => 1,
+    };
+    (whole + up) as f64 * f64::from_bits(1)
+}
+
+/// Rounds a magnitude to the nearest double; `sticky` says that the true value is a little more.
+fn round(limbs: &[u32; LIMBS + 3], sticky: bool) -> f64 {
+    let Some(top_limb) = limbs.iter().rposition(|limb| *limb != 0) else { return 0.0 };
+    let top = top_limb * 32 + 31 - limbs[top_limb].leading_zeros() as usize;
+    let bit = |i: usize| (limbs[i / 32] >> (i % 32)) & 1;
+    if top < 53 {
+        // At most 53 bits from the unit up: exact.
+        let whole = u64::from(limbs[0]) | u64::from(limbs[1]) << 32;
+        return whole as f64 * f64::from_bits(1);
+    }
+    let low = top - 52;
+    let mut mantissa: u64 = 0;
+    for i in (low..=top).rev() {
+        mantissa = mantissa << 1 | u64::from(bit(i));
+    }
+    let half = bit(low - 1) == 1;
+    let below = sticky || (0..low - 1).any(|i| bit(i) == 1);
+    if half && (below || mantissa & 1 == 1) {
+        mantissa += 1;
+    }
+    // mantissa * 2^(low - 1074); the exponent field counts from the least subnormal, and a carry out of the mantissa goes
+    // into it by itself.
+    let biased = low as u64;
+    if biased >= 2046 {
+        return f64::INFINITY;
+    }
+    let bits = (biased << 52) + mantissa;
+    let value = f64::from_bits(bits);
+    if value.is_nan() { f64::INFINITY } else { value }
+}

@@ -1,0 +1,118 @@
+//! Names that PostgreSQL knows and livemart does not maintain yet, and names from other warehouses: what to write instead.
+
+use row::ScalarType;
+
+use crate::resolve::ResolveError;
+use crate::types::type_name;
+
+/// The error for a function whose value is not a function of the row.
+pub(crate) fn function(name: &str) -> Option<ResolveError> {
+    let clock = |shown: &str, instead: &str| {
+        let message = format!("{shown} is not maintained yet: its value changes without a change of the input");
+        Some(ResolveError::new(message).with_hint(instead))
+    };
+    const DATE: &str = "write the date you mean, for example with a dbt variable: date '{{ var(\"as_of_date\") }}'";
+    const TIMESTAMP: &str = "write the moment you mean, for example with a dbt variable: timestamp '{{ var(\"as_of\") }}', \
+                             or use a time column of the source";
+    match name {
+        "current_date" => clock("current_date", DATE),
+        "current_timestamp" | "localtimestamp" | "current_time" | "localtime" => clock(name, TIMESTAMP),
+        "now" | "transaction_timestamp" | "statement_timestamp" | "clock_timestamp" | "timeofday" => {
+            clock(&format!("{name}()"), TIMESTAMP)
+        }
+        // Other warehouses' names for the same.
+        "getdate" | "sysdate" | "current_datetime" => clock(&format!("{name}()"), TIMESTAMP),
+        "random" | "setseed" | "gen_random_uuid" | "uuid_generate_v4" | "nextval" | "currval" | "lastval" => {
+            let message = format!("{name}() is not maintained: it is volatile, so two runs over one input would differ");
+            let hint = match name {
+                "gen_random_uuid" | "uuid_generate_v4" => {
+                    "derive the key from the row instead: md5(a || '|' || b), or dbt_utils.generate_surrogate_key"
+                }
+                "nextval" | "currval" | "lastval" => "number rows with row_number() over (order by …), or derive a key from the row",
+                _ => "derive the number from the row instead, for example from md5(id)",
+            };
+            Some(ResolveError::new(message).with_hint(hint))
+        }
+        "pg_sleep" | "txid_current" | "pg_backend_pid" | "current_user" | "session_user" | "current_database"
+        | "current_schema" | "current_setting" | "version" => {
+            let message = format!("{name} is not maintained: it tells about a database session, and there is none");
+            Some(ResolveError::new(message).with_hint("write the value itself, or pass it as a dbt variable"))
+        }
+        _ => None,
+    }
+}
+
+/// The error for an aggregate that PostgreSQL has and livemart does not maintain yet.
+pub(crate) fn aggregate(name: &str) -> Option<ResolveError> {
+    let hint = match name {
+        "stddev" | "stddev_samp" | "stddev_pop" | "variance" | "var_samp" | "var_pop" | "corr" | "covar_pop" | "covar_samp"
+        | "regr_avgx" | "regr_avgy" | "regr_count" | "regr_intercept" | "regr_r2" | "regr_slope" | "regr_sxx" | "regr_sxy"
+        | "regr_syy" => "build it from sum(x), sum(x * x) and count(x)",
+        "percentile_cont" | "percentile_disc" | "mode" | "median" => "min, max and avg are maintained",
+        "array_agg" | "string_agg" | "listagg" | "json_agg" | "jsonb_agg" | "json_object_agg" | "jsonb_object_agg"
+        | "xmlagg" | "group_concat" => "keep one row per element in a model of its own and gather them where they are read",
+        "bit_and" | "bit_or" | "bit_xor" | "any_value" | "range_agg" => "min and max are maintained",
+        "approx_count_distinct" | "approx_distinct" => "write count(distinct x), which is exact",
+        "count_if" | "countif" => "write count(*) filter (where …)",
+        "max_by" | "min_by" | "arg_max" | "arg_min" => "write distinct on (…) … order by …",
+        _ => return None,
+    };
+    Some(ResolveError::new(format!("aggregate {name} is not maintained yet")).with_hint(hint))
+}
+
+/// An aggregate that is maintained, but not over this type.
+pub(crate) fn aggregate_of(name: &str, arg: &ScalarType) -> ResolveError {
+    ResolveError::new(format!("aggregate {name}({}) is not maintained yet", type_name(arg)))
+        .with_hint("write sum(x) / count(x)")
+}
+
+/// What to say below `function … does not exist`.
+pub(crate) fn hint_for_unknown_function(name: &str, args: &[ScalarType]) -> String {
+    let instead = match name {
+        "nvl" | "ifnull" | "isnull" => "write coalesce(a, b)",
+        "nvl2" => "write case when a is not null then b else c end",
+        "zeroifnull" => "write coalesce(x, 0)",
+        "nullifzero" => "write nullif(x, 0)",
+        "iff" | "if" => "write case when condition then a else b end",
+        "decode" if args.len() > 2 => "write case x when a then b else c end",
+        "datediff" | "date_diff" | "timestampdiff" | "timestamp_diff" => {
+            "for days write b::date - a::date; for seconds extract(epoch from (b - a))"
+        }
+        "dateadd" | "date_add" | "timestampadd" | "timestamp_add" => "write x + interval '1 day'",
+        "date_sub" | "timestamp_sub" => "write x - interval '1 day'",
+        "datetrunc" | "timestamp_trunc" => "write date_trunc('month', x)",
+        "last_day" => "write (date_trunc('month', x) + interval '1 month - 1 day')::date",
+        "year" | "month" | "day" | "hour" | "minute" | "second" | "quarter" | "week" | "dayofweek" | "dayofyear" => {
+            return format!("write extract({} from x)", match name {
+                "dayofweek" => "dow",
+                "dayofyear" => "doy",
+                other => other,
+            });
+        }
+        "len" => "write length(x)",
+        "charindex" | "instr" => "write strpos(text, part)",
+        "substring_index" => "write split_part(text, delimiter, n)",
+        "to_varchar" => "write to_char(x, format) or x::text",
+        "try_cast" | "safe_cast" | "try_to_number" | "try_to_date" | "try_to_timestamp" => {
+            "write a cast; a row whose cast fails is set aside with its error, not the model"
+        }
+        "safe_divide" | "div0" => "write a / nullif(b, 0)",
+        "regexp_like" | "rlike" => "write text ~ pattern",
+        "contains" => "write strpos(text, part) > 0",
+        "startswith" => "write starts_with(text, part)",
+        "endswith" => "write right(text, length(part)) = part",
+        "parse_json" => "write x::jsonb",
+        "get_json_object" | "json_extract" | "json_value" | "json_extract_scalar" => "write x::jsonb ->> 'key' or x::jsonb #>> '{a,b}'",
+        "array_size" => "write cardinality(x)",
+        "hash" | "farm_fingerprint" | "hashtext" | "sha" | "sha1" | "sha2" => "write md5(x), or encode(sha256(x::bytea), 'hex')",
+        "square" => "write x * x or power(x, 2)",
+        "round" if matches!(args, [ScalarType::Float32 | ScalarType::Float64, _]) => {
+            "only numeric rounds to a number of digits: write round(x::numeric, n)"
+        }
+        "trunc" if matches!(args, [ScalarType::Float32 | ScalarType::Float64, _]) => {
+            "only numeric truncates to a number of digits: write trunc(x::numeric, n)"
+        }
+        _ => "No function matches the given name and argument types. You might need to add explicit type casts.",
+    };
+    instead.to_owned()
+}

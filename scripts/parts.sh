@@ -1,0 +1,144 @@
+# A real Kafka broker and a real PostgreSQL for tests, on 127.0.0.1 and on ports that were free. Sourced by x.
+#
+#   parts_up DIR      starts both with empty data; DIR/parts.env then exports LIVEMART_TEST_KAFKA and LIVEMART_TEST_POSTGRES
+#   parts_alive DIR   true while both run
+#   parts_down DIR    ends both, by the process ids that DIR holds, and removes their data
+#
+# Durability is switched off where the server allows it: the data is thrown away with the test.
+
+free_ports() { # N: prints N ports, all free at this moment
+  python3 - "$1" <<'PY'
+import socket, sys
+sockets = [socket.socket() for _ in range(int(sys.argv[1]))]
+for s in sockets:
+    s.bind(("127.0.0.1", 0))
+print(*[s.getsockname()[1] for s in sockets])
+PY
+}
+
+# process_of DIR NAME: the id of a part's process, if the process is still that part and not a stranger under a reused id.
+process_of() {
+  local id
+  [ -f "$1/$2.pid" ] || return 1
+  id=$(cat "$1/$2.pid")
+  tr '\0' ' ' <"/proc/$id/cmdline" 2>/dev/null | grep -qF -- "$(cat "$1/$2.folder")" && echo "$id"
+}
+
+parts_alive() { [ -f "$1/parts.env" ] && process_of "$1" kafka >/dev/null && process_of "$1" postgres >/dev/null; }
+
+# wait_until SECONDS COMMAND...
+wait_until() {
+  local tries=$(($1 * 10))
+  shift
+  while ! "$@" >/dev/null 2>&1; do
+    [ $((tries -= 1)) -gt 0 ] || return 1
+    sleep 0.1
+  done
+}
+
+listening() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
+# launch LOG COMMAND...: starts a server that outlives this script and holds none of its files open; LAUNCHED is its process id.
+launch() {
+  local log=$1
+  shift
+  (
+    cd / # a server must not hold the caller's folder
+    for fd in /proc/self/fd/*; do
+      fd=${fd##*/}
+      [ "$fd" -le 2 ] || eval "exec $fd>&-"
+    done
+    exec setsid "$@"
+  ) >>"$log" 2>&1 </dev/null &
+  LAUNCHED=$!
+}
+
+up_postgres() { # DIR PORT
+  local dir=$1 port=$2 bin data as=()
+  bin=$(postgres_bin)
+  [ -n "$bin" ] || die "PostgreSQL is not installed" "run scripts/x setup"
+  data=$(mktemp -d /tmp/livemart-postgres.XXXXXX)
+  echo "$data" >"$dir/postgres.folder"
+  if [ "$(id -u)" = 0 ]; then # PostgreSQL refuses to run as root, and root's home is closed to others: hence /tmp
+    id postgres >/dev/null 2>&1 || die "the operating system's user postgres is missing" "install the package postgresql, or run this as an unprivileged user"
+    chown postgres "$data"
+    as=(runuser -u postgres --)
+  fi
+  (cd / && "${as[@]}" "$bin/initdb" -D "$data" -U postgres --auth=trust -E UTF8 --locale=C.UTF-8 --no-sync) >"$dir/postgres.log" 2>&1 ||
+    die "initdb failed: $(tail -3 "$dir/postgres.log")"
+  launch "$dir/postgres.log" "${as[@]}" "$bin/postgres" -D "$data" -p "$port" -c listen_addresses=127.0.0.1 -c unix_socket_directories= \
+    -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=200 -c timezone=UTC
+  wait_until 60 "$bin/pg_isready" -q -h 127.0.0.1 -p "$port" || die "PostgreSQL did not start: $(tail -3 "$dir/postgres.log")"
+  head -1 "$data/postmaster.pid" >"$dir/postgres.pid" # the server's own id; what was launched may be runuser
+}
+
+up_kafka() { # DIR PORT CONTROLLER_PORT
+  local dir=$1 port=$2 controller=$3 data
+  [ -f "$KAFKA_HOME/complete" ] || die "Kafka's jars are not in $KAFKA_HOME" "run scripts/x setup"
+  data=$(mktemp -d /tmp/livemart-kafka.XXXXXX)
+  echo "$data" >"$dir/kafka.folder"
+  cat >"$data/broker.properties" <<PROPERTIES
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:$controller
+listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$controller
+advertised.listeners=PLAINTEXT://127.0.0.1:$port
+controller.listener.names=CONTROLLER
+inter.broker.listener.name=PLAINTEXT
+log.dirs=$data/log
+# Topics exist because a test made them.
+auto.create.topics.enable=false
+# One node: every internal topic has one replica, and few partitions keep the start short.
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=4
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=4
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+group.initial.rebalance.delay.ms=0
+log.cleaner.dedupe.buffer.size=16777216
+# A broker killed by a test waits this long for its own old session when it comes back.
+broker.session.timeout.ms=2000
+broker.heartbeat.interval.ms=500
+PROPERTIES
+  local java=(java -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xshare:auto "-Dlog4j2.configurationFile=$KAFKA_HOME/log4j2.properties" -cp "$KAFKA_HOME/jars/*")
+  local cluster
+  cluster=$(python3 -c 'import base64, uuid; print(base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "A"))')
+  "${java[@]}" -Xmx128m kafka.tools.StorageTool format -t "$cluster" -c "$data/broker.properties" >"$dir/kafka.log" 2>&1 ||
+    die "Kafka's folder could not be formatted: $(tail -3 "$dir/kafka.log")"
+  launch "$dir/kafka.log" "${java[@]}" -Xms384m -Xmx384m kafka.Kafka "$data/broker.properties"
+  echo "$LAUNCHED" >"$dir/kafka.pid"
+  wait_until 90 listening "$port" || die "Kafka did not start: $(tail -3 "$dir/kafka.log")"
+}
+
+parts_up() {
+  local dir=$1 kafka controller postgres starting
+  parts_alive "$dir" && return 0
+  mkdir -p "$dir"
+  parts_down "$dir"
+  read -r kafka controller postgres < <(free_ports 3)
+  (up_kafka "$dir" "$kafka" "$controller") &
+  starting=$!
+  (up_postgres "$dir" "$postgres") || { wait $starting || true; parts_down "$dir"; return 1; }
+  wait $starting || { parts_down "$dir"; return 1; }
+  cat >"$dir/parts.env" <<ENV
+export LIVEMART_TEST_KAFKA=127.0.0.1:$kafka
+export LIVEMART_TEST_POSTGRES=postgres://postgres@127.0.0.1:$postgres/postgres
+ENV
+}
+
+parts_down() {
+  local dir=$1 name id
+  for name in kafka postgres; do
+    if id=$(process_of "$dir" $name); then
+      # SIGINT is PostgreSQL's fast shutdown; the broker's data is thrown away, so it need not say farewell.
+      case $name in postgres) kill -INT "$id" ;; kafka) kill -KILL "$id" ;; esac
+      wait_until 30 eval "! kill -0 $id" || kill -KILL "$id" 2>/dev/null || true
+    fi
+    # The folder was made by mktemp above; nothing else is ever removed.
+    case $(cat "$dir/$name.folder" 2>/dev/null) in /tmp/livemart-$name.*) rm -rf "$(cat "$dir/$name.folder")" ;; esac
+    rm -f "$dir/$name.pid" "$dir/$name.folder"
+  done
+  rm -f "$dir/parts.env"
+}

@@ -1,0 +1,120 @@
+//! What is deployed: the plans of all models and tests, the tables they publish, and the sources they read.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::publish::{TableOutput, TestOutput};
+use super::workers::Dataflow;
+use crate::plan::{Plan, RelationId};
+use crate::render::RenderModel;
+use crate::sink::{Deploy, SinkState, TableSpec};
+use crate::source::{TableSource, TableSpec as SourceSpec};
+
+/// A model to maintain, its plan over sources only (references to other models have been replaced by their plans).
+#[derive(Clone, Debug)]
+pub struct ModelPlan {
+    /// dbt's unique id.
+    pub id: String,
+    pub plan: Arc<Plan>,
+}
+
+/// A published model: its plan by index, and its table.
+#[derive(Clone, Debug)]
+pub struct PublishedModel {
+    pub model: usize,
+    pub table: TableSpec,
+}
+
+/// A maintained test: the model whose rows are its violations.
+#[derive(Clone, Debug)]
+pub struct TestPlan {
+    pub model: usize,
+    pub name: String,
+    pub tested: String,
+    pub severity: String,
+}
+
+/// Everything that the engine runs for a target.
+#[derive(Clone, Debug, Default)]
+pub struct Deployment {
+    /// `project.target`.
+    pub instance: String,
+    pub models: Vec<ModelPlan>,
+    pub published: Vec<PublishedModel>,
+    pub tests: Vec<TestPlan>,
+    /// Sources that some plan reads, by the index that inputs and resolved updates use.
+    pub sources: Vec<TableSource>,
+}
+
+impl Deployment {
+    pub fn dataflow(&self) -> Dataflow {
+        Dataflow {
+            inputs: self.sources.iter().map(|source| source.spec.relation.clone()).collect(),
+            models: self
+                .models
+                .iter()
+                .map(|model| RenderModel { id: model.id.clone(), plan: model.plan.clone() })
+                .collect(),
+        }
+    }
+
+    pub fn source_specs(&self) -> Vec<SourceSpec> {
+        self.sources.iter().map(|source| source.spec.clone()).collect()
+    }
+
+    /// What the first commit does with each table, given what the sink has.
+    pub fn deploys(&self, state: &SinkState) -> Vec<(TableSpec, Deploy)> {
+        let kept: BTreeSet<(&str, &str)> =
+            state.models.iter().map(|(model, _, fingerprint)| (model.as_str(), fingerprint.as_str())).collect();
+        let deploy = |table: &TableSpec| {
+            let keeps = state.cut.is_some() && kept.contains(&(table.model.as_str(), table.fingerprint.as_str()));
+            if keeps { Deploy::Keep } else { Deploy::Evolve }
+        };
+        self.published.iter().map(|model| (model.table.clone(), deploy(&model.table))).collect()
+    }
+
+    pub(super) fn table_outputs(&self, state: &SinkState) -> Vec<TableOutput> {
+        self.published
+            .iter()
+            .zip(self.deploys(state))
+            .map(|(model, (_, deploy))| TableOutput { output: model.model, evolves: deploy == Deploy::Evolve })
+            .collect()
+    }
+
+    pub(super) fn test_outputs(&self) -> Vec<TestOutput> {
+        self.tests
+            .iter()
+            .map(|test| TestOutput {
+                output: test.model,
+                name: test.name.clone(),
+                model: test.tested.clone(),
+                severity: test.severity.clone(),
+            })
+            .collect()
+    }
+}
+
+/// Which columns of each source relation the plans read.
+pub fn demanded_columns(plans: &[Arc<Plan>]) -> BTreeMap<RelationId, BTreeSet<usize>> {
+    let mut demanded: BTreeMap<RelationId, BTreeSet<usize>> = BTreeMap::new();
+    let mut seen = BTreeSet::new();
+    let mut queue: Vec<(Arc<Plan>, Option<Vec<usize>>)> = plans.iter().map(|plan| (plan.clone(), None)).collect();
+    while let Some((plan, columns)) = queue.pop() {
+        if let Plan::Get { relation, typ } = &*plan {
+            let columns = columns.unwrap_or_else(|| (0..typ.columns.len()).collect());
+            demanded.entry(relation.clone()).or_default().extend(columns);
+            continue;
+        }
+        if !seen.insert(Arc::as_ptr(&plan) as usize) {
+            continue;
+        }
+        for child in plan.children() {
+            let below = match &*plan {
+                Plan::Project { columns, .. } => Some(columns.clone()),
+                _ => None,
+            };
+            queue.push((child.clone(), below));
+        }
+    }
+    demanded
+}

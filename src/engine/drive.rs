@@ -1,0 +1,437 @@
+//! Takes in batches, cuts epochs, and sees them committed.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use row::{Diff, Epoch, Row};
+
+use super::deployment::Deployment;
+use super::publish::{CommitReport, EpochNotes, Publish, Published, Publisher, position_row};
+use super::workers::{Workers, WorkersGone};
+use crate::sink::{ErrorRow, ProgressRow, Sink, SinkError, SinkState};
+use crate::source::{Batch, OpenReader, Poll, Reader, Resolved, Resolver, SourceError, SourceFault};
+use crate::time::Clock;
+
+/// Decoded batches waiting for the drive. When full, the readers stop polling.
+const INBOX_BATCHES_MAX: usize = 16;
+/// Epochs closed but not yet committed. At this many the drive goes on reading into the open epoch and closes no further one.
+const EPOCHS_IN_FLIGHT_MAX: usize = 2;
+/// How long a reader's poll waits; also how soon a stop is noticed.
+const POLL_WAIT: Duration = Duration::from_millis(20);
+
+/// How epochs are cut.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// A cut at most this often; events arriving after a quiet interval are cut at once.
+    pub commit_interval: Duration,
+    /// An epoch never holds more records than this.
+    pub epoch_records_max: u64,
+}
+
+/// Asks the drive to stop at the next moment that is whole.
+#[derive(Clone, Debug, Default)]
+pub struct StopFlag(Arc<AtomicBool>);
+
+impl StopFlag {
+    pub fn stop(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+
+    pub fn is_set(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// What happens, for whoever shows or counts it.
+#[derive(Debug)]
+pub enum EngineEvent<'a> {
+    /// Records taken in; `set_aside` of them as errors.
+    Records { source: &'a str, records: u64, set_aside: u64 },
+    /// Collections stand where the sink's cut does.
+    Hydrated { records: u64, took: Duration },
+    Committed(&'a CommitReport),
+}
+
+/// What a whole run came to.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    pub records: u64,
+    pub set_aside: u64,
+    pub cuts: u64,
+    pub seq: u64,
+    pub hydrated_records: u64,
+    /// Rows that came and went, by table, over the run.
+    pub tables: BTreeMap<usize, (u64, u64)>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    #[error(transparent)]
+    Sink(#[from] SinkError),
+    #[error(transparent)]
+    Workers(#[from] WorkersGone),
+    /// The source no longer has what the sink was published from.
+    #[error("{message}")]
+    Rewritten { message: String, hint: String },
+}
+
+enum Arrived {
+    Batch(Batch),
+    End,
+    Failed(SourceError),
+}
+
+/// A running instance: readers, dataflow and publisher.
+pub struct Drive<'a> {
+    limits: Limits,
+    clock: Clock,
+    stop: StopFlag,
+    on_event: &'a mut dyn FnMut(EngineEvent<'_>),
+    workers: Workers,
+    resolver: Resolver,
+    notes: Option<Sender<EpochNotes>>,
+    published: Receiver<Published>,
+    /// The epoch that is open.
+    epoch: Epoch,
+    in_flight: usize,
+    open: OpenEpoch,
+    /// Last position of each partition.
+    positions: HashMap<(Arc<str>, Arc<str>), ProgressRow>,
+    report: Report,
+}
+
+#[derive(Default)]
+struct OpenEpoch {
+    records: u64,
+    since: Option<Instant>,
+    faults: Vec<(ErrorRow, i64)>,
+}
+
+impl<'a> Drive<'a> {
+    /// Starts the dataflow and the publisher's thread. `sink` is open and has taken its tables by `deploy`.
+    pub fn start(
+        deployment: &Deployment,
+        state: &SinkState,
+        sink: Box<dyn Sink>,
+        workers: usize,
+        clock: Clock,
+        limits: Limits,
+        stop: StopFlag,
+        readers: &[OpenReader],
+        on_event: &'a mut dyn FnMut(EngineEvent<'_>),
+    ) -> Drive<'a> {
+        let workers = Workers::start(deployment.dataflow(), workers);
+        let (notes, notes_out) = bounded(EPOCHS_IN_FLIGHT_MAX);
+        let (published_in, published) = bounded(EPOCHS_IN_FLIGHT_MAX * 2);
+        let seq = state.cut.as_ref().map_or(0, |cut| cut.seq);
+        let tables = deployment.table_outputs(state);
+        let resets_errors = seq > 0 && tables.iter().any(|table| table.evolves);
+        let publisher = Publisher::new(sink, workers.count(), tables, deployment.test_outputs(), seq, resets_errors);
+        let changes = workers.changes();
+        std::thread::Builder::new()
+            .name("publisher".to_owned())
+            .spawn(move || publisher.run(&notes_out, &changes, &published_in))
+            .expect("the system gives a thread");
+        let several = readers.iter().flat_map(|reader| &reader.tables).filter(|(_, several)| *several);
+        let several: Vec<usize> = several.map(|(table, _)| *table).collect();
+        Drive {
+            limits,
+            clock,
+            stop,
+            on_event,
+            workers,
+            resolver: Resolver::new(&deployment.source_specs(), several),
+            notes: Some(notes),
+            published,
+            epoch: 0,
+            in_flight: 0,
+            open: OpenEpoch::default(),
+            positions: HashMap::new(),
+            report: Report { seq, ..Report::default() },
+        }
+    }
+
+    /// Rebuilds the collections to the sink's positions, then follows the readers to their end or until stopped, publishing.
+    pub fn run(mut self, readers: Vec<OpenReader>, state: &SinkState) -> Result<Report, EngineError> {
+        let inbox = start_readers(readers, &self.stop);
+        let outcome = self.hydrate(&inbox, state).and_then(|held| self.follow(&inbox, held));
+        // Readers notice the stop or their closed queue; the publisher its closed notes.
+        self.stop.stop();
+        drop(inbox);
+        self.notes = None;
+        let closed = self.drain();
+        self.workers.stop();
+        outcome.and(closed)?;
+        Ok(self.report)
+    }
+
+    /// Feeds what the sink already has. Gives back the batches that go beyond.
+    fn hydrate(&mut self, inbox: &Receiver<Arrived>, state: &SinkState) -> Result<Vec<Arrived>, EngineError> {
+        let mut targets: HashMap<(String, String), &ProgressRow> = HashMap::new();
+        for progress in state.progress.iter().filter(|progress| progress.position > 0) {
+            targets.insert((progress.source.clone(), progress.partition.clone()), progress);
+        }
+        let started = Instant::now();
+        let mut held = Vec::new();
+        while !targets.is_empty() && !self.stop.is_set() {
+            match inbox.recv() {
+                Ok(Arrived::Batch(mut batch)) => {
+                    let name = (batch.source.to_string(), batch.partition.to_string());
+                    let Some(target) = targets.get(&name) else {
+                        held.push(Arrived::Batch(batch));
+                        continue;
+                    };
+                    let beyond = batch.records.iter().position(|record| record.offset >= target.position);
+                    let reached = beyond.is_some() || batch.position >= target.position;
+                    let rest = beyond.map(|at| batch.records.split_off(at));
+                    if let Some(records) = rest {
+                        held.push(Arrived::Batch(Batch { records, ..batch.clone() }));
+                        batch.position = target.position;
+                        batch.mark = target.mark.clone();
+                    }
+                    if reached {
+                        targets.remove(&name);
+                    }
+                    self.take_in(batch)?;
+                    if self.open.records >= self.limits.epoch_records_max {
+                        self.close(Publish::Hydrate)?;
+                    }
+                }
+                Ok(Arrived::End) => {
+                    let (name, target) = targets.iter().next().expect("there are targets left");
+                    return Err(EngineError::Rewritten {
+                        message: format!(
+                            "{} partition {} ends before record {}, up to which the sink has been published",
+                            name.0, name.1, target.position
+                        ),
+                        hint: "the source was cut short or replaced: restore it, or publish to a new sink".to_owned(),
+                    });
+                }
+                Ok(Arrived::Failed(error)) => return Err(error.into()),
+                Err(_) => return Ok(held),
+            }
+        }
+        if self.open.records > 0 {
+            self.close(Publish::Hydrate)?;
+        }
+        while self.in_flight > 0 {
+            self.await_published()?;
+        }
+        self.report.hydrated_records = std::mem::take(&mut self.report.records);
+        self.report.set_aside = 0;
+        let event = EngineEvent::Hydrated { records: self.report.hydrated_records, took: started.elapsed() };
+        (self.on_event)(event);
+        Ok(held)
+    }
+
+    fn follow(&mut self, inbox: &Receiver<Arrived>, held: Vec<Arrived>) -> Result<(), EngineError> {
+        let mut last_cut: Option<Instant> = None;
+        let mut held = held.into_iter();
+        while !self.stop.is_set() {
+            let arrived = match held.next() {
+                Some(arrived) => Ok(arrived),
+                None => inbox.recv_timeout(self.wait(last_cut)),
+            };
+            match arrived {
+                Ok(Arrived::Batch(batch)) => self.take_in(batch)?,
+                Ok(Arrived::End) => break,
+                Ok(Arrived::Failed(error)) => return Err(error.into()),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            self.note_published()?;
+            if self.is_due(last_cut) {
+                self.close(Publish::Changed)?;
+                last_cut = Some(Instant::now());
+            }
+        }
+        self.close(Publish::Always)
+    }
+
+    /// How long to wait for a batch: until the open epoch is due, or a while when nothing is open.
+    fn wait(&self, last_cut: Option<Instant>) -> Duration {
+        if self.open.since.is_none() {
+            return POLL_WAIT;
+        }
+        let since_cut = last_cut.map_or(self.limits.commit_interval, |at| at.elapsed());
+        self.limits.commit_interval.saturating_sub(since_cut).max(Duration::from_micros(200)).min(POLL_WAIT)
+    }
+
+    fn is_due(&self, last_cut: Option<Instant>) -> bool {
+        if self.open.since.is_none() || self.in_flight >= EPOCHS_IN_FLIGHT_MAX && !self.is_full() {
+            return false;
+        }
+        self.is_full() || last_cut.is_none_or(|at| at.elapsed() >= self.limits.commit_interval)
+    }
+
+    fn is_full(&self) -> bool {
+        self.open.records >= self.limits.epoch_records_max
+    }
+
+    /// Resolves a batch's records into the open epoch.
+    fn take_in(&mut self, batch: Batch) -> Result<(), EngineError> {
+        let (source, partition) = (batch.source.clone(), batch.partition.clone());
+        let records = batch.records.len() as u64;
+        if let Some(latest) = batch.records.iter().filter_map(|record| record.event_time).max() {
+            self.clock.see(latest);
+        }
+        let progress = ProgressRow {
+            source: source.to_string(),
+            partition: partition.to_string(),
+            position: batch.position,
+            mark: batch.mark.clone(),
+        };
+        let mut resolved = Resolved::default();
+        self.resolver.resolve_batch(batch, &mut resolved);
+        let moved = !resolved.updates.is_empty() || !resolved.faults.is_empty();
+        let mut by_table: BTreeMap<usize, Vec<(Row, Diff)>> = BTreeMap::new();
+        for (table, row, diff) in resolved.updates {
+            by_table.entry(table).or_default().push((row, diff));
+        }
+        for (table, updates) in by_table {
+            self.workers.feed(table, updates)?;
+        }
+        let new = position_row(&progress);
+        let mut moves = vec![(new, 1)];
+        if let Some(old) = self.positions.insert((source.clone(), partition), progress) {
+            moves.push((position_row(&old), -1));
+        }
+        self.workers.feed_positions(moves)?;
+        let set_aside = resolved.faults.iter().filter(|(_, diff)| *diff > 0).count() as u64;
+        self.open.faults.extend(resolved.faults.into_iter().map(|(fault, diff)| (decode_error(fault), diff)));
+        self.open.records += records;
+        if moved {
+            // Records that change nothing open no epoch: their position rides with the next one.
+            self.open.since.get_or_insert_with(Instant::now);
+        }
+        self.report.records += records;
+        self.report.set_aside += set_aside;
+        (self.on_event)(EngineEvent::Records { source: &source, records, set_aside });
+        Ok(())
+    }
+
+    fn close(&mut self, mode: Publish) -> Result<(), EngineError> {
+        while self.in_flight >= EPOCHS_IN_FLIGHT_MAX {
+            self.await_published()?;
+        }
+        let open = std::mem::take(&mut self.open);
+        let note = EpochNotes {
+            epoch: self.epoch,
+            clock: self.clock.close_epoch(),
+            faults: open.faults,
+            mode,
+            since: open.since.unwrap_or_else(Instant::now),
+            records: open.records,
+        };
+        self.workers.close(self.epoch)?;
+        let sent = self.notes.as_ref().is_some_and(|notes| notes.send(note).is_ok());
+        self.epoch += 1;
+        if !sent {
+            // The publisher has ended: it has said why.
+            return self.await_published();
+        }
+        self.in_flight += 1;
+        Ok(())
+    }
+
+    fn note_published(&mut self) -> Result<(), EngineError> {
+        while let Ok(published) = self.published.try_recv() {
+            self.settle(published)?;
+        }
+        Ok(())
+    }
+
+    fn await_published(&mut self) -> Result<(), EngineError> {
+        match self.published.recv() {
+            Ok(published) => self.settle(published),
+            Err(_) => Err(WorkersGone.into()),
+        }
+    }
+
+    /// Takes what is still published after the notes were closed.
+    fn drain(&mut self) -> Result<(), EngineError> {
+        while let Ok(published) = self.published.recv() {
+            self.settle(published)?;
+        }
+        Ok(())
+    }
+
+    fn settle(&mut self, published: Published) -> Result<(), EngineError> {
+        match published {
+            Published::Epoch { committed, .. } => {
+                self.in_flight -= 1;
+                if let Some(report) = committed {
+                    self.report.cuts += 1;
+                    self.report.seq = report.seq;
+                    for (table, came, went) in &report.tables {
+                        let total = self.report.tables.entry(*table).or_default();
+                        total.0 += came;
+                        total.1 += went;
+                    }
+                    (self.on_event)(EngineEvent::Committed(&report));
+                }
+                Ok(())
+            }
+            Published::Failed(error) => Err(error.into()),
+        }
+    }
+}
+
+fn decode_error(fault: SourceFault) -> ErrorRow {
+    ErrorRow {
+        kind: "decode".to_owned(),
+        model: None,
+        source: Some(fault.table.unwrap_or_else(|| fault.source.to_string())),
+        partition: Some(fault.partition.to_string()),
+        position: Some(fault.position),
+        key: fault.key,
+        column_name: fault.column,
+        expression: None,
+        reason: fault.reason,
+        record: Some(fault.record),
+    }
+}
+
+/// One thread per reader; all feed one bounded inbox. `End` arrives once, after every reader has ended.
+fn start_readers(readers: Vec<OpenReader>, stop: &StopFlag) -> Receiver<Arrived> {
+    let (sender, inbox) = bounded(INBOX_BATCHES_MAX);
+    let left = Arc::new(std::sync::atomic::AtomicUsize::new(readers.len()));
+    for (i, open) in readers.into_iter().enumerate() {
+        let (sender, stop, left) = (sender.clone(), stop.clone(), left.clone());
+        std::thread::Builder::new()
+            .name(format!("reader-{i}"))
+            .spawn(move || read(open.reader, &sender, &stop, &left))
+            .expect("the system gives a thread");
+    }
+    inbox
+}
+
+fn read(
+    mut reader: Box<dyn Reader>,
+    inbox: &Sender<Arrived>,
+    stop: &StopFlag,
+    left: &std::sync::atomic::AtomicUsize,
+) {
+    while !stop.is_set() {
+        let arrived = match reader.poll(POLL_WAIT) {
+            Ok(Poll::Batch(batch)) => Arrived::Batch(batch),
+            Ok(Poll::Idle) => continue,
+            Ok(Poll::End) => {
+                if left.fetch_sub(1, Ordering::SeqCst) > 1 {
+                    return;
+                }
+                Arrived::End
+            }
+            Err(error) => Arrived::Failed(error),
+        };
+        let last = !matches!(arrived, Arrived::Batch(_));
+        if inbox.send(arrived).is_err() || last {
+            return;
+        }
+    }
+}

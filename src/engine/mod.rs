@@ -1,0 +1,23 @@
+//! The loop: read, close an epoch, step, commit.
+//!
+//! ```text
+//!   reader threads ──batches──> drive ──updates, positions──> workers ──changes──> publisher ──commit──> sink
+//!                                 │ closes epochs                                     │
+//!                                 └──────────────── notes (clock, errors) ────────────┘
+//! ```
+//!
+//! 1. Only this module closes an epoch. What an epoch contains is a set of source positions and a clock.
+//! 2. The sink is the truth: at start the collections are rebuilt to exactly the sink's positions with output suppressed, and
+//!    only then does anything new flow.
+//! 3. No epoch is closed for nothing: without records there is no cut.
+//! 4. Every queue is bounded; a slow sink slows the workers, the drive and the readers, in that order.
+
+mod deployment;
+mod drive;
+mod publish;
+mod workers;
+
+pub use deployment::{Deployment, ModelPlan, PublishedModel, TestPlan, demanded_columns};
+pub use drive::{Drive, EngineError, EngineEvent, Limits, Report, StopFlag};
+pub use publish::{CommitReport, TestOutput};
+pub use workers::{Changes, Dataflow, Output, Workers, WorkersGone};

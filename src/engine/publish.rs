@@ -1,0 +1,337 @@
+//! From the changes of an epoch to a commit.
+//!
+//! ```text
+//!   Changes(worker 0) ┐
+//!   Changes(worker 1) ┴─ all of epoch e + EpochNotes(e) ──> Commit ──> sink ──> Published(e)
+//! ```
+//!
+//! 1. An epoch is committed when every worker has given its part, in order, on one thread that alone owns the sink.
+//! 2. An epoch that changes no table, no error and no test is not committed; its positions ride with the next one that is, or
+//!    with the last when the engine stops.
+//! 3. While the sink is unreachable the same commit is tried again, slower and slower; nothing is skipped, and the bounded
+//!    queues hold the readers back.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender, select};
+use row::{Datum, Diff, Epoch, Row};
+
+use super::workers::{Changes, Output};
+use crate::render::error_columns;
+use crate::sink::{Commit, ErrorRow, ProgressRow, Sink, SinkError, TestRow};
+
+/// What the engine knows about an epoch when it closes it.
+#[derive(Clone, Debug)]
+pub struct EpochNotes {
+    pub epoch: Epoch,
+    /// Microseconds since 1970 UTC.
+    pub clock: i64,
+    /// Decode errors that came (+1) and went (-1).
+    pub faults: Vec<(ErrorRow, i64)>,
+    pub mode: Publish,
+    /// When the first event of the epoch was taken in.
+    pub since: Instant,
+    pub records: u64,
+}
+
+/// What to do with an epoch's changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Publish {
+    /// The sink has them: they are at or below its cut. Tables that are being deployed keep them for their first commit.
+    Hydrate,
+    /// Commit, unless nothing changed.
+    Changed,
+    /// Commit even if only positions moved: the engine stops after this, or tables were deployed.
+    Always,
+}
+
+/// A maintained test, as its counts are published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TestOutput {
+    /// Output whose rows are the violations.
+    pub output: usize,
+    pub name: String,
+    pub model: String,
+    pub severity: String,
+}
+
+/// What the publisher tells the engine.
+#[derive(Debug)]
+pub enum Published {
+    /// The epoch has been dealt with; `seq` when it was committed.
+    Epoch { epoch: Epoch, committed: Option<CommitReport> },
+    /// The sink refused for good; the engine stops.
+    Failed(SinkError),
+}
+
+/// One committed cut, in numbers.
+#[derive(Clone, Debug)]
+pub struct CommitReport {
+    pub seq: u64,
+    pub clock: i64,
+    /// (table, rows that came, rows that went).
+    pub tables: Vec<(usize, u64, u64)>,
+    pub took: Duration,
+    /// From the first event taken in to the commit.
+    pub latency: Duration,
+    pub records: u64,
+}
+
+/// Which output feeds which table, and what hydration does with it.
+#[derive(Clone, Debug)]
+pub struct TableOutput {
+    pub output: usize,
+    /// The table is created or changed by the first commit: what hydration finds is its content.
+    pub evolves: bool,
+}
+
+/// The thread that owns the sink.
+pub struct Publisher {
+    sink: Box<dyn Sink>,
+    workers: usize,
+    tables: Vec<TableOutput>,
+    tests: Vec<TestOutput>,
+    /// Failure counts of all tests, and which of them are yet to be written.
+    failures: Vec<i64>,
+    tests_unwritten: Vec<bool>,
+    /// The last committed cut; 0 before the first.
+    seq: u64,
+    /// The error multiset is written anew by the next commit: what the sink holds came from other models.
+    resets_errors: bool,
+    /// Partly arrived epochs.
+    arriving: BTreeMap<Epoch, (usize, BTreeMap<Output, Vec<(Row, Diff)>>)>,
+    /// What waits for a commit: table deltas of a hydration, positions, errors.
+    pending: Pending,
+}
+
+#[derive(Default)]
+struct Pending {
+    deltas: BTreeMap<usize, Vec<(Row, Diff)>>,
+    progress: BTreeMap<(String, String), ProgressRow>,
+    errors: Vec<(ErrorRow, i64)>,
+    records: u64,
+    since: Option<Instant>,
+}
+
+/// Waits between tries of a commit while the sink is unreachable.
+const RETRY_FIRST: Duration = Duration::from_millis(50);
+const RETRY_MAX: Duration = Duration::from_secs(5);
+
+impl Publisher {
+    /// `seq` is the sink's last cut. `resets_errors`: the deployed models changed, so the stored errors no longer hold.
+    pub fn new(
+        sink: Box<dyn Sink>,
+        workers: usize,
+        tables: Vec<TableOutput>,
+        tests: Vec<TestOutput>,
+        seq: u64,
+        resets_errors: bool,
+    ) -> Publisher {
+        Publisher {
+            sink,
+            workers,
+            failures: vec![0; tests.len()],
+            tests_unwritten: vec![true; tests.len()],
+            tables,
+            tests,
+            seq,
+            resets_errors,
+            arriving: BTreeMap::new(),
+            pending: Pending::default(),
+        }
+    }
+
+    /// Runs until the notes' queue is closed and every noted epoch is dealt with; then closes the sink.
+    pub fn run(mut self, notes: &Receiver<EpochNotes>, changes: &Receiver<Changes>, published: &Sender<Published>) {
+        while let Ok(note) = notes.recv() {
+            let Some(outputs) = self.await_epoch(note.epoch, changes) else { return };
+            let report = match self.take(&note, outputs) {
+                Ok(report) => report,
+                Err(error) => {
+                    let _ = published.send(Published::Failed(error));
+                    return;
+                }
+            };
+            if published.send(Published::Epoch { epoch: note.epoch, committed: report }).is_err() {
+                return;
+            }
+        }
+        if let Err(error) = self.sink.close() {
+            let _ = published.send(Published::Failed(error));
+        }
+    }
+
+    /// All workers' changes of an epoch; None when a worker is gone.
+    fn await_epoch(&mut self, epoch: Epoch, changes: &Receiver<Changes>) -> Option<BTreeMap<Output, Vec<(Row, Diff)>>> {
+        loop {
+            if let Some((count, _)) = self.arriving.get(&epoch)
+                && *count == self.workers
+            {
+                return self.arriving.remove(&epoch).map(|(_, outputs)| outputs);
+            }
+            let arrived = select! { recv(changes) -> arrived => arrived.ok()? };
+            let (count, outputs) = self.arriving.entry(arrived.epoch).or_default();
+            *count += 1;
+            for (output, updates) in arrived.outputs {
+                outputs.entry(output).or_default().extend(updates);
+            }
+        }
+    }
+
+    fn take(
+        &mut self,
+        note: &EpochNotes,
+        mut outputs: BTreeMap<Output, Vec<(Row, Diff)>>,
+    ) -> Result<Option<CommitReport>, SinkError> {
+        let hydrating = note.mode == Publish::Hydrate;
+        for (table, spec) in self.tables.iter().enumerate() {
+            if hydrating && !spec.evolves {
+                continue;
+            }
+            if let Some(updates) = outputs.get(&Output::Model(spec.output)) {
+                self.pending.deltas.entry(table).or_default().extend(updates.iter().cloned());
+            }
+        }
+        for (i, test) in self.tests.iter().enumerate() {
+            if let Some(updates) = outputs.get(&Output::Model(test.output)) {
+                let moved: i64 = updates.iter().map(|(_, diff)| diff).sum();
+                self.failures[i] += moved;
+                self.tests_unwritten[i] |= moved != 0;
+            }
+        }
+        if !hydrating || self.resets_errors {
+            self.pending.errors.extend(note.faults.iter().cloned());
+            if let Some(updates) = outputs.remove(&Output::Errors) {
+                self.pending.errors.extend(updates.iter().map(|(row, diff)| (expression_error(row), *diff)));
+            }
+        }
+        if !hydrating {
+            self.pending.note_positions(outputs.remove(&Output::Positions).unwrap_or_default());
+            self.pending.records += note.records;
+            self.pending.since.get_or_insert(note.since);
+        }
+        if hydrating || !(note.mode == Publish::Always || self.has_changes()) {
+            return Ok(None);
+        }
+        if note.mode == Publish::Always && !self.has_changes() && self.pending.progress.is_empty() && self.seq > 0 {
+            return Ok(None);
+        }
+        self.commit(note).map(Some)
+    }
+
+    fn has_changes(&mut self) -> bool {
+        for updates in self.pending.deltas.values_mut() {
+            differential_dataflow::consolidation::consolidate(updates);
+        }
+        differential_dataflow::consolidation::consolidate(&mut self.pending.errors);
+        self.resets_errors
+            || !self.pending.errors.is_empty()
+            || self.pending.deltas.values().any(|updates| !updates.is_empty())
+            || self.tests_unwritten.contains(&true)
+    }
+
+    fn commit(&mut self, note: &EpochNotes) -> Result<CommitReport, SinkError> {
+        let started = Instant::now();
+        let pending = std::mem::take(&mut self.pending);
+        let commit = Commit {
+            seq: self.seq + 1,
+            clock: note.clock,
+            deltas: pending.deltas.into_iter().filter(|(_, updates)| !updates.is_empty()).collect(),
+            progress: pending.progress.into_values().collect(),
+            errors: pending.errors,
+            resets_errors: self.resets_errors,
+            tests: self.changed_tests(),
+        };
+        let mut wait = RETRY_FIRST;
+        loop {
+            match self.sink.commit(&commit) {
+                Ok(()) => break,
+                Err(SinkError::Unreachable { message, cause }) => {
+                    let cause = cause.map(|cause| format!(": {cause}")).unwrap_or_default();
+                    tracing::warn!("{message}{cause}; trying again in {} ms", wait.as_millis());
+                    std::thread::sleep(wait);
+                    wait = (wait * 2).min(RETRY_MAX);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        self.seq = commit.seq;
+        self.resets_errors = false;
+        self.tests_unwritten.fill(false);
+        let tables = commit.deltas.iter().map(|(table, updates)| {
+            let came: i64 = updates.iter().map(|(_, diff)| (*diff).max(0)).sum();
+            let went: i64 = updates.iter().map(|(_, diff)| (-*diff).max(0)).sum();
+            (*table, came as u64, went as u64)
+        });
+        Ok(CommitReport {
+            seq: commit.seq,
+            clock: commit.clock,
+            tables: tables.collect(),
+            took: started.elapsed(),
+            latency: pending.since.map_or(Duration::ZERO, |since| since.elapsed()),
+            records: pending.records,
+        })
+    }
+
+    fn changed_tests(&self) -> Vec<TestRow> {
+        let changed = self.tests.iter().zip(&self.failures).zip(&self.tests_unwritten).filter(|(_, unwritten)| **unwritten);
+        changed
+            .map(|((test, failures), _)| TestRow {
+                test: test.name.clone(),
+                model: test.model.clone(),
+                severity: test.severity.clone(),
+                failures: *failures,
+            })
+            .collect()
+    }
+}
+
+impl Pending {
+    /// Reads the position rows that came out of the dataflow: (source, partition, position, mark).
+    fn note_positions(&mut self, updates: Vec<(Row, Diff)>) {
+        for (row, diff) in updates {
+            if diff <= 0 {
+                continue;
+            }
+            let columns: Vec<Datum<'_>> = row.iter().collect();
+            if let [Datum::Text(source), Datum::Text(partition), Datum::Int(position), Datum::Text(mark)] = columns[..] {
+                self.progress.insert(
+                    (source.to_owned(), partition.to_owned()),
+                    ProgressRow {
+                        source: source.to_owned(),
+                        partition: partition.to_owned(),
+                        position: position as u64,
+                        mark: mark.to_owned(),
+                    },
+                );
+            }
+        }
+    }
+}
+
+/// A position as a row of the dataflow.
+pub fn position_row(position: &ProgressRow) -> Row {
+    Row::pack([
+        Datum::Text(&position.source),
+        Datum::Text(&position.partition),
+        Datum::Int(position.position as i64),
+        Datum::Text(&position.mark),
+    ])
+}
+
+fn expression_error(row: &Row) -> ErrorRow {
+    let columns = error_columns(row.as_ref());
+    ErrorRow {
+        kind: "expression".to_owned(),
+        model: Some(columns.model.to_owned()),
+        source: None,
+        partition: None,
+        position: None,
+        key: None,
+        column_name: None,
+        expression: Some(columns.expression.to_owned()),
+        reason: columns.reason.to_owned(),
+        record: Some(columns.record.to_owned()),
+    }
+}

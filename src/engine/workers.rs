@@ -1,0 +1,221 @@
+//! The timely workers: plain threads that take commands and give back what each epoch changed.
+//!
+//! ```text
+//!   engine ──Feed, Feed, …, Close(epoch)──> every worker ──step until closed──> Changes(epoch) ──> publisher
+//! ```
+//!
+//! 1. A worker works only between `Close` and the end of that epoch; otherwise it sleeps on its queue.
+//! 2. Queues are bounded: an engine ahead of the dataflow waits.
+//! 3. A worker that panics ends its thread; the engine sees the queue break and stops. Nothing is recovered in the process.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use differential_dataflow::input::{Input, InputSession};
+use flow::Rows;
+use row::{Diff, Epoch, Row};
+use timely::dataflow::ProbeHandle;
+use timely::communication::WorkerGuards;
+use timely::worker::Worker;
+
+use crate::plan::RelationId;
+use crate::render::{RenderModel, Statistics, render};
+
+/// Commands waiting for a worker. When full, the engine stops reading.
+const COMMANDS_MAX: usize = 64;
+
+/// What all workers build.
+#[derive(Clone, Debug, Default)]
+pub struct Dataflow {
+    /// Source relations; an input's index is its place here.
+    pub inputs: Vec<RelationId>,
+    /// Models in dependency order; an output's index is its place here.
+    pub models: Vec<RenderModel>,
+}
+
+enum Command {
+    Feed { input: usize, updates: Vec<(Row, Diff)> },
+    Positions { updates: Vec<(Row, Diff)> },
+    Close { epoch: Epoch },
+}
+
+/// What one worker's part of an epoch changed.
+#[derive(Debug)]
+pub struct Changes {
+    pub epoch: Epoch,
+    /// Net changes by output, then those of the error collection and of the positions.
+    pub outputs: BTreeMap<Output, Vec<(Row, Diff)>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Output {
+    /// By index into `Dataflow::models`.
+    Model(usize),
+    Errors,
+    /// Reader positions, which travel through the dataflow with the rows that they explain.
+    Positions,
+}
+
+/// The running workers.
+pub struct Workers {
+    commands: Vec<Sender<Command>>,
+    changes: Receiver<Changes>,
+    guards: WorkerGuards<()>,
+    pub statistics: Statistics,
+}
+
+/// The dataflow died: a worker's thread is gone.
+#[derive(Debug, thiserror::Error)]
+#[error("a dataflow worker stopped unexpectedly; see the panic above")]
+pub struct WorkersGone;
+
+impl Workers {
+    /// Starts `count` workers that render `dataflow`.
+    pub fn start(dataflow: Dataflow, count: usize) -> Workers {
+        let (changes_in, changes) = bounded(COMMANDS_MAX);
+        let (statistics_in, statistics) = bounded(count);
+        let (commands, queues): (Vec<_>, Vec<_>) = (0..count).map(|_| bounded(COMMANDS_MAX)).unzip();
+        let guards = timely::execute(timely::Config::process(count), move |worker| {
+            work(worker, &dataflow, &queues[worker.index()], &changes_in, &statistics_in);
+        })
+        .expect("threads of one process need nothing from outside");
+        let statistics = statistics.recv().unwrap_or_default();
+        Workers { commands, changes, guards, statistics }
+    }
+
+    pub fn count(&self) -> usize {
+        self.commands.len()
+    }
+
+    /// Adds changes of one input to the open epoch.
+    pub fn feed(&self, input: usize, updates: Vec<(Row, Diff)>) -> Result<(), WorkersGone> {
+        if self.commands.len() == 1 {
+            return self.send(0, Command::Feed { input, updates });
+        }
+        // Rows find their worker by key later; here they are only spread.
+        let mut shares: Vec<Vec<(Row, Diff)>> = vec![Vec::new(); self.commands.len()];
+        for (i, update) in updates.into_iter().enumerate() {
+            shares[i % self.commands.len()].push(update);
+        }
+        for (worker, updates) in shares.into_iter().enumerate() {
+            self.send(worker, Command::Feed { input, updates })?;
+        }
+        Ok(())
+    }
+
+    /// Adds changes of reader positions to the open epoch.
+    pub fn feed_positions(&self, updates: Vec<(Row, Diff)>) -> Result<(), WorkersGone> {
+        self.send(0, Command::Positions { updates })
+    }
+
+    /// Closes the open epoch; the next one opens.
+    pub fn close(&self, epoch: Epoch) -> Result<(), WorkersGone> {
+        (0..self.commands.len()).try_for_each(|worker| self.send(worker, Command::Close { epoch }))
+    }
+
+    /// Where every worker's changes of every epoch arrive.
+    pub fn changes(&self) -> Receiver<Changes> {
+        self.changes.clone()
+    }
+
+    fn send(&self, worker: usize, command: Command) -> Result<(), WorkersGone> {
+        self.commands[worker].send(command).map_err(|_| WorkersGone)
+    }
+
+    /// Lets the workers end and waits for them.
+    pub fn stop(self) {
+        drop(self.commands);
+        drop(self.changes);
+        for outcome in self.guards.join() {
+            // A panic has been printed by its own thread; there is nothing to add.
+            let _ = outcome;
+        }
+    }
+}
+
+type Captured = Rc<RefCell<BTreeMap<Output, Vec<(Row, Epoch, Diff)>>>>;
+
+fn work(
+    worker: &mut Worker,
+    dataflow: &Dataflow,
+    commands: &Receiver<Command>,
+    changes: &Sender<Changes>,
+    statistics: &Sender<Statistics>,
+) {
+    let probe = ProbeHandle::new();
+    let captured: Captured = Rc::default();
+    let mut inputs: Vec<InputSession<Epoch, Row, Diff>> = Vec::new();
+    let mut positions = InputSession::new();
+    let rendered = worker.dataflow::<Epoch, _, _>(|scope| {
+        let mut relations = BTreeMap::new();
+        for relation in &dataflow.inputs {
+            let (session, rows) = scope.new_collection::<Row, Diff>();
+            inputs.push(session);
+            relations.insert(relation.clone(), rows);
+        }
+        let position_rows = positions.to_collection(scope);
+        let rendered = render(scope, relations, &dataflow.models);
+        for (i, rows) in rendered.outputs.into_iter().enumerate() {
+            capture(rows, Output::Model(i), &captured, &probe);
+        }
+        capture(rendered.errors, Output::Errors, &captured, &probe);
+        capture(position_rows, Output::Positions, &captured, &probe);
+        rendered.statistics
+    });
+    // The engine may have stopped already; then there is nobody to tell.
+    let _ = statistics.send(rendered);
+    while let Ok(command) = commands.recv() {
+        match command {
+            Command::Feed { input, updates } => {
+                for (row, diff) in updates {
+                    inputs[input].update(row, diff);
+                }
+            }
+            Command::Positions { updates } => {
+                for (row, diff) in updates {
+                    positions.update(row, diff);
+                }
+            }
+            Command::Close { epoch } => {
+                let next = epoch + 1;
+                for input in inputs.iter_mut().chain([&mut positions]) {
+                    input.advance_to(next);
+                    input.flush();
+                }
+                while probe.less_than(&next) {
+                    worker.step_or_park(Some(PARK_MAX));
+                }
+                let outputs = std::mem::take(&mut *captured.borrow_mut());
+                let outputs = outputs.into_iter().map(|(output, updates)| (output, net(updates))).collect();
+                if changes.send(Changes { epoch, outputs }).is_err() {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// How long a worker sleeps at most while another finishes the epoch.
+const PARK_MAX: Duration = Duration::from_millis(1);
+
+fn capture(rows: Rows<'_>, output: Output, captured: &Captured, probe: &ProbeHandle<Epoch>) {
+    let captured = captured.clone();
+    rows.inspect_container(move |event| {
+        if let Ok((_, updates)) = event
+            && !updates.is_empty()
+        {
+            captured.borrow_mut().entry(output).or_default().extend(updates.iter().cloned());
+        }
+    })
+    .probe_with(probe);
+}
+
+/// Adds up the diffs of equal rows.
+fn net(updates: Vec<(Row, Epoch, Diff)>) -> Vec<(Row, Diff)> {
+    let mut updates: Vec<(Row, Diff)> = updates.into_iter().map(|(row, _, diff)| (row, diff)).collect();
+    differential_dataflow::consolidation::consolidate(&mut updates);
+    updates
+}

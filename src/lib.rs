@@ -1,0 +1,17 @@
+//! livemart keeps a dbt project's models current as change events arrive.
+//!
+//! ```text
+//!  Kafka / files ─► source ─► updates (row, epoch, ±1) + positions ─┐
+//!                                                                  ▼
+//!  dbt project ─► project ─► plan ─► render ─► dataflow: joins, groups
+//!                                                                  ▼
+//!                                       sink: one transaction per cut
+//! ```
+
+pub mod engine;
+pub mod plan;
+pub mod render;
+pub mod sink;
+pub mod source;
+pub mod testkit;
+pub mod time;

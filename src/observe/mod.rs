@@ -1,0 +1,186 @@
+//! What an operator sees: log lines, metrics, health, progress.
+//!
+//! ```text
+//!   engine ──"a cut was committed"──> Observer ──> log line
+//!                                        ├──────> counters ──> /metrics
+//!                                        ├──────> health   ──> /healthz, /readyz
+//!                                        └──────> progress bar, or a line now and then
+//! ```
+//!
+//! 1. An event is said once, here; the log line and the counters come from the same call and agree.
+//! 2. Nothing here blocks or fails: an engine never waits for its observer.
+//! 3. Metric names end in their unit. Labels are names from the project (sources, tables, tests), never values from data.
+
+mod health;
+mod http;
+mod metrics;
+mod progress;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+pub use health::{HealthLimits, Verdict};
+pub use http::HttpServer;
+pub use progress::Progress;
+
+use health::Health;
+use metrics::Metrics;
+
+/// A handle that every part of the engine holds; a clone is the same observer.
+#[derive(Clone)]
+pub struct Observer(Arc<Inner>);
+
+struct Inner {
+    metrics: Metrics,
+    health: Health,
+}
+
+/// What a committed cut was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CutCommitted {
+    pub seq: u64,
+    /// Microseconds since 1970 UTC: the logical time of the cut.
+    pub clock: i64,
+    /// Rows written to all tables: inserts, updates and deletes.
+    pub rows: u64,
+    /// From handing the cut to the sink until its answer, retries included.
+    pub took: Duration,
+}
+
+impl Observer {
+    pub fn new(limits: HealthLimits) -> Observer {
+        Observer(Arc::new(Inner { metrics: Metrics::new(), health: Health::new(limits, Instant::now()) }))
+    }
+
+    /// Records of a source were taken in, whatever became of them.
+    pub fn records_read(&self, source: &str, records: u64) {
+        self.0.metrics.source_records.with_label_values(&[source]).inc_by(records);
+    }
+
+    /// A record was set aside because it could not be decoded.
+    pub fn decode_failed(&self, source: &str, partition: &str, position: u64, reason: &str) {
+        self.0.metrics.source_decode_errors.with_label_values(&[source]).inc();
+        // Not louder: one broken producer would otherwise fill the log; the record itself is in `errors`.
+        tracing::debug!(source, partition, position, reason, "set a record aside");
+    }
+
+    /// Records of a partition that are still to be read, where the transport knows.
+    pub fn lag(&self, source: &str, partition: &str, records: u64) {
+        self.0.metrics.source_lag_records.with_label_values(&[source, partition]).set(to_gauge(records));
+    }
+
+    /// How far the newest event of a source that was read lies in the past.
+    pub fn lag_time(&self, source: &str, behind: Duration) {
+        self.0.metrics.source_lag_seconds.with_label_values(&[source]).set(behind.as_secs_f64());
+    }
+
+    pub fn dataflow_built(&self, operators: usize) {
+        self.0.metrics.operators.set(to_gauge(operators as u64));
+        tracing::info!(operators, "built the dataflow");
+    }
+
+    pub fn epoch_closed(&self, epoch: u64, updates: u64) {
+        self.0.metrics.epochs.inc();
+        self.0.metrics.epoch_updates.inc_by(updates);
+        tracing::trace!(epoch, updates, "closed an epoch");
+    }
+
+    /// Rows and bytes that the operators of a model hold.
+    pub fn state_measured(&self, model: &str, rows: u64, bytes: u64) {
+        self.0.metrics.state_rows.with_label_values(&[model]).set(to_gauge(rows));
+        self.0.metrics.state_bytes.with_label_values(&[model]).set(to_gauge(bytes));
+    }
+
+    pub fn table_changed(&self, table: &str, rows: u64) {
+        self.0.metrics.delta_rows.with_label_values(&[table]).inc_by(rows);
+    }
+
+    pub fn cut_committed(&self, cut: CutCommitted) {
+        let CutCommitted { seq, clock, rows, took } = cut;
+        let metrics = &self.0.metrics;
+        metrics.cut_seq.set(to_gauge(seq));
+        metrics.cut_clock_seconds.set(clock as f64 / 1e6);
+        metrics.commit_seconds.observe(took.as_secs_f64());
+        self.0.health.cut_committed(Instant::now());
+        tracing::debug!(seq, rows, took_ms = took.as_millis() as u64, "published a cut");
+    }
+
+    /// The sink could not be reached or was busy; the same cut will be tried again.
+    pub fn commit_retried(&self, seq: u64, attempt: u32, reason: &str) {
+        self.0.metrics.commit_retries.inc();
+        self.0.health.sink_failed(reason);
+        tracing::warn!(seq, attempt, reason, "could not publish a cut; trying again");
+    }
+
+    /// How many rows fail a test at the published cut.
+    pub fn test_evaluated(&self, test: &str, severity: &str, failures: u64) {
+        let gauge = self.0.metrics.test_failures.with_label_values(&[test, severity]);
+        let before = gauge.get();
+        gauge.set(to_gauge(failures));
+        match (before, failures) {
+            (0, 1..) => tracing::warn!(test, severity, failures, "a test fails"),
+            (1.., 0) => tracing::info!(test, severity, "a test passes again"),
+            _ => {}
+        }
+    }
+
+    /// How many errors of a kind (`decode`, `expression`) are set aside at the published cut.
+    pub fn errors_set_aside(&self, kind: &str, errors: u64) {
+        let gauge = self.0.metrics.errors.with_label_values(&[kind]);
+        let before = gauge.get();
+        gauge.set(to_gauge(errors));
+        match (before, errors) {
+            (0, 1..) => tracing::warn!(kind, errors, "rows are set aside; see the errors table"),
+            (1.., 0) => tracing::info!(kind, "no row is set aside any more"),
+            _ => {}
+        }
+    }
+
+    /// The engine's loop went round once. Called at least every second, whatever there is to do.
+    pub fn loop_turned(&self) {
+        self.0.health.loop_turned(Instant::now());
+    }
+
+    /// Everything that was read is published. Called by the loop when that is so: without new input there is no new cut, and
+    /// an old cut is then no fault.
+    pub fn caught_up(&self) {
+        self.0.health.caught_up(Instant::now());
+    }
+
+    /// This process owns the instance, or stands by while another does.
+    pub fn ownership(&self, owner: bool) {
+        self.0.health.ownership(owner);
+        tracing::info!(owner, "{}", if owner { "took ownership" } else { "standing by" });
+    }
+
+    pub fn hydrated(&self, took: Duration) {
+        self.0.health.hydrated();
+        self.0.metrics.hydration_seconds.set(took.as_secs_f64());
+        tracing::info!(took_ms = took.as_millis() as u64, "hydrated");
+    }
+
+    /// The text that Prometheus scrapes.
+    pub fn metrics_text(&self) -> String {
+        let now = Instant::now();
+        self.0.metrics.text(self.0.health.cut_age(now), self.0.health.ready(now).ok)
+    }
+
+    /// Does the loop turn? Also while hydrating, standing by, or while the sink is down.
+    pub fn live(&self) -> Verdict {
+        self.0.health.live(Instant::now())
+    }
+
+    /// May traffic rely on the tables: owner, hydrated, and not behind by more than the limit?
+    pub fn ready(&self) -> Verdict {
+        self.0.health.ready(Instant::now())
+    }
+}
+
+/// Gauges are signed; a count beyond them does not exist.
+fn to_gauge(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+#[path = "observe_tests.rs"]
+mod tests;

@@ -1,0 +1,185 @@
+//! Plans as indented text, for golden files and for people.
+//!
+//! ```text
+//!   Project #0 #3
+//!     Join left on #0 = #0
+//!       Get source.orders
+//!       @1 Reduce by #0: sum(#1)        a node with two readers is printed once and named
+//! ```
+//!
+//! `#n` is column n of the node's input; in a join's conditions left and right columns are numbered apart (`on`),
+//! in its residual they are numbered through.
+
+use std::fmt::{self, Write};
+use std::sync::Arc;
+
+use eval::{AggregateCall, AggregateFunction, Expr, OrderTerm};
+use row::{Datum, OwnedDatum, ScalarType};
+
+use super::tree::{NodeMap, reader_counts};
+use super::{EquiTerm, JoinKind, Plan};
+
+impl Plan {
+    /// The plan as an indented tree, one node a line, ending with a line break.
+    pub fn describe(self: &Arc<Plan>) -> String {
+        let mut printer = Printer { counts: reader_counts(self), named: NodeMap::default(), next: 1, text: String::new() };
+        printer.node(self, 0);
+        printer.text
+    }
+}
+
+struct Printer {
+    counts: NodeMap<usize>,
+    named: NodeMap<usize>,
+    next: usize,
+    text: String,
+}
+
+impl Printer {
+    fn node(&mut self, plan: &Arc<Plan>, depth: usize) {
+        self.text.push_str(&"  ".repeat(depth));
+        if let Some(name) = self.named.get(plan) {
+            let _ = writeln!(self.text, "@{name}");
+            return;
+        }
+        let is_leaf = matches!(**plan, Plan::Get { .. } | Plan::Constant { .. });
+        if !is_leaf && self.counts.get(plan).is_some_and(|count| *count > 1) {
+            self.named.insert(plan, self.next);
+            let _ = write!(self.text, "@{} ", self.next);
+            self.next += 1;
+        }
+        let _ = writeln!(self.text, "{}", Line(plan));
+        for child in plan.children() {
+            self.node(child, depth + 1);
+        }
+    }
+}
+
+/// One node without its children.
+struct Line<'a>(&'a Plan);
+
+impl fmt::Display for Line<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Plan::Get { relation, .. } => write!(f, "Get {}", relation.0),
+            Plan::Constant { rows, typ } => {
+                write!(f, "Constant")?;
+                for (row, count) in rows.iter().take(8) {
+                    let values: Vec<String> =
+                        row.iter().zip(&typ.columns).map(|(datum, column)| literal(&datum, &column.ty)).collect();
+                    write!(f, " ({})", values.join(", "))?;
+                    if *count != 1 {
+                        write!(f, "×{count}")?;
+                    }
+                }
+                if rows.len() > 8 { write!(f, " … {} rows", rows.len()) } else { Ok(()) }
+            }
+            Plan::Map { exprs, .. } => {
+                let exprs: Vec<String> =
+                    exprs.iter().map(|(expr, column)| format!("{} = {}", column.name, describe_expr(expr))).collect();
+                write!(f, "Map {}", exprs.join(", "))
+            }
+            Plan::Project { columns, .. } => {
+                write!(f, "Project")?;
+                columns.iter().try_for_each(|column| write!(f, " #{column}"))
+            }
+            Plan::Filter { predicates, .. } => write!(f, "Filter {}", list(predicates, " and ")),
+            Plan::Join { kind, on, residual, .. } => {
+                let kind = match kind {
+                    JoinKind::Inner if on.is_empty() => "cross",
+                    JoinKind::Inner => "inner",
+                    JoinKind::Left => "left",
+                    JoinKind::Right => "right",
+                    JoinKind::Full => "full",
+                    JoinKind::Semi => "semi",
+                    JoinKind::Anti => "anti",
+                };
+                write!(f, "Join {kind}")?;
+                if !on.is_empty() {
+                    let terms: Vec<String> = on.iter().map(equi_term).collect();
+                    write!(f, " on {}", terms.join(", "))?;
+                }
+                if !residual.is_empty() {
+                    write!(f, " residual {}", list(residual, " and "))?;
+                }
+                Ok(())
+            }
+            Plan::Reduce { group, aggregates, .. } => {
+                write!(f, "Reduce")?;
+                if !group.is_empty() {
+                    let group: Vec<String> = group.iter().map(|(expr, _)| describe_expr(expr)).collect();
+                    write!(f, " by {}", group.join(", "))?;
+                }
+                let aggregates: Vec<String> = aggregates.iter().map(|(call, _)| aggregate(call)).collect();
+                if aggregates.is_empty() { Ok(()) } else { write!(f, ": {}", aggregates.join(", ")) }
+            }
+            Plan::Distinct { .. } => write!(f, "Distinct"),
+            Plan::TopK { group, order_by, limit, offset, .. } => {
+                write!(f, "TopK")?;
+                if !group.is_empty() {
+                    write!(f, " by")?;
+                    group.iter().try_for_each(|column| write!(f, " #{column}"))?;
+                }
+                if !order_by.is_empty() {
+                    let terms: Vec<String> = order_by.iter().map(order_term).collect();
+                    write!(f, " order {}", terms.join(", "))?;
+                }
+                if let Some(limit) = limit {
+                    write!(f, " limit {limit}")?;
+                }
+                if *offset > 0 { write!(f, " offset {offset}") } else { Ok(()) }
+            }
+            Plan::Union { .. } => write!(f, "Union"),
+            Plan::Negate { .. } => write!(f, "Negate"),
+            Plan::Threshold { .. } => write!(f, "Threshold"),
+        }
+    }
+}
+
+fn equi_term(term: &EquiTerm) -> String {
+    let sign = if term.null_equal { "≡" } else { "=" };
+    format!("{} {sign} {}", describe_expr(&term.left), describe_expr(&term.right))
+}
+
+fn order_term(term: &OrderTerm) -> String {
+    let direction = if term.direction.descending { " desc" } else { "" };
+    let nulls = match (term.direction.descending, term.direction.nulls_first) {
+        (false, true) => " nulls first",
+        (true, false) => " nulls last",
+        _ => "",
+    };
+    format!("{}{direction}{nulls}", describe_expr(&term.expr))
+}
+
+fn aggregate(call: &AggregateCall) -> String {
+    let name = match call.function {
+        AggregateFunction::CountRows | AggregateFunction::Count => "count".to_string(),
+        AggregateFunction::BoolAnd => "bool_and".to_string(),
+        AggregateFunction::BoolOr => "bool_or".to_string(),
+        ref other => format!("{other:?}").to_lowercase(),
+    };
+    let mut text = format!("{name}({}", if call.distinct { "distinct " } else { "" });
+    text += &call.arg.as_ref().map_or("*".to_string(), describe_expr);
+    if !call.order_by.is_empty() {
+        let terms: Vec<String> = call.order_by.iter().map(order_term).collect();
+        text += &format!(" order by {}", terms.join(", "));
+    }
+    text += ")";
+    if let Some(filter) = &call.filter {
+        text += &format!(" filter {}", describe_expr(filter));
+    }
+    text
+}
+
+fn list(exprs: &[Expr], between: &str) -> String {
+    exprs.iter().map(describe_expr).collect::<Vec<_>>().join(between)
+}
+
+/// An expression as SQL, with `#n` for column n.
+pub fn describe_expr(expr: &Expr) -> String {
+    expr.describe(&[])
+}
+
+fn literal(datum: &Datum<'_>, ty: &ScalarType) -> String {
+    describe_expr(&Expr::Literal { value: OwnedDatum::new(datum), ty: ty.clone() })
+}

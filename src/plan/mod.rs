@@ -1,0 +1,102 @@
+//! From SQL to what is maintained.
+//!
+//! ```text
+//!   compiled SQL ──sql::bind──> Plan (typed by PostgreSQL's rules, subqueries decorrelated)
+//!                ──rewrite────> the same Plan, pushed down and pruned ──catalog──> arrangements to share
+//! ```
+//!
+//! 1. A plan holds no names of SQL and no AST: `sql` alone knows the parser.
+//! 2. What cannot be maintained is refused here, with model, line, reason and what to write instead; `render` never meets it.
+//! 3. No IO, no clock.
+
+mod arity;
+mod describe;
+mod error;
+mod expr;
+mod inline;
+pub mod rewrite;
+pub mod sql;
+mod tree;
+mod typ;
+
+pub use describe::describe_expr;
+pub use error::PlanError;
+pub use inline::inline;
+pub use sql::{BoundModel, bind};
+pub use typ::TypeCache;
+
+use std::sync::Arc;
+
+use eval::{AggregateCall, Expr, OrderTerm};
+use row::{Row, ScalarType};
+
+/// What a `Plan::Get` reads: a source table or another model, by its unique name in the project's graph
+/// (dbt's unique_id: `source.shop.raw_data.orders`, `model.shop.stg_orders`).
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RelationId(pub Arc<str>);
+
+/// One output column of a relation.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Column {
+    pub name: String,
+    pub ty: ScalarType,
+    pub nullable: bool,
+    /// For numerics: an upper bound of the digits after the point, where one is known.
+    pub scale_max: Option<u16>,
+}
+
+/// Columns and structural facts of a relation.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct RelationType {
+    pub columns: Vec<Column>,
+    /// Column sets known to be unique from structure (GROUP BY, DISTINCT ON, envelope keys), never from tests alone.
+    pub keys: Vec<Vec<usize>>,
+}
+
+/// The maintained plan. Children are shared by `Arc`: a CTE read twice is one node.
+///
+/// Column numbering: a join's output is left columns then right columns (left only for semi and anti joins); a reduce's output is
+/// its group expressions then its aggregates; `Map` appends its expressions to its input's columns.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Plan {
+    Get { relation: RelationId, typ: RelationType },
+    /// Literal rows with their multiplicities.
+    Constant { rows: Vec<(Row, i64)>, typ: RelationType },
+    Map { input: Arc<Plan>, exprs: Vec<(Expr, Column)> },
+    Project { input: Arc<Plan>, columns: Vec<usize> },
+    /// Keeps rows for which every predicate is true.
+    Filter { input: Arc<Plan>, predicates: Vec<Expr> },
+    /// `on`: pairs of (expression over left, expression over right) that must be equal; each pair has one type.
+    /// `residual`: further predicates over left ++ right columns, part of the join condition.
+    Join { kind: JoinKind, left: Arc<Plan>, right: Arc<Plan>, on: Vec<EquiTerm>, residual: Vec<Expr> },
+    /// Group by `group`; with no group expressions there is always exactly one output row.
+    Reduce { input: Arc<Plan>, group: Vec<(Expr, Column)>, aggregates: Vec<(AggregateCall, Column)> },
+    Distinct { input: Arc<Plan> },
+    /// The first `limit` rows after `offset` of each group, in order; ties broken by all columns.
+    TopK { input: Arc<Plan>, group: Vec<usize>, order_by: Vec<OrderTerm>, limit: Option<u64>, offset: u64 },
+    Union { inputs: Vec<Arc<Plan>> },
+    /// Every diff with its sign turned.
+    Negate { input: Arc<Plan> },
+    /// Rows with a positive count, with that count (EXCEPT ALL).
+    Threshold { input: Arc<Plan> },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct EquiTerm {
+    pub left: Expr,
+    pub right: Expr,
+    /// NULL equals NULL (IS NOT DISTINCT FROM, set operations, decorrelated keys).
+    pub null_equal: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum JoinKind {
+    Inner,
+    Left,
+    Right,
+    Full,
+    /// Left rows with a match; columns of the left only.
+    Semi,
+    /// Left rows without a match; columns of the left only.
+    Anti,
+}

@@ -1,0 +1,292 @@
+//! Columns that nobody reads are not computed, not carried and not kept.
+//!
+//! ```text
+//!   1. from the root down: which columns of each node does some reader need   (a shared node: the union of its readers)
+//!   2. from the leaves up: each node anew over what its inputs still have, with projections in front of what holds state
+//! ```
+//!
+//! A `Get` keeps its full type; the projection directly above it says what is read of it. Expressions that are not needed
+//! are gone, so they cannot fail either.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use eval::{Expr, OrderTerm};
+
+use crate::plan::expr::{columns_of, renumber};
+use crate::plan::tree::{NodeMap, post_order};
+use crate::plan::{EquiTerm, JoinKind, Plan, TypeCache};
+
+type Demand = BTreeSet<usize>;
+
+pub(super) fn prune(plan: &Arc<Plan>) -> Arc<Plan> {
+    let mut pruner = Pruner { types: TypeCache::default(), demands: NodeMap::default(), done: NodeMap::default() };
+    let width = pruner.types.typ(plan).columns.len();
+    let order = post_order(plan);
+    pruner.demand(plan, (0..width).collect());
+    for node in order.iter().rev() {
+        pruner.spread(node);
+    }
+    for node in &order {
+        let pruned = pruner.rebuild(node);
+        pruner.done.insert(node, pruned);
+    }
+    pruner.narrow(plan, &(0..width).collect::<Vec<_>>())
+}
+
+/// A rebuilt node: `kept[i]` is the old number of its column i.
+#[derive(Clone)]
+struct Pruned {
+    plan: Arc<Plan>,
+    kept: Vec<usize>,
+}
+
+impl Pruned {
+    fn position(&self, column: usize) -> usize {
+        self.kept.iter().position(|kept| *kept == column).expect("a demanded column is kept")
+    }
+
+    fn expr(&self, expr: &Expr) -> Expr {
+        renumber(expr, &mut |column| self.position(column))
+    }
+}
+
+struct Pruner {
+    types: TypeCache,
+    demands: NodeMap<Demand>,
+    done: NodeMap<Pruned>,
+}
+
+impl Pruner {
+    fn demand(&mut self, plan: &Arc<Plan>, columns: Demand) {
+        match self.demands.get_mut(plan) {
+            Some(demand) => demand.extend(columns),
+            None => self.demands.insert(plan, columns),
+        }
+    }
+
+    fn demanded(&self, plan: &Arc<Plan>) -> Demand {
+        self.demands.get(plan).cloned().unwrap_or_default()
+    }
+
+    fn width(&mut self, plan: &Arc<Plan>) -> usize {
+        self.types.typ(plan).columns.len()
+    }
+
+    /// Says what a node, given its own demand, needs of its inputs.
+    fn spread(&mut self, node: &Arc<Plan>) {
+        let demand = self.demanded(node);
+        match &**node {
+            Plan::Get { .. } | Plan::Constant { .. } => {}
+            Plan::Map { input, exprs } => {
+                let width = self.width(input);
+                let mut needed: Demand = demand.iter().copied().filter(|column| *column < width).collect();
+                for (index, (expr, _)) in exprs.iter().enumerate() {
+                    if demand.contains(&(width + index)) {
+                        needed.extend(columns_of(expr));
+                    }
+                }
+                self.demand(input, needed);
+            }
+            Plan::Project { input, columns } => {
+                self.demand(input, demand.iter().map(|column| columns[*column]).collect());
+            }
+            Plan::Filter { input, predicates } => {
+                let mut needed = demand;
+                predicates.iter().for_each(|predicate| needed.extend(columns_of(predicate)));
+                self.demand(input, needed);
+            }
+            Plan::Join { left, right, .. } => {
+                let (needed_left, needed_right) = self.join_demand(node, &demand);
+                self.demand(left, needed_left);
+                self.demand(right, needed_right);
+            }
+            Plan::Reduce { input, group, aggregates } => {
+                let mut needed = Demand::new();
+                group.iter().for_each(|(expr, _)| needed.extend(columns_of(expr)));
+                for (index, (call, _)) in aggregates.iter().enumerate() {
+                    if demand.contains(&(group.len() + index)) {
+                        call.arg.iter().chain(&call.filter).for_each(|expr| needed.extend(columns_of(expr)));
+                        call.order_by.iter().for_each(|term| needed.extend(columns_of(&term.expr)));
+                    }
+                }
+                self.demand(input, needed);
+            }
+            Plan::TopK { input, .. } => {
+                let needed = self.top_k_demand(node, demand);
+                self.demand(input, needed);
+            }
+            Plan::Distinct { input } | Plan::Threshold { input } => {
+                let width = self.width(input);
+                self.demand(input, (0..width).collect());
+            }
+            Plan::Negate { input } => self.demand(input, demand),
+            Plan::Union { inputs } => inputs.iter().for_each(|input| self.demand(input, demand.clone())),
+        }
+    }
+
+    fn join_demand(&mut self, node: &Arc<Plan>, demand: &Demand) -> (Demand, Demand) {
+        let Plan::Join { kind, left, on, residual, .. } = &**node else { return (Demand::new(), Demand::new()) };
+        let width = self.width(left);
+        let (mut needed_left, mut needed_right) = (Demand::new(), Demand::new());
+        let mut both = demand.clone();
+        residual.iter().for_each(|condition| both.extend(columns_of(condition)));
+        for column in both {
+            if column < width {
+                needed_left.insert(column);
+            } else if !matches!(kind, JoinKind::Semi | JoinKind::Anti) || !residual.is_empty() {
+                needed_right.insert(column - width);
+            }
+        }
+        for term in on {
+            needed_left.extend(columns_of(&term.left));
+            needed_right.extend(columns_of(&term.right));
+        }
+        (needed_left, needed_right)
+    }
+
+    /// All columns break ties, unless a key is among those that decide already.
+    fn top_k_demand(&mut self, node: &Arc<Plan>, demand: Demand) -> Demand {
+        let Plan::TopK { input, group, order_by, .. } = &**node else { return demand };
+        let typ = self.types.typ(input);
+        let mut decided: Demand = group.iter().copied().collect();
+        decided.extend(order_by.iter().filter_map(|term| match term.expr {
+            Expr::Column(column) => Some(column),
+            _ => None,
+        }));
+        if !typ.keys.iter().any(|key| key.iter().all(|column| decided.contains(column))) {
+            return (0..typ.columns.len()).collect();
+        }
+        let mut needed = demand;
+        needed.extend(group);
+        order_by.iter().for_each(|term| needed.extend(columns_of(&term.expr)));
+        needed
+    }
+
+    fn input(&self, plan: &Arc<Plan>) -> Pruned {
+        self.done.get(plan).expect("inputs are rebuilt first").clone()
+    }
+
+    /// The rebuilt input with exactly these of its old columns.
+    fn narrow(&self, plan: &Arc<Plan>, columns: &[usize]) -> Arc<Plan> {
+        let input = self.input(plan);
+        if input.kept == columns {
+            return input.plan;
+        }
+        let positions = columns.iter().map(|column| input.position(*column)).collect();
+        Arc::new(Plan::Project { input: input.plan, columns: positions })
+    }
+
+    fn rebuild(&mut self, node: &Arc<Plan>) -> Pruned {
+        let demand = self.demanded(node);
+        let kept: Vec<usize> = demand.iter().copied().collect();
+        match &**node {
+            Plan::Get { typ, .. } => {
+                if kept.len() == typ.columns.len() {
+                    return Pruned { plan: Arc::clone(node), kept };
+                }
+                Pruned { plan: Arc::new(Plan::Project { input: Arc::clone(node), columns: kept.clone() }), kept }
+            }
+            Plan::Constant { typ, .. } => Pruned { plan: Arc::clone(node), kept: (0..typ.columns.len()).collect() },
+            Plan::Map { input, exprs } => {
+                let width = self.width(input);
+                let below = self.input(input);
+                let mut kept = below.kept.clone();
+                let mut mapped = Vec::new();
+                for (index, (expr, column)) in exprs.iter().enumerate() {
+                    if demand.contains(&(width + index)) {
+                        mapped.push((below.expr(expr), column.clone()));
+                        kept.push(width + index);
+                    }
+                }
+                if mapped.is_empty() {
+                    return below;
+                }
+                Pruned { plan: Arc::new(Plan::Map { input: below.plan, exprs: mapped }), kept }
+            }
+            Plan::Project { input, columns } => {
+                let below = self.input(input);
+                let positions = kept.iter().map(|column| below.position(columns[*column])).collect();
+                Pruned { plan: Arc::new(Plan::Project { input: below.plan, columns: positions }), kept }
+            }
+            Plan::Filter { input, predicates } => {
+                let below = self.input(input);
+                let predicates = predicates.iter().map(|predicate| below.expr(predicate)).collect();
+                Pruned { plan: Arc::new(Plan::Filter { input: below.plan, predicates }), kept: below.kept }
+            }
+            Plan::Join { .. } => self.rebuild_join(node, &demand),
+            Plan::Reduce { input, group, aggregates } => {
+                let below = self.input(input);
+                let mut kept: Vec<usize> = (0..group.len()).collect();
+                let group = group.iter().map(|(expr, column)| (below.expr(expr), column.clone())).collect();
+                let mut calls = Vec::new();
+                for (index, (call, column)) in aggregates.iter().enumerate() {
+                    let old = kept_group(node) + index;
+                    if demand.contains(&old) {
+                        let mut call = call.clone();
+                        call.arg = call.arg.map(|arg| below.expr(&arg));
+                        call.filter = call.filter.map(|filter| below.expr(&filter));
+                        call.order_by = order_terms(&call.order_by, &below);
+                        calls.push((call, column.clone()));
+                        kept.push(old);
+                    }
+                }
+                Pruned { plan: Arc::new(Plan::Reduce { input: below.plan, group, aggregates: calls }), kept }
+            }
+            Plan::TopK { input, group, order_by, limit, offset } => {
+                let kept: Vec<usize> = self.top_k_demand(node, demand).into_iter().collect();
+                let below = Pruned { plan: self.narrow(input, &kept), kept: kept.clone() };
+                let plan = Plan::TopK {
+                    group: group.iter().map(|column| below.position(*column)).collect(),
+                    order_by: order_terms(order_by, &below),
+                    limit: *limit,
+                    offset: *offset,
+                    input: below.plan,
+                };
+                Pruned { plan: Arc::new(plan), kept }
+            }
+            Plan::Distinct { input } | Plan::Threshold { input } => {
+                let all: Vec<usize> = (0..self.width(input)).collect();
+                let below = self.narrow(input, &all);
+                Pruned { plan: Arc::new(node.with_children(vec![below])), kept: all }
+            }
+            Plan::Negate { .. } | Plan::Union { .. } => {
+                let children = node.children().into_iter().map(|child| self.narrow(child, &kept)).collect();
+                Pruned { plan: Arc::new(node.with_children(children)), kept }
+            }
+        }
+    }
+
+    fn rebuild_join(&mut self, node: &Arc<Plan>, demand: &Demand) -> Pruned {
+        let Plan::Join { kind, left, right, on, residual } = &**node else {
+            return Pruned { plan: Arc::clone(node), kept: demand.iter().copied().collect() };
+        };
+        let width = self.width(left);
+        let (needed_left, needed_right) = self.join_demand(node, demand);
+        let kept_left: Vec<usize> = needed_left.into_iter().collect();
+        let kept_right: Vec<usize> = needed_right.into_iter().collect();
+        let left = Pruned { plan: self.narrow(left, &kept_left), kept: kept_left };
+        let right = Pruned { plan: self.narrow(right, &kept_right), kept: kept_right };
+        let on = on.iter().map(|term| EquiTerm {
+            left: left.expr(&term.left),
+            right: right.expr(&term.right),
+            null_equal: term.null_equal,
+        });
+        let on: Vec<EquiTerm> = on.collect();
+        let mut both = left.kept.clone();
+        both.extend(right.kept.iter().map(|column| width + column));
+        let whole = Pruned { plan: Arc::clone(node), kept: both };
+        let residual = residual.iter().map(|condition| whole.expr(condition)).collect();
+        let kept = if matches!(kind, JoinKind::Semi | JoinKind::Anti) { left.kept } else { whole.kept };
+        let plan = Plan::Join { kind: *kind, left: left.plan, right: right.plan, on, residual };
+        Pruned { plan: Arc::new(plan), kept }
+    }
+}
+
+fn kept_group(node: &Plan) -> usize {
+    if let Plan::Reduce { group, .. } = node { group.len() } else { 0 }
+}
+
+fn order_terms(terms: &[OrderTerm], below: &Pruned) -> Vec<OrderTerm> {
+    terms.iter().map(|term| OrderTerm { expr: below.expr(&term.expr), direction: term.direction }).collect()
+}

@@ -1,0 +1,119 @@
+//! Plans that give the same rows for less work.
+//!
+//! ```text
+//!   fold ─> fuse ─> [ pushdown ─> outer_join ─> anti_join ] twice ─> distinct ─> demand ─> fuse ─> intern (all models)
+//! ```
+//!
+//! 1. Each rule can be switched off; with all off the plan is what `sql` bound, and the rows are the same.
+//! 2. An expression that can fail never moves below a filter or a join, nor out of a CASE or COALESCE. The one exception is an
+//!    equality between two inputs, which is what they are joined by. A rule may keep a row from reaching an expression that
+//!    would fail on it.
+//! 3. A node that is read twice stays one node: nothing is pushed into it for one of its readers.
+//! 4. `Get` of another model stays a `Get`: models are collections that are shared, never inlined.
+
+mod anti_join;
+pub(crate) mod check;
+mod demand;
+mod distinct;
+mod fold;
+mod fuse;
+mod intern;
+mod outer_join;
+mod pushdown;
+
+#[cfg(test)]
+mod rewrite_tests;
+
+use std::sync::Arc;
+
+pub use self::intern::PlanInterner;
+use super::{Plan, RelationId};
+
+/// Which rules run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RewriteOptions {
+    /// Constant expressions are evaluated; filters that are always true or never true go.
+    pub fold: bool,
+    /// Adjacent maps, projections, filters and unions become one.
+    pub fuse: bool,
+    /// Filters move towards the sources; comparisons between two inputs become join keys.
+    pub pushdown: bool,
+    /// An outer join whose filled rows a filter above rejects is an inner one.
+    pub outer_join: bool,
+    /// `left join … where right.key is null` is an anti join.
+    pub anti_join: bool,
+    /// A DISTINCT over rows that are distinct already goes.
+    pub distinct: bool,
+    /// Columns that nobody reads are not carried along.
+    pub demand: bool,
+    /// Equal parts of all models are one node.
+    pub intern: bool,
+}
+
+impl RewriteOptions {
+    pub const ALL: RewriteOptions = RewriteOptions {
+        fold: true,
+        fuse: true,
+        pushdown: true,
+        outer_join: true,
+        anti_join: true,
+        distinct: true,
+        demand: true,
+        intern: true,
+    };
+
+    pub const NONE: RewriteOptions = RewriteOptions {
+        fold: false,
+        fuse: false,
+        pushdown: false,
+        outer_join: false,
+        anti_join: false,
+        distinct: false,
+        demand: false,
+        intern: false,
+    };
+}
+
+impl Default for RewriteOptions {
+    fn default() -> RewriteOptions {
+        RewriteOptions::ALL
+    }
+}
+
+/// Rewrites the plans of a whole project; the order of models is kept, and so are each plan's columns.
+pub fn optimize(models: Vec<(RelationId, Arc<Plan>)>, options: &RewriteOptions) -> Vec<(RelationId, Arc<Plan>)> {
+    let mut interner = PlanInterner::default();
+    models
+        .into_iter()
+        .map(|(relation, plan)| {
+            let plan = optimize_one(&plan, options);
+            (relation, if options.intern { interner.intern(&plan) } else { plan })
+        })
+        .collect()
+}
+
+/// Rewrites one model's plan by all rules that look at one model alone.
+pub(crate) fn optimize_one(plan: &Arc<Plan>, options: &RewriteOptions) -> Arc<Plan> {
+    // Equal parts of the model itself first, so that they count as shared from here on.
+    let mut plan = if options.intern { PlanInterner::default().intern(plan) } else { Arc::clone(plan) };
+    let mut run = |wanted: bool, rule: &dyn Fn(&Arc<Plan>) -> Arc<Plan>| {
+        if wanted {
+            plan = rule(&plan);
+        }
+    };
+    run(options.fold, &fold::fold);
+    run(options.fuse, &fuse::fuse);
+    for _ in 0..2 {
+        run(options.pushdown, &pushdown::push_down);
+        run(options.outer_join, &outer_join::reduce_outer_joins);
+        run(options.anti_join, &anti_join::to_anti_joins);
+        run(options.fold, &fold::fold);
+        run(options.fuse, &fuse::fuse);
+    }
+    run(options.pushdown, &pushdown::push_down);
+    run(options.distinct, &distinct::drop_distincts);
+    run(options.demand, &demand::prune);
+    run(options.fuse, &fuse::fuse);
+    run(options.distinct, &distinct::drop_distincts);
+    plan
+}

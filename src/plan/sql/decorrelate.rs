@@ -1,0 +1,242 @@
+//! Subqueries to joins.
+//!
+//! ```text
+//!   outer rows ──┬───────────────────────────────> join on D's columns ──> outer rows with the answer
+//!                └─ distinct outer values D ─> query over D ─┘
+//! ```
+//!
+//! 1. A query that reads no outer column is evaluated once and crossed (one row) or joined by what it is compared with.
+//! 2. A query whose outer columns are all bound by equalities needs no D: it is grouped by its own columns and joined back.
+//! 3. A scalar subquery has at most one row by structure (an aggregate, LIMIT 1, a key); else it is refused.
+
+use std::sync::Arc;
+
+use eval::{AggregateCall, AggregateFunction, Expr};
+use row::ScalarType;
+
+use super::columns::ColumnId;
+use super::lower::{Lowered, Lowering, Outer, depends};
+use super::rel::{Apply, ApplyKind, Rel};
+use crate::plan::expr::{is_not_null, literal_bool, literal_int8};
+use crate::plan::typ::{is_one_row, unique_on};
+use crate::plan::{Column, EquiTerm, JoinKind, Plan, PlanError};
+
+impl Lowering<'_> {
+    pub(super) fn apply(&mut self, input: &Rel, apply: &Apply, outer: Option<&Outer>) -> Result<Lowered, PlanError> {
+        let input = self.lower(input, outer)?;
+        let read: Vec<ColumnId> = apply.query.free().into_iter().filter(|id| input.has(*id)).collect();
+        let lowered = if read.is_empty() {
+            self.apply_uncorrelated(input, apply)
+        } else {
+            self.apply_correlated(input, apply, &read)
+        };
+        lowered.map_err(|error| error.at(apply.place.0, apply.place.1))
+    }
+
+    fn apply_uncorrelated(&mut self, input: Lowered, apply: &Apply) -> Result<Lowered, PlanError> {
+        match &apply.kind {
+            ApplyKind::Row { results } => {
+                let from: Vec<ColumnId> = results.iter().map(|(_, column)| *column).collect();
+                let query = self.lower(&apply.query, None)?.project(&from)?;
+                let kind = if is_one_row(&query.plan) { JoinKind::Inner } else { JoinKind::Left };
+                if !self.typ(&query.plan).keys.iter().any(Vec::is_empty) {
+                    return Err(many_rows());
+                }
+                let named = Lowered { plan: query.plan, columns: results.iter().map(|(result, _)| *result).collect() };
+                self.join_lowered(kind, &input, &named, &[], &[])
+            }
+            ApplyKind::Mark { result, pairs } if pairs.is_empty() => {
+                let (joined, count) = self.with_count(input, &apply.query)?;
+                self.append(joined, *result, is_positive(count)?)
+            }
+            ApplyKind::Semi { pairs } if pairs.is_empty() => {
+                let columns = input.columns.clone();
+                let (joined, count) = self.with_count(input, &apply.query)?;
+                filtered(joined, is_positive(count)?, &columns)
+            }
+            ApplyKind::Anti { pairs } if pairs.is_empty() => {
+                let columns = input.columns.clone();
+                let (joined, count) = self.with_count(input, &apply.query)?;
+                filtered(joined, Expr::Not(Box::new(is_positive(count)?)), &columns)
+            }
+            kind => {
+                let query = self.lower(&apply.query, None)?;
+                self.match_pairs(input, query, kind, &[])
+            }
+        }
+    }
+
+    fn apply_correlated(&mut self, input: Lowered, apply: &Apply, read: &[ColumnId]) -> Result<Lowered, PlanError> {
+        let outer = input.project(read)?.distinct();
+        if let ApplyKind::Row { results } = &apply.kind {
+            return self.correlated_row(input, &outer, &apply.query, results);
+        }
+        let query = if apply.kind.pairs().is_empty() { existence_core(&apply.query) } else { &apply.query };
+        let query = if depends(query, &outer) { query } else { &apply.query };
+        let query = self.over(&apply.query, |lowering| lowering.lower(query, Some(&outer)))?;
+        self.match_pairs(input, query, &apply.kind, read)
+    }
+
+    /// The query's one row per outer value beside each outer row, NULLs where there is none.
+    fn correlated_row(
+        &mut self,
+        input: Lowered,
+        outer: &Outer,
+        query: &Rel,
+        results: &[(ColumnId, ColumnId)],
+    ) -> Result<Lowered, PlanError> {
+        let mut keep = input.columns.clone();
+        keep.extend(results.iter().map(|(_, column)| *column));
+        let mut renamed = input.columns.clone();
+        renamed.extend(results.iter().map(|(result, _)| *result));
+        let (maps, core) = peel_maps(query);
+        let joined = match core {
+            Rel::Aggregate { input: under, group, aggregates } if group.is_empty() && depends(under, outer) => {
+                let reduced = self.over(query, |lowering| lowering.reduce(under, group, aggregates, Some(outer)))?;
+                let mut joined = self.complete(&input, &reduced, aggregates)?;
+                for exprs in maps.into_iter().rev() {
+                    joined = self.map(joined, exprs)?;
+                }
+                joined
+            }
+            _ => {
+                let query = self.over(query, |lowering| lowering.lower(query, Some(outer)))?;
+                let mut columns = outer.columns.clone();
+                columns.extend(results.iter().map(|(_, column)| *column).filter(|id| !outer.has(*id)));
+                let query = query.project(&columns)?;
+                let keys: Vec<Expr> = (0..outer.columns.len()).map(Expr::Column).collect();
+                if !unique_on(&self.typ(&query.plan), keys.iter()) {
+                    return Err(many_rows());
+                }
+                self.join_lowered(JoinKind::Left, &input, &query, &[], &outer.columns)?
+            }
+        };
+        let lowered = joined.project(&keep)?;
+        Ok(Lowered { plan: lowered.plan, columns: renamed })
+    }
+
+    /// Mark, semi and anti: `shared` outer columns and the pairs must agree.
+    fn match_pairs(
+        &mut self,
+        input: Lowered,
+        query: Lowered,
+        kind: &ApplyKind,
+        shared: &[ColumnId],
+    ) -> Result<Lowered, PlanError> {
+        let mut columns = shared.to_vec();
+        columns.extend(kind.pairs().iter().map(|(_, column)| *column).filter(|id| !shared.contains(id)));
+        let right = query.project(&columns)?;
+        let mut on = Vec::new();
+        for id in shared {
+            on.push(self.same(&input, &right, *id)?);
+        }
+        for (left, column) in kind.pairs() {
+            let term = EquiTerm {
+                left: input.expr(left)?,
+                right: Expr::Column(right.position(*column)?),
+                null_equal: false,
+            };
+            on.push(term);
+        }
+        let join = |kind, left: &Lowered, right: Arc<Plan>, on| {
+            Arc::new(Plan::Join { kind, left: Arc::clone(&left.plan), right, on, residual: Vec::new() })
+        };
+        match kind {
+            ApplyKind::Semi { .. } => {
+                Ok(Lowered { plan: join(JoinKind::Semi, &input, right.plan, on), columns: input.columns })
+            }
+            ApplyKind::Anti { .. } => {
+                Ok(Lowered { plan: join(JoinKind::Anti, &input, right.plan, on), columns: input.columns })
+            }
+            ApplyKind::Mark { result, .. } => {
+                let marker = Column { name: "found".to_string(), ty: ScalarType::Bool, nullable: false, scale_max: None };
+                let marked = Plan::Map { input: right.distinct().plan, exprs: vec![(literal_bool(true), marker)] };
+                let position = input.columns.len() + columns.len();
+                let plan = join(JoinKind::Left, &input, Arc::new(marked), on);
+                let exprs = vec![(is_not_null(Expr::Column(position)), self.column(*result))];
+                let mapped = Arc::new(Plan::Map { input: plan, exprs });
+                let mut positions: Vec<usize> = (0..input.columns.len()).collect();
+                positions.push(position + 1);
+                let mut all = input.columns;
+                all.push(*result);
+                Ok(Lowered { plan: Arc::new(Plan::Project { input: mapped, columns: positions }), columns: all })
+            }
+            ApplyKind::Row { .. } => Err(PlanError::new("internal: a scalar subquery has no pairs")),
+        }
+    }
+
+    /// The rows beside the number of the query's rows, and where that number stands.
+    fn with_count(&mut self, input: Lowered, query: &Rel) -> Result<(Lowered, usize), PlanError> {
+        let query = self.lower(existence_core(query), None)?;
+        let count = AggregateCall {
+            function: AggregateFunction::CountRows,
+            arg: None,
+            arg_type: ScalarType::Int64,
+            distinct: false,
+            filter: None,
+            order_by: Vec::new(),
+            returns: ScalarType::Int64,
+            scale_max: None,
+        };
+        let column = Column { name: "count".to_string(), ty: ScalarType::Int64, nullable: false, scale_max: None };
+        let plan = Arc::new(Plan::Reduce { input: query.plan, group: Vec::new(), aggregates: vec![(count, column)] });
+        let joined = Plan::Join {
+            kind: JoinKind::Inner,
+            left: Arc::clone(&input.plan),
+            right: plan,
+            on: Vec::new(),
+            residual: Vec::new(),
+        };
+        let position = input.columns.len();
+        Ok((Lowered { plan: Arc::new(joined), columns: input.columns }, position))
+    }
+
+    /// Appends a column to a plan that may have unnamed columns at its end, which go.
+    fn append(&self, input: Lowered, id: ColumnId, expr: Expr) -> Result<Lowered, PlanError> {
+        let mapped = Arc::new(Plan::Map { input: input.plan, exprs: vec![(expr, self.column(id))] });
+        let mut positions: Vec<usize> = (0..input.columns.len()).collect();
+        positions.push(input.columns.len() + 1);
+        let mut columns = input.columns;
+        columns.push(id);
+        Ok(Lowered { plan: Arc::new(Plan::Project { input: mapped, columns: positions }), columns })
+    }
+}
+
+fn many_rows() -> PlanError {
+    PlanError::new("a subquery used as an expression might return more than one row")
+        .with_hint("use an aggregate such as max(…), or add ORDER BY … LIMIT 1")
+}
+
+fn is_positive(position: usize) -> Result<Expr, PlanError> {
+    let resolved = eval::resolve::binary(">", &ScalarType::Int64, &ScalarType::Int64).map_err(super::resolve_error)?;
+    let args = vec![Expr::Column(position), literal_int8(0)];
+    Ok(Expr::Call { function: resolved.function, args, ty: resolved.returns })
+}
+
+/// The rows that satisfy the predicate (over positions), without the columns at the end that have no number.
+fn filtered(input: Lowered, predicate: Expr, columns: &[ColumnId]) -> Result<Lowered, PlanError> {
+    let plan = Arc::new(Plan::Filter { input: input.plan, predicates: vec![predicate] });
+    let positions = (0..columns.len()).collect();
+    Ok(Lowered { plan: Arc::new(Plan::Project { input: plan, columns: positions }), columns: columns.to_vec() })
+}
+
+/// What decides whether a query has rows: computed columns and repetitions do not.
+fn existence_core(query: &Rel) -> &Rel {
+    match query {
+        Rel::Map { input, exprs } if !exprs.iter().any(|(_, expr)| expr.is_fallible()) => existence_core(input),
+        Rel::Distinct { input, .. } => existence_core(input),
+        Rel::TopK { input, limit, offset: 0, .. } if *limit != Some(0) => existence_core(input),
+        other => other,
+    }
+}
+
+/// The computed columns on top of a query, outermost first, and what is below.
+fn peel_maps(query: &Rel) -> (Vec<&Vec<(ColumnId, Expr)>>, &Rel) {
+    let mut maps = Vec::new();
+    let mut rel = query;
+    while let Rel::Map { input, exprs } = rel {
+        maps.push(exprs);
+        rel = input;
+    }
+    (maps, rel)
+}

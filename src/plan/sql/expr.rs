@@ -1,0 +1,442 @@
+//! Scalar expressions: names resolved, types settled, casts put in.
+
+use eval::{Expr, resolve};
+use row::ScalarType;
+use sqlparser::ast::{self, BinaryOperator, CastKind, UnaryOperator};
+use sqlparser::ast::Spanned;
+
+use super::coerce::{binary, function, joint_scale, unary, unify};
+use super::scope::at;
+use super::{Binder, Bound, fold, literal, resolve_error, types, unsupported};
+use crate::plan::PlanError;
+use crate::plan::expr::{and, is_not_null, literal_bool, literal_null, not};
+
+impl<'q> Binder<'q> {
+    /// Binds an expression in the innermost scope; an error points at the smallest part that is wrong.
+    pub(super) fn expr(&mut self, expr: &'q ast::Expr) -> Result<Bound, PlanError> {
+        self.expr_inner(expr).map_err(|error| at(error, expr.span()))
+    }
+
+    fn expr_inner(&mut self, expr: &'q ast::Expr) -> Result<Bound, PlanError> {
+        use ast::Expr as E;
+        match expr {
+            E::Identifier(ident) => self.named_column(ident),
+            E::CompoundIdentifier(idents) => self.qualified_column(idents),
+            E::CompoundFieldAccess { root, access_chain } => self.field_access(root, access_chain),
+            E::Value(value) => literal::literal(&value.value),
+            E::Nested(inner) => self.expr(inner),
+            E::TypedString(typed) => {
+                let ty = types::scalar_type(&typed.data_type)?;
+                literal::literal(&typed.value.value)?.cast(&ty, true)
+            }
+            E::Interval(interval) => literal::interval(interval),
+            E::Cast { kind: CastKind::Cast | CastKind::DoubleColon, expr, data_type, format: None } => {
+                let ty = types::scalar_type(data_type)?;
+                if let (E::Array(array), ScalarType::Array(of)) = (&**expr, &ty) {
+                    return self.array(&array.elem, Some(of))?.cast(&ty, true);
+                }
+                self.expr(expr)?.cast(&ty, true)
+            }
+            E::Cast { .. } => Err(unsupported("TRY_CAST").with_hint("use CAST; a row that fails is set aside and heals when it is corrected")),
+            E::IsNull(inner) => Ok(Bound::boolean(Expr::IsNull(Box::new(self.value(inner)?.expr)))),
+            E::IsNotNull(inner) => Ok(Bound::boolean(is_not_null(self.value(inner)?.expr))),
+            E::IsTrue(inner) => self.is_bool(inner, true, "IS TRUE"),
+            E::IsFalse(inner) => self.is_bool(inner, false, "IS FALSE"),
+            E::IsNotTrue(inner) => Ok(negate(self.is_bool(inner, true, "IS NOT TRUE")?)),
+            E::IsNotFalse(inner) => Ok(negate(self.is_bool(inner, false, "IS NOT FALSE")?)),
+            E::IsUnknown(inner) => {
+                Ok(Bound::boolean(Expr::IsNull(Box::new(self.expr(inner)?.as_condition("IS UNKNOWN")?.expr))))
+            }
+            E::IsNotUnknown(inner) => {
+                Ok(Bound::boolean(is_not_null(self.expr(inner)?.as_condition("IS NOT UNKNOWN")?.expr)))
+            }
+            E::IsDistinctFrom(left, right) => {
+                let (left, right) = (self.expr(left)?, self.expr(right)?);
+                Ok(negate(self.not_distinct(left, right)?))
+            }
+            E::IsNotDistinctFrom(left, right) => {
+                let (left, right) = (self.expr(left)?, self.expr(right)?);
+                self.not_distinct(left, right)
+            }
+            E::InList { expr, list, negated } => self.in_list(expr, list, *negated),
+            E::InSubquery { expr, subquery, negated } => self.in_subquery(expr, subquery, *negated),
+            E::Between { expr, negated, low, high } => {
+                let value = self.expr(expr)?;
+                let low = binary(">=", value.clone(), self.expr(low)?)?;
+                let high = binary("<=", value, self.expr(high)?)?;
+                let nullable = low.nullable || high.nullable;
+                Ok(negate_if(*negated, Bound::new(Expr::And(vec![low.expr, high.expr]), ScalarType::Bool, nullable)))
+            }
+            E::BinaryOp { left, op, right } => self.binary_op(left, op, right),
+            E::UnaryOp { op, expr } => self.unary_op(op, expr),
+            E::Like { negated, any: false, expr, pattern, escape_char } => {
+                self.like("like", *negated, expr, pattern, escape_char.as_deref())
+            }
+            E::ILike { negated, any: false, expr, pattern, escape_char } => {
+                self.like("ilike", *negated, expr, pattern, escape_char.as_deref())
+            }
+            E::SimilarTo { negated, expr, pattern, escape_char } => {
+                self.like("similar to", *negated, expr, pattern, escape_char.as_deref())
+            }
+            E::AnyOp { left, compare_op, right, .. } => self.quantified(left, compare_op, right, false),
+            E::AllOp { left, compare_op, right } => self.quantified(left, compare_op, right, true),
+            E::AtTimeZone { timestamp, time_zone } => {
+                let (timestamp, zone) = (self.expr(timestamp)?, self.expr(time_zone)?);
+                function("timezone", vec![zone, timestamp])
+            }
+            E::Extract { field, expr, .. } => {
+                function("extract", vec![literal::text(&literal::field_name(field)), self.expr(expr)?])
+            }
+            E::Ceil { expr, field } => self.rounded("ceil", expr, field),
+            E::Floor { expr, field } => self.rounded("floor", expr, field),
+            E::Position { expr, r#in } => {
+                let part = self.expr(expr)?;
+                function("strpos", vec![self.expr(r#in)?, part])
+            }
+            E::Substring { expr, substring_from, substring_for, .. } => {
+                let mut args = vec![self.expr(expr)?];
+                match (substring_from, substring_for) {
+                    (Some(from), None) => args.push(self.expr(from)?),
+                    (from, Some(length)) => {
+                        args.push(from.as_deref().map_or_else(|| Ok(literal::int4(1)), |from| self.expr(from))?);
+                        args.push(self.expr(length)?);
+                    }
+                    (None, None) => return Err(PlanError::new("substring needs FROM or FOR")),
+                }
+                function("substring", args)
+            }
+            E::Trim { trim_where, trim_what, expr, trim_characters } => {
+                let name = match trim_where {
+                    Some(ast::TrimWhereField::Leading) => "ltrim",
+                    Some(ast::TrimWhereField::Trailing) => "rtrim",
+                    _ => "btrim",
+                };
+                let mut args = vec![self.expr(expr)?];
+                let characters = trim_what.as_deref().into_iter().chain(trim_characters.iter().flatten());
+                for characters in characters {
+                    args.push(self.expr(characters)?);
+                }
+                function(name, args)
+            }
+            E::Overlay { expr, overlay_what, overlay_from, overlay_for } => {
+                let mut args = vec![self.expr(expr)?, self.expr(overlay_what)?, self.expr(overlay_from)?];
+                if let Some(length) = overlay_for {
+                    args.push(self.expr(length)?);
+                }
+                function("overlay", args)
+            }
+            E::Collate { expr, collation } => match collation.to_string().trim_matches('"').to_lowercase().as_str() {
+                "c" | "posix" | "default" | "ucs_basic" | "pg_catalog.\"c\"" | "pg_catalog.\"default\"" => self.expr(expr),
+                other => Err(unsupported(format!("collation \"{other}\"")).with_hint("text is compared by its bytes, as with COLLATE \"C\"")),
+            },
+            E::Function(call) => self.call(call),
+            E::Case { operand, conditions, else_result, .. } => {
+                self.case(operand.as_deref(), conditions, else_result.as_deref())
+            }
+            E::Exists { subquery, negated } => self.exists(subquery, *negated),
+            E::Subquery(query) => self.scalar_subquery(query),
+            E::Array(array) => self.array(&array.elem, None),
+            E::Tuple(items) if items.len() == 1 => self.expr(&items[0]),
+            E::Tuple(_) => Err(unsupported("a row value outside of a comparison")),
+            E::GroupingSets(_) => Err(unsupported("GROUPING SETS")),
+            E::Cube(_) => Err(unsupported("CUBE")),
+            E::Rollup(_) => Err(unsupported("ROLLUP")),
+            E::RLike { .. } => Err(unsupported("RLIKE").with_hint("use the operator ~")),
+            E::Like { .. } | E::ILike { .. } => Err(unsupported("LIKE ANY")),
+            E::JsonAccess { .. } => Err(unsupported("the : operator").with_hint("use -> and ->>")),
+            other => Err(unsupported(format!("the expression {other}"))),
+        }
+    }
+
+    /// An expression whose type no longer waits for a context.
+    fn value(&mut self, expr: &'q ast::Expr) -> Result<Bound, PlanError> {
+        let bound = self.expr(expr)?;
+        if bound.ty == ScalarType::Unknown { bound.cast(&ScalarType::Text, false) } else { Ok(bound) }
+    }
+
+    fn is_bool(&mut self, expr: &'q ast::Expr, wanted: bool, what: &str) -> Result<Bound, PlanError> {
+        let condition = self.expr(expr)?.as_condition(what)?;
+        Ok(Bound::boolean(Expr::IsNotDistinct(Box::new(condition.expr), Box::new(literal_bool(wanted)))))
+    }
+
+    fn binary_op(&mut self, left: &'q ast::Expr, op: &BinaryOperator, right: &'q ast::Expr) -> Result<Bound, PlanError> {
+        if let BinaryOperator::And | BinaryOperator::Or = op {
+            return self.connective(left, op, right);
+        }
+        let symbol = symbol(op)?;
+        if let (Some(left), Some(right)) = (tuple(left), tuple(right)) {
+            return self.compare_rows(&symbol, left, right);
+        }
+        let (left, right) = (self.expr(left)?, self.expr(right)?);
+        binary(&symbol, left, right)
+    }
+
+    /// AND and OR; a long chain is one node and needs no deep stack.
+    fn connective(&mut self, left: &'q ast::Expr, op: &BinaryOperator, right: &'q ast::Expr) -> Result<Bound, PlanError> {
+        let mut parts = vec![right];
+        let mut rest = left;
+        while let ast::Expr::BinaryOp { left, op: next, right } = rest
+            && next == op
+        {
+            parts.push(right);
+            rest = left;
+        }
+        parts.push(rest);
+        let name = if *op == BinaryOperator::And { "AND" } else { "OR" };
+        let mut nullable = false;
+        let mut operands = Vec::with_capacity(parts.len());
+        for part in parts.into_iter().rev() {
+            let operand = self.expr(part)?.as_condition(name).map_err(|error| at(error, part.span()))?;
+            nullable |= operand.nullable;
+            operands.push(operand.expr);
+        }
+        let expr = if name == "AND" { Expr::And(operands) } else { Expr::Or(operands) };
+        Ok(Bound::new(expr, ScalarType::Bool, nullable))
+    }
+
+    /// `(a, b) = (c, d)`.
+    fn compare_rows(&mut self, op: &str, left: &'q [ast::Expr], right: &'q [ast::Expr]) -> Result<Bound, PlanError> {
+        if left.len() != right.len() {
+            return Err(PlanError::new("unequal number of entries in row expressions"));
+        }
+        if !matches!(op, "=" | "<>") {
+            return Err(unsupported(format!("comparing rows by {op}")).with_hint("compare the columns one by one"));
+        }
+        let mut parts = Vec::new();
+        let mut nullable = false;
+        for (left, right) in left.iter().zip(right) {
+            let (left, right) = (self.expr(left)?, self.expr(right)?);
+            let equal = binary("=", left, right)?;
+            nullable |= equal.nullable;
+            parts.push(equal.expr);
+        }
+        Ok(negate_if(op == "<>", Bound::new(and(parts), ScalarType::Bool, nullable)))
+    }
+
+    fn unary_op(&mut self, op: &UnaryOperator, expr: &'q ast::Expr) -> Result<Bound, PlanError> {
+        match op {
+            UnaryOperator::Not => Ok(negate(self.expr(expr)?.as_condition("NOT")?)),
+            UnaryOperator::Minus => {
+                if let ast::Expr::Value(value) = expr
+                    && let ast::Value::Number(text, _) = &value.value
+                {
+                    return literal::number(&format!("-{text}"));
+                }
+                unary("-", self.expr(expr)?)
+            }
+            UnaryOperator::Plus => unary("+", self.expr(expr)?),
+            UnaryOperator::PGAbs => unary("@", self.expr(expr)?),
+            UnaryOperator::BitwiseNot => unary("~", self.expr(expr)?),
+            UnaryOperator::PGSquareRoot => unary("|/", self.expr(expr)?),
+            other => Err(unsupported(format!("the operator {other}"))),
+        }
+    }
+
+    fn in_list(&mut self, expr: &'q ast::Expr, list: &'q [ast::Expr], negated: bool) -> Result<Bound, PlanError> {
+        if let Some(row) = tuple(expr) {
+            let mut choices = Vec::new();
+            let mut nullable = false;
+            for item in list {
+                let Some(item) = tuple(item) else {
+                    return Err(PlanError::new("a row can only be in a list of rows"));
+                };
+                let equal = self.compare_rows("=", row, item)?;
+                nullable |= equal.nullable;
+                choices.push(equal.expr);
+            }
+            return Ok(negate_if(negated, Bound::new(Expr::Or(choices), ScalarType::Bool, nullable)));
+        }
+        let mut all = vec![self.expr(expr)?];
+        for item in list {
+            all.push(self.expr(item)?);
+        }
+        let nullable = all.iter().any(|bound| bound.nullable);
+        // Numbers of different kinds and text of different lengths compare as they are; a common type keeps them alike.
+        let types: Vec<ScalarType> = all.iter().map(|bound| bound.ty.base()).collect();
+        let ty = resolve::common_type("IN", &types).map_err(resolve_error)?;
+        resolve::binary("=", &ty, &ty).map_err(resolve_error)?;
+        let mut exprs = Vec::with_capacity(all.len());
+        for bound in all {
+            exprs.push(bound.as_argument(&ty)?.expr);
+        }
+        let input = Box::new(exprs.remove(0));
+        let found = match exprs.len() {
+            1 => return Ok(negate_if(negated, self.equal(*input, exprs.remove(0), &ty, nullable)?)),
+            _ => Expr::InList { input, list: exprs },
+        };
+        Ok(negate_if(negated, Bound::new(found, ScalarType::Bool, nullable)))
+    }
+
+    fn equal(&self, left: Expr, right: Expr, ty: &ScalarType, nullable: bool) -> Result<Bound, PlanError> {
+        binary("=", Bound::new(left, ty.clone(), nullable), Bound::new(right, ty.clone(), nullable))
+    }
+
+    fn like(
+        &mut self,
+        op: &str,
+        negated: bool,
+        expr: &'q ast::Expr,
+        pattern: &'q ast::Expr,
+        escape: Option<&'q ast::Expr>,
+    ) -> Result<Bound, PlanError> {
+        let op = if negated { format!("not {op}") } else { op.to_string() };
+        let (value, pattern) = (self.expr(expr)?, self.expr(pattern)?);
+        match escape {
+            None => binary(&op, value, pattern),
+            Some(escape) => function(&op, vec![value, pattern, self.expr(escape)?]),
+        }
+    }
+
+    fn rounded(&mut self, name: &str, expr: &'q ast::Expr, field: &ast::CeilFloorKind) -> Result<Bound, PlanError> {
+        match field {
+            ast::CeilFloorKind::DateTimeField(ast::DateTimeField::NoDateTime) => function(name, vec![self.expr(expr)?]),
+            _ => Err(unsupported(format!("{name} with a second argument"))),
+        }
+    }
+
+    fn case(
+        &mut self,
+        operand: Option<&'q ast::Expr>,
+        conditions: &'q [ast::CaseWhen],
+        otherwise: Option<&'q ast::Expr>,
+    ) -> Result<Bound, PlanError> {
+        let operand = operand.map(|operand| self.expr(operand)).transpose()?;
+        let mut tests = Vec::with_capacity(conditions.len());
+        let mut results = Vec::with_capacity(conditions.len() + 1);
+        for case in conditions {
+            let condition = self.expr(&case.condition)?;
+            let test = match &operand {
+                Some(operand) => binary("=", operand.clone(), condition)?,
+                None => condition.as_condition("CASE/WHEN").map_err(|error| at(error, case.condition.span()))?,
+            };
+            tests.push(test.expr);
+            results.push(self.expr(&case.result)?);
+        }
+        results.push(match otherwise {
+            Some(otherwise) => self.expr(otherwise)?,
+            None => Bound::new(literal_null(ScalarType::Unknown), ScalarType::Unknown, true),
+        });
+        let (mut results, ty) = unify("CASE", results)?;
+        let nullable = results.iter().any(|bound| bound.nullable);
+        let scale_max = if ty.is_numeric() { joint_scale(&results) } else { None };
+        let otherwise = results.pop().map_or_else(|| literal_null(ty.clone()), |bound| bound.expr);
+        let branches = tests.into_iter().zip(results.into_iter().map(|bound| bound.expr)).collect();
+        let expr = Expr::Case { branches, otherwise: Box::new(otherwise), ty: ty.clone() };
+        Ok(Bound { expr, ty, nullable, scale_max })
+    }
+
+    pub(super) fn coalesce(&mut self, args: Vec<Bound>) -> Result<Bound, PlanError> {
+        let (args, ty) = unify("COALESCE", args)?;
+        let nullable = args.iter().all(|bound| bound.nullable);
+        let scale_max = if ty.is_numeric() { joint_scale(&args) } else { None };
+        let args = args.into_iter().map(|bound| bound.expr).collect();
+        Ok(Bound { expr: Expr::Coalesce { args, ty: ty.clone() }, ty, nullable, scale_max })
+    }
+
+    /// `array[…]`; `of` is the element type that a cast around it asks for.
+    fn array(&mut self, elements: &'q [ast::Expr], of: Option<&ScalarType>) -> Result<Bound, PlanError> {
+        let mut bounds = Vec::with_capacity(elements.len());
+        for element in elements {
+            let bound = self.expr(element)?;
+            bounds.push(match of {
+                Some(of) => bound.cast(of, true)?,
+                None => bound,
+            });
+        }
+        match (bounds.is_empty(), of) {
+            (true, None) => {
+                Err(PlanError::new("cannot determine type of empty array").with_hint("write array[]::integer[], for example"))
+            }
+            (true, Some(of)) => literal::unknown("{}").cast(&ScalarType::Array(Box::new(of.clone())), true),
+            _ => function("array", bounds),
+        }
+    }
+
+    fn field_access(&mut self, root: &'q ast::Expr, chain: &'q [ast::AccessExpr]) -> Result<Bound, PlanError> {
+        let mut value = self.expr(root)?;
+        for access in chain {
+            match access {
+                ast::AccessExpr::Subscript(ast::Subscript::Index { index }) => {
+                    let index = self.expr(index)?;
+                    value = binary("[]", value, index)?;
+                    value.nullable = true;
+                }
+                ast::AccessExpr::Subscript(_) => return Err(unsupported("an array slice")),
+                ast::AccessExpr::Dot(_) => return Err(unsupported("a field of a composite value")),
+            }
+        }
+        Ok(value)
+    }
+
+    /// `left op ANY (…)` and `left op ALL (…)` over an array or a subquery.
+    fn quantified(
+        &mut self,
+        left: &'q ast::Expr,
+        op: &BinaryOperator,
+        right: &'q ast::Expr,
+        all: bool,
+    ) -> Result<Bound, PlanError> {
+        let symbol = symbol(op)?;
+        match strip_parentheses(right) {
+            ast::Expr::Subquery(query) => self.quantified_subquery(left, &symbol, query, all),
+            ast::Expr::Array(array) if !array.elem.is_empty() && matches!((symbol.as_str(), all), ("=", false) | ("<>", true)) => {
+                self.in_list(left, &array.elem, all)
+            }
+            array => {
+                let op = format!("{symbol} {}", if all { "all" } else { "any" });
+                let (left, array) = (self.expr(left)?, self.expr(array)?);
+                let mut found = binary(&op, left, array)?;
+                found.nullable = true;
+                Ok(found)
+            }
+        }
+    }
+}
+
+/// The operator's symbol in the words of `eval::resolve`.
+fn symbol(op: &BinaryOperator) -> Result<String, PlanError> {
+    Ok(match op {
+        BinaryOperator::NotEq => "<>".to_string(),
+        BinaryOperator::PGExp => "^".to_string(),
+        BinaryOperator::PGLikeMatch => "like".to_string(),
+        BinaryOperator::PGILikeMatch => "ilike".to_string(),
+        BinaryOperator::PGNotLikeMatch => "not like".to_string(),
+        BinaryOperator::PGNotILikeMatch => "not ilike".to_string(),
+        BinaryOperator::PGCustomBinaryOperator(parts) => parts.last().cloned().unwrap_or_default(),
+        BinaryOperator::Overlaps => return Err(unsupported("OVERLAPS")),
+        other => other.to_string(),
+    })
+}
+
+fn strip_parentheses(expr: &ast::Expr) -> &ast::Expr {
+    match expr {
+        ast::Expr::Nested(inner) => strip_parentheses(inner),
+        other => other,
+    }
+}
+
+/// The members of a row value `(a, b)`.
+pub(super) fn tuple(expr: &ast::Expr) -> Option<&[ast::Expr]> {
+    match expr {
+        ast::Expr::Tuple(items) if items.len() > 1 => Some(items),
+        ast::Expr::Nested(inner) => tuple(inner),
+        _ => None,
+    }
+}
+
+pub(super) fn negate(bound: Bound) -> Bound {
+    Bound { expr: not(bound.expr), ..bound }
+}
+
+pub(super) fn negate_if(negated: bool, bound: Bound) -> Bound {
+    if negated { negate(bound) } else { bound }
+}
+
+/// The name of a function call, schema `pg_catalog` aside.
+pub(super) fn function_name(name: &ast::ObjectName) -> String {
+    let parts: Vec<String> = name.0.iter().filter_map(|part| part.as_ident()).map(fold).collect();
+    match parts.as_slice() {
+        [schema, name] if schema == "pg_catalog" => name.clone(),
+        parts => parts.join("."),
+    }
+}

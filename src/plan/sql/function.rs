@@ -1,0 +1,71 @@
+//! Function calls: plain functions, the few that are expressions of their own, and refusals by name.
+
+use sqlparser::ast::{self, FunctionArg, FunctionArgExpr, FunctionArguments};
+
+use super::coerce::function;
+use super::expr::function_name;
+use super::{Binder, Bound, aggregate, unsupported};
+use crate::plan::PlanError;
+
+impl<'q> Binder<'q> {
+    pub(super) fn call(&mut self, call: &'q ast::Function) -> Result<Bound, PlanError> {
+        let name = function_name(&call.name);
+        if call.over.is_some() {
+            return Err(unsupported(format!("window function {name}() OVER (…)")));
+        }
+        if !call.within_group.is_empty() {
+            return Err(unsupported(format!("ordered-set aggregate {name}() WITHIN GROUP (…)")));
+        }
+        if call.null_treatment.is_some() {
+            return Err(unsupported(format!("IGNORE NULLS in {name}()")));
+        }
+        if !matches!(call.parameters, FunctionArguments::None) {
+            return Err(unsupported(format!("parameters before the arguments of {name}()")));
+        }
+        if aggregate::is_aggregate(&name) {
+            return self.aggregate_call(&name, call);
+        }
+        if call.filter.is_some() {
+            return Err(PlanError::new(format!("FILTER specified, but {name} is not an aggregate function")));
+        }
+        if aggregate::is_window_only(&name) {
+            return Err(PlanError::new(format!("window function {name} requires an OVER clause")));
+        }
+        if matches!(name.as_str(), "generate_series" | "unnest" | "regexp_matches" | "regexp_split_to_table" | "json_array_elements" | "jsonb_array_elements" | "jsonb_array_elements_text" | "json_array_elements_text" | "json_each" | "jsonb_each" | "jsonb_object_keys" | "json_object_keys") {
+            return Err(unsupported(format!("set-returning function {name}()")));
+        }
+        if name == "grouping" {
+            return Err(unsupported("GROUPING()"));
+        }
+        let args = self.arguments(&name, call)?;
+        match name.as_str() {
+            "coalesce" | "nvl" | "ifnull" if !args.is_empty() => self.coalesce(args),
+            _ => function(&name, args),
+        }
+    }
+
+    fn arguments(&mut self, name: &str, call: &'q ast::Function) -> Result<Vec<Bound>, PlanError> {
+        match &call.args {
+            FunctionArguments::None => Ok(Vec::new()),
+            FunctionArguments::Subquery(query) => Ok(vec![self.scalar_subquery(query)?]),
+            FunctionArguments::List(list) => {
+                if list.duplicate_treatment.is_some() {
+                    return Err(PlanError::new(format!("DISTINCT specified, but {name} is not an aggregate function")));
+                }
+                if !list.clauses.is_empty() {
+                    return Err(unsupported(format!("a clause inside the brackets of {name}()")));
+                }
+                list.args.iter().map(|arg| self.expr(plain_argument(name, arg)?)).collect()
+            }
+        }
+    }
+}
+
+/// An argument that is an expression without a name.
+pub(super) fn plain_argument<'a>(name: &str, arg: &'a FunctionArg) -> Result<&'a ast::Expr, PlanError> {
+    match arg {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Ok(expr),
+        FunctionArg::Unnamed(_) => Err(PlanError::new(format!("{name}(*) specified, but {name} is not count"))),
+        _ => Err(unsupported(format!("named arguments of {name}()"))),
+    }
+}

@@ -1,0 +1,54 @@
+//! Text to AST, and the parser's errors in our form.
+
+use sqlparser::ast::{Query, Statement};
+use sqlparser::dialect::PostgreSqlDialect;
+use sqlparser::parser::{Parser, ParserError};
+
+use crate::plan::PlanError;
+
+/// Deeper nesting than this is refused instead of overflowing the stack.
+const NESTING_MAX: usize = 120;
+
+/// Parses the one query of a model; a byte order mark and a closing semicolon are harmless.
+pub(super) fn parse_query(sql: &str) -> Result<Query, PlanError> {
+    let sql = sql.strip_prefix('\u{feff}').unwrap_or(sql);
+    let statements = Parser::new(&PostgreSqlDialect {})
+        .with_recursion_limit(NESTING_MAX)
+        .try_with_sql(sql)
+        .and_then(|mut parser| parser.parse_statements())
+        .map_err(parse_error)?;
+    let mut statements = statements.into_iter();
+    match (statements.next(), statements.next()) {
+        (Some(Statement::Query(query)), None) => Ok(*query),
+        (None, _) => Err(PlanError::new("the model's SQL is empty")),
+        (_, Some(_)) => Err(PlanError::new("a model is one query, but here are several statements")
+            .with_hint("move other statements to hooks")),
+        (Some(other), None) => {
+            let word = other.to_string().split_whitespace().next().unwrap_or("statement").to_uppercase();
+            Err(PlanError::new(format!("a model is a SELECT, not {word}")))
+        }
+    }
+}
+
+/// Takes the place out of the parser's text ("… at Line: 3, Column: 7").
+fn parse_error(error: ParserError) -> PlanError {
+    let text = match error {
+        ParserError::TokenizerError(text) | ParserError::ParserError(text) => text,
+        ParserError::RecursionLimitExceeded => {
+            return PlanError::new(format!("the SQL is nested more than {NESTING_MAX} levels deep"));
+        }
+    };
+    let place = text.rfind(" at Line: ").and_then(|start| {
+        let (line, column) = text[start + " at Line: ".len()..].split_once(", Column: ")?;
+        Some((start, line.trim().parse::<u64>().ok()?, column.trim().parse::<u64>().ok()?))
+    });
+    match place {
+        Some((start, line, column)) => PlanError::new(format!("syntax error: {}", lower_first(&text[..start]))).at(line, column),
+        None => PlanError::new(format!("syntax error: {}", lower_first(&text))),
+    }
+}
+
+fn lower_first(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or(String::new(), |first| first.to_lowercase().chain(chars).collect())
+}

@@ -1,0 +1,500 @@
+//! `livemart.yml`: where sources come from, where marts go, and what the clock is.
+//!
+//! ```text
+//!   targets: ──(selected one, rendered)──> sources ─ source ◄ source.table ─> SourceSettings per table
+//!                                          sink, clock, commit_interval, http, state, workers
+//! ```
+//!
+//! 1. Only the selected target is rendered: another one's missing variable hurts nobody.
+//! 2. A field that nobody knows is refused with its line and the nearest known name.
+//! 3. Relative paths start at the folder of the file that names them.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::error::{ProjectError, Result};
+use super::files;
+use super::jinja::scope::Scope;
+use super::profile;
+use super::yaml::{self, Map, Value, Yaml};
+
+pub const FILE: &str = "livemart.yml";
+
+/// The selected target, resolved.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TargetConfig {
+    pub name: String,
+    /// By unique id of the source table; tables without an entry in livemart.yml are absent.
+    pub sources: BTreeMap<String, SourceSettings>,
+    pub sink: SinkConfig,
+    pub clock: ClockConfig,
+    /// How often a cut is published.
+    pub commit_interval: Duration,
+    /// Address of metrics, health and the page; none under commands that end.
+    pub http_listen: String,
+    pub state_path: PathBuf,
+    pub workers: usize,
+}
+
+/// How one source table is read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SourceSettings {
+    pub connector: Connector,
+    pub format: Format,
+    pub envelope: EnvelopeKind,
+    /// Columns of the key, where livemart.yml names them.
+    pub key: Option<Vec<String>>,
+    /// The column that tells an event's time, where the record does not.
+    pub event_time: Option<String>,
+    pub retain: Option<Retain>,
+    /// Of CSV files.
+    pub delimiter: char,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Connector {
+    /// A path or a glob.
+    File { path: PathBuf },
+    Kafka { brokers: String, topic: String, group_id: Option<String>, properties: BTreeMap<String, String>, schema_registry: Option<String> },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    Json,
+    Avro,
+    Csv,
+    Parquet,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EnvelopeKind {
+    Debezium,
+    Upsert,
+    Append,
+}
+
+/// Rows older than this leave the input.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Retain {
+    pub column: String,
+    pub keep: Duration,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum SinkConfig {
+    Sqlite { path: PathBuf },
+    Postgres { url: String, password_file: Option<PathBuf>, schema: String, meta_schema: String },
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClockConfig {
+    pub mode: ClockMode,
+    /// The moment of a fixed clock, as written.
+    pub at: Option<String>,
+    pub time_zone: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClockMode {
+    /// The greatest time that an event carried.
+    Event,
+    Wall,
+    Fixed,
+}
+
+pub const COMMIT_INTERVAL: Duration = Duration::from_millis(200);
+pub const HTTP_LISTEN: &str = "127.0.0.1:9464";
+pub const META_SCHEMA: &str = "livemart";
+
+/// The file as written.
+#[derive(Clone, Debug)]
+pub struct TargetsFile {
+    folder: PathBuf,
+    shown: String,
+    targets: Map,
+}
+
+impl TargetsFile {
+    /// Reads `livemart.yml` beside `dbt_project.yml`; a project without one is fine.
+    pub fn read(project_dir: &Path) -> Result<Option<TargetsFile>> {
+        let path = project_dir.join(FILE);
+        if !path.is_file() {
+            return Ok(None);
+        }
+        let root = yaml::parse(&files::read(&path, FILE)?, FILE)?;
+        let fields = Fields::of(&root, FILE, "livemart.yml")?;
+        fields.only(&["targets"])?;
+        let targets = fields.map("targets")?.cloned().unwrap_or_default();
+        Ok(Some(TargetsFile { folder: project_dir.to_path_buf(), shown: FILE.to_string(), targets }))
+    }
+
+    pub fn names(&self) -> Vec<String> {
+        self.targets.iter().filter_map(|(key, _)| key.scalar_text()).collect()
+    }
+
+    /// The target of that name, rendered; an unknown one is refused with the known ones.
+    pub fn target(&self, name: &str, scope: &Arc<Scope>) -> Result<Target> {
+        let Some(raw) = self.targets.get(name) else {
+            let names = self.names();
+            let error = ProjectError::configuration(format!("{} has no target '{name}'", self.shown)).in_file(self.shown.clone());
+            return Err(match files::nearest(name, names.iter().map(String::as_str)) {
+                Some(near) => error.hint(format!("did you mean '{near}'?")),
+                None => error.hint(format!("it has: {}", names.join(", "))),
+            });
+        };
+        let yaml = profile::render(raw, &self.shown, scope)?;
+        let yaml = if yaml.is_null() { Yaml { value: Value::Map(Map::default()), line: yaml.line } } else { yaml };
+        Fields::of(&yaml, &self.shown, &format!("target '{name}'"))?.only(&[
+            "sources",
+            "sink",
+            "clock",
+            "commit_interval",
+            "http",
+            "state",
+            "workers",
+        ])?;
+        Ok(Target { name: name.to_string(), folder: self.folder.clone(), file: self.shown.clone(), yaml })
+    }
+}
+
+/// A rendered target, not yet matched with the project's sources.
+#[derive(Clone, Debug)]
+pub struct Target {
+    name: String,
+    folder: PathBuf,
+    file: String,
+    yaml: Yaml,
+}
+
+/// A declared source table, as far as matching needs it.
+pub struct DeclaredTable<'a> {
+    pub unique_id: &'a str,
+    pub source: &'a str,
+    pub table: &'a str,
+    pub identifier: &'a str,
+}
+
+impl Target {
+    /// A target that livemart.yml does not speak of.
+    pub fn empty(name: &str, project_dir: &Path) -> Target {
+        let yaml = Yaml { value: Value::Map(Map::default()), line: 0 };
+        Target { name: name.to_string(), folder: project_dir.to_path_buf(), file: FILE.to_string(), yaml }
+    }
+
+    fn fields(&self) -> Result<Fields<'_>> {
+        Fields::of(&self.yaml, &self.file, &format!("target '{}'", self.name))
+    }
+
+    /// The sink, where the target names one.
+    pub fn sink(&self) -> Result<Option<SinkConfig>> {
+        let fields = self.fields()?;
+        let Some(sink) = fields.sub("sink")? else { return Ok(None) };
+        let kind = sink.require_text("type")?;
+        Ok(Some(match kind.as_str() {
+            "sqlite" => {
+                sink.only(&["type", "path"])?;
+                SinkConfig::Sqlite { path: self.folder.join(sink.require_text("path")?) }
+            }
+            "postgres" => {
+                sink.only(&["type", "url", "password_file", "schema", "meta_schema"])?;
+                SinkConfig::Postgres {
+                    url: sink.require_text("url")?,
+                    password_file: sink.text("password_file")?.map(|path| self.folder.join(path)),
+                    schema: sink.text("schema")?.unwrap_or_else(|| "public".into()),
+                    meta_schema: sink.text("meta_schema")?.unwrap_or_else(|| META_SCHEMA.into()),
+                }
+            }
+            other => return Err(sink.unknown_value("type", other, &["sqlite", "postgres"])),
+        }))
+    }
+
+    /// The schema that the sink names itself.
+    pub fn sink_schema(&self) -> Result<Option<String>> {
+        match self.fields()?.sub("sink")? {
+            Some(sink) => sink.text("schema"),
+            None => Ok(None),
+        }
+    }
+
+    /// Everything, matched with the project's source tables.
+    pub fn resolve(&self, sink: SinkConfig, tables: &[DeclaredTable<'_>]) -> Result<TargetConfig> {
+        let fields = self.fields()?;
+        let clock = match fields.sub("clock")? {
+            Some(clock) => self.clock(&clock)?,
+            None => ClockConfig { mode: ClockMode::Event, at: None, time_zone: "UTC".into() },
+        };
+        let http = match fields.sub("http")? {
+            Some(http) => {
+                http.only(&["listen"])?;
+                http.text("listen")?
+            }
+            None => None,
+        };
+        let state = match fields.sub("state")? {
+            Some(state) => {
+                state.only(&["path"])?;
+                state.text("path")?.map(|path| self.folder.join(path))
+            }
+            None => None,
+        };
+        let workers = match fields.map.get("workers") {
+            None => 1,
+            Some(Yaml { value: Value::Int(count @ 1..=1024), .. }) => *count as usize,
+            Some(other) => return Err(fields.wrong(other, "'workers' is a number from 1")),
+        };
+        Ok(TargetConfig {
+            name: self.name.clone(),
+            sources: self.sources(&fields, tables)?,
+            sink,
+            clock,
+            commit_interval: fields.duration("commit_interval")?.unwrap_or(COMMIT_INTERVAL),
+            http_listen: http.unwrap_or_else(|| HTTP_LISTEN.into()),
+            state_path: state.unwrap_or_else(|| self.default_folder().join("state")),
+            workers,
+        })
+    }
+
+    /// `.livemart/<target>` beside the project, which `clean` leaves alone.
+    pub fn default_folder(&self) -> PathBuf {
+        self.folder.join(".livemart").join(&self.name)
+    }
+
+    fn clock(&self, clock: &Fields<'_>) -> Result<ClockConfig> {
+        clock.only(&["mode", "at", "time_zone"])?;
+        let mode = match clock.text("mode")?.as_deref() {
+            None | Some("event") => ClockMode::Event,
+            Some("wall") => ClockMode::Wall,
+            Some("fixed") => ClockMode::Fixed,
+            Some(other) => return Err(clock.unknown_value("mode", other, &["event", "wall", "fixed"])),
+        };
+        let at = clock.text("at")?;
+        if (mode == ClockMode::Fixed) != at.is_some() {
+            return Err(clock.error("'at' belongs to `mode: fixed`, and a fixed clock needs it"));
+        }
+        let time_zone = clock.text("time_zone")?.unwrap_or_else(|| "UTC".into());
+        if time_zone.parse::<chrono_tz::Tz>().is_err() {
+            return Err(clock.error(format!("unknown time zone '{time_zone}'")).hint("use a name such as Europe/Berlin"));
+        }
+        Ok(ClockConfig { mode, at, time_zone })
+    }
+
+    fn sources(&self, fields: &Fields<'_>, tables: &[DeclaredTable<'_>]) -> Result<BTreeMap<String, SourceSettings>> {
+        let mut found = BTreeMap::new();
+        let Some(entries) = fields.map("sources")? else { return Ok(found) };
+        let mut known: Vec<String> = tables.iter().flat_map(|t| [t.source.to_string(), format!("{}.{}", t.source, t.table)]).collect();
+        known.sort();
+        known.dedup();
+        for (key, _) in entries.iter() {
+            let name = key.scalar_text().unwrap_or_default();
+            if !known.contains(&name) {
+                let error = fields.wrong(key, format!("no dbt source is called '{name}'"));
+                return Err(match files::nearest(&name, known.iter().map(String::as_str)) {
+                    Some(near) => error.hint(format!("did you mean '{near}'?")),
+                    None => error.hint("declare it under `sources:` in a property file of the project"),
+                });
+            }
+        }
+        for table in tables {
+            let general = entries.get(table.source);
+            let own = entries.get(&format!("{}.{}", table.source, table.table));
+            let Some(line) = own.or(general).map(|yaml| yaml.line) else { continue };
+            let mut merged = Map::default();
+            for layer in [general, own].into_iter().flatten() {
+                let what = format!("source '{}'", table.source);
+                for (key, value) in Fields::of(layer, &self.file, &what)?.map.iter() {
+                    merged.insert(key.clone(), value.clone());
+                }
+            }
+            let yaml = Yaml { value: Value::Map(merged), line };
+            let fields = Fields::of(&yaml, &self.file, &format!("source '{}.{}'", table.source, table.table))?;
+            found.insert(table.unique_id.to_string(), self.source(&fields, table)?);
+        }
+        Ok(found)
+    }
+
+    fn source(&self, fields: &Fields<'_>, table: &DeclaredTable<'_>) -> Result<SourceSettings> {
+        const SHARED: [&str; 7] = ["connector", "format", "envelope", "key", "event_time", "retain", "delimiter"];
+        let fill = |text: String| {
+            text.replace("{table}", table.table).replace("{identifier}", table.identifier).replace("{source}", table.source)
+        };
+        let connector = match fields.require_text("connector")?.as_str() {
+            "file" => {
+                fields.only(&[&SHARED[..], &["path"]].concat())?;
+                Connector::File { path: self.folder.join(fill(fields.require_text("path")?)) }
+            }
+            "kafka" => {
+                fields.only(&[&SHARED[..], &["brokers", "topic", "properties", "group_id", "schema_registry"]].concat())?;
+                let mut properties = BTreeMap::new();
+                if let Some(map) = fields.map("properties")? {
+                    for (key, value) in map.iter() {
+                        let text = match value.value {
+                            Value::Bool(bool) => bool.to_string(),
+                            _ => value.scalar_text().ok_or_else(|| fields.wrong(value, "a property of librdkafka is a text"))?,
+                        };
+                        properties.insert(key.scalar_text().unwrap_or_default(), text);
+                    }
+                }
+                Connector::Kafka {
+                    brokers: fields.require_text("brokers")?,
+                    topic: fill(fields.require_text("topic")?),
+                    group_id: fields.text("group_id")?,
+                    properties,
+                    schema_registry: fields.text("schema_registry")?,
+                }
+            }
+            other => return Err(fields.unknown_value("connector", other, &["file", "kafka"])),
+        };
+        let format = match fields.text("format")?.as_deref() {
+            Some("json") => Format::Json,
+            Some("avro") => Format::Avro,
+            Some("csv") => Format::Csv,
+            Some("parquet") => Format::Parquet,
+            Some(other) => return Err(fields.unknown_value("format", other, &["json", "avro", "csv", "parquet"])),
+            None => format_of(&connector),
+        };
+        let envelope = match fields.text("envelope")?.as_deref() {
+            Some("debezium") => EnvelopeKind::Debezium,
+            Some("upsert") => EnvelopeKind::Upsert,
+            Some("append") | None => EnvelopeKind::Append,
+            Some(other) => return Err(fields.unknown_value("envelope", other, &["debezium", "upsert", "append"])),
+        };
+        let key = match fields.map.get("key") {
+            None | Some(Yaml { value: Value::Null, .. }) => None,
+            Some(key) => Some(super::settings::texts(key)),
+        };
+        let retain = match fields.sub("retain")? {
+            None => None,
+            Some(retain) => {
+                retain.only(&["column", "for"])?;
+                let keep = retain.duration("for")?.ok_or_else(|| retain.error("'for' is missing"))?;
+                Some(Retain { column: retain.require_text("column")?, keep })
+            }
+        };
+        let delimiter = fields.text("delimiter")?.and_then(|text| text.chars().next()).unwrap_or(',');
+        Ok(SourceSettings { connector, format, envelope, key, event_time: fields.text("event_time")?, retain, delimiter })
+    }
+}
+
+/// A file's name tells its format; everything else is JSON.
+fn format_of(connector: &Connector) -> Format {
+    match connector {
+        Connector::File { path } => match path.extension().and_then(|extension| extension.to_str()) {
+            Some("csv") => Format::Csv,
+            Some("parquet") => Format::Parquet,
+            _ => Format::Json,
+        },
+        Connector::Kafka { .. } => Format::Json,
+    }
+}
+
+/// A map of settings that knows what it is called in errors.
+struct Fields<'a> {
+    map: &'a Map,
+    file: &'a str,
+    what: String,
+    line: usize,
+}
+
+impl<'a> Fields<'a> {
+    fn of(yaml: &'a Yaml, file: &'a str, what: &str) -> Result<Fields<'a>> {
+        match yaml.as_map() {
+            Some(map) => Ok(Fields { map, file, what: what.to_string(), line: yaml.line }),
+            None => Err(ProjectError::configuration(format!("{what} is not a map")).in_file(file).at_line(yaml.line)),
+        }
+    }
+
+    fn error(&self, message: impl Into<String>) -> ProjectError {
+        ProjectError::configuration(format!("{}: {}", self.what, message.into())).in_file(self.file).at_line(self.line)
+    }
+
+    fn wrong(&self, yaml: &Yaml, message: impl Into<String>) -> ProjectError {
+        ProjectError::configuration(format!("{}: {}", self.what, message.into())).in_file(self.file).at_line(yaml.line)
+    }
+
+    /// Refuses every field but these.
+    fn only(&self, known: &[&str]) -> Result<()> {
+        for (key, _) in self.map.iter() {
+            let name = key.scalar_text().unwrap_or_default();
+            if !known.contains(&name.as_str()) {
+                let error = self.wrong(key, format!("unknown field '{name}'"));
+                return Err(match files::nearest(&name, known.iter().copied()) {
+                    Some(near) => error.hint(format!("did you mean '{near}'?")),
+                    None => error.hint(format!("known fields are: {}", known.join(", "))),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn value(&self, key: &str) -> Option<&'a Yaml> {
+        self.map.get(key).filter(|value| !value.is_null())
+    }
+
+    fn text(&self, key: &str) -> Result<Option<String>> {
+        match self.value(key) {
+            None => Ok(None),
+            Some(value) => match value.scalar_text() {
+                Some(text) => Ok(Some(text)),
+                None => Err(self.wrong(value, format!("'{key}' is not a text"))),
+            },
+        }
+    }
+
+    fn require_text(&self, key: &str) -> Result<String> {
+        self.text(key)?.ok_or_else(|| self.error(format!("'{key}' is missing")))
+    }
+
+    fn map(&self, key: &str) -> Result<Option<&'a Map>> {
+        match self.value(key) {
+            None => Ok(None),
+            Some(value) => value.as_map().map(Some).ok_or_else(|| self.wrong(value, format!("'{key}' is not a map"))),
+        }
+    }
+
+    fn sub(&self, key: &str) -> Result<Option<Fields<'a>>> {
+        self.value(key).map(|value| Fields::of(value, self.file, &format!("{}: {key}", self.what))).transpose()
+    }
+
+    fn duration(&self, key: &str) -> Result<Option<Duration>> {
+        let Some(text) = self.text(key)? else { return Ok(None) };
+        parse_duration(&text).map(Some).ok_or_else(|| {
+            let value = self.value(key).map_or(self.line, |value| value.line);
+            ProjectError::configuration(format!("{}: '{text}' is not a duration", self.what))
+                .in_file(self.file)
+                .at_line(value)
+                .hint("write a number with a unit: 200ms, 2s, 5m, 1h, 400 days")
+        })
+    }
+
+    fn unknown_value(&self, key: &str, value: &str, known: &[&str]) -> ProjectError {
+        let line = self.value(key).map_or(self.line, |value| value.line);
+        let error = ProjectError::configuration(format!("{}: unknown {key} '{value}'", self.what)).in_file(self.file).at_line(line);
+        match files::nearest(value, known.iter().copied()) {
+            Some(near) => error.hint(format!("did you mean '{near}'?")),
+            None => error.hint(format!("known are: {}", known.join(", "))),
+        }
+    }
+}
+
+/// `10ms`, `2s`, `1.5h`, `400 days`.
+pub fn parse_duration(text: &str) -> Option<Duration> {
+    let text = text.trim();
+    let split = text.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+    let number: f64 = text[..split].parse().ok()?;
+    let seconds = match text[split..].trim() {
+        "us" => 1e-6,
+        "ms" | "milliseconds" => 1e-3,
+        "s" | "sec" | "second" | "seconds" => 1.0,
+        "m" | "min" | "minute" | "minutes" => 60.0,
+        "h" | "hour" | "hours" => 3_600.0,
+        "d" | "day" | "days" => 86_400.0,
+        _ => return None,
+    };
+    Duration::try_from_secs_f64(number * seconds).ok()
+}
+
+#[cfg(test)]
+#[path = "target_tests.rs"]
+mod tests;

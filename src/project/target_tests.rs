@@ -1,0 +1,83 @@
+use super::*;
+use crate::project::jinja::scope::{World, WorldParts};
+
+fn scope() -> Arc<Scope> {
+    let env_vars = [("KAFKA_BROKERS".to_string(), "k:9092".to_string()), ("DBT_ENV_SECRET_URL".to_string(), "postgresql://x".to_string())];
+    let world = World::new(WorldParts { project_name: "shop".into(), env_vars: env_vars.into(), ..WorldParts::default() });
+    let mut scope = Scope::for_yaml(Arc::new(world));
+    scope.may_read_secrets = true;
+    Arc::new(scope)
+}
+
+const TABLES: [DeclaredTable<'static>; 2] = [
+    DeclaredTable { unique_id: "source.shop.raw.orders", source: "raw", table: "orders", identifier: "orders" },
+    DeclaredTable { unique_id: "source.shop.raw.items", source: "raw", table: "items", identifier: "order_items" },
+];
+
+fn load(text: &str, name: &str) -> Result<TargetConfig> {
+    let folder = std::env::temp_dir().join(format!("livemart-target-{}-{:?}", std::process::id(), std::thread::current().id()));
+    std::fs::create_dir_all(&folder).expect("a temporary folder");
+    std::fs::write(folder.join(FILE), text).expect("written");
+    let read = TargetsFile::read(&folder);
+    std::fs::remove_dir_all(&folder).expect("removed");
+    let target = read?.expect("the file").target(name, &scope())?;
+    let sink = target.sink()?.unwrap_or(SinkConfig::Sqlite { path: "x.db".into() });
+    target.resolve(sink, &TABLES)
+}
+
+fn check_error(text: &str, message: &str, line: usize, hint: &str) {
+    let error = load(text, "dev").expect_err(text);
+    assert!(error.message.contains(message), "{error}");
+    assert_eq!(error.line, Some(line), "{error}");
+    assert!(error.hint.as_deref().unwrap_or_default().contains(hint), "{error:?}");
+}
+
+#[test]
+fn a_table_inherits_its_sources_settings_key_by_key() {
+    let text = "targets:\n  dev:\n    sources:\n      raw: {connector: file, path: \"../data/{table}.jsonl\", envelope: debezium}\n      raw.items: {key: [order_id, line_no], envelope: upsert}\n";
+    let config = load(text, "dev").expect("valid");
+    let orders = &config.sources["source.shop.raw.orders"];
+    let items = &config.sources["source.shop.raw.items"];
+    assert_eq!((orders.envelope, items.envelope), (EnvelopeKind::Debezium, EnvelopeKind::Upsert));
+    assert_eq!(items.key.as_deref(), Some(&["order_id".to_string(), "line_no".to_string()][..]));
+    assert!(matches!(&items.connector, Connector::File { path } if path.ends_with("../data/items.jsonl")));
+    assert_eq!(config.commit_interval, COMMIT_INTERVAL);
+    assert!(config.state_path.ends_with(".livemart/dev/state"));
+}
+
+#[test]
+fn only_the_selected_target_is_rendered() {
+    let text = "targets:\n  dev: {commit_interval: 10ms}\n  prod:\n    sink: {type: postgres, url: \"{{ env_var('NOT_SET') }}\"}\n";
+    assert_eq!(load(text, "dev").expect("dev alone").commit_interval, Duration::from_millis(10));
+    let error = load(text, "prod").expect_err("a missing variable");
+    assert!(error.message.contains("Env var required but not provided: 'NOT_SET'"), "{error}");
+}
+
+#[test]
+fn kafka_takes_what_librdkafka_takes() {
+    let text = "targets:\n  prod:\n    sources:\n      raw: {connector: kafka, brokers: \"{{ env_var('KAFKA_BROKERS') }}\", topic: \"s.{table}\", format: avro, properties: {security.protocol: SASL_SSL, enable.x: true}}\n    sink: {type: postgres, url: \"{{ env_var('DBT_ENV_SECRET_URL') }}\", schema: marts}\n    clock: {mode: wall, time_zone: Europe/Berlin}\n    workers: 4\n";
+    let config = load(text, "prod").expect("valid");
+    let Connector::Kafka { brokers, topic, properties, .. } = &config.sources["source.shop.raw.orders"].connector else { panic!("kafka") };
+    assert_eq!((brokers.as_str(), topic.as_str()), ("k:9092", "s.orders"));
+    assert_eq!(properties["enable.x"], "true");
+    assert_eq!(config.sink, SinkConfig::Postgres { url: "postgresql://x".into(), password_file: None, schema: "marts".into(), meta_schema: "livemart".into() });
+    assert_eq!((config.clock.mode, config.workers), (ClockMode::Wall, 4));
+}
+
+#[test]
+fn an_unknown_field_is_refused_with_its_line_and_the_nearest_name() {
+    check_error("targets:\n  dev:\n    comit_interval: 1s\n", "unknown field 'comit_interval'", 3, "commit_interval");
+    check_error("targets:\n  dev:\n    sink:\n      type: sqlite\n      paht: x\n", "unknown field 'paht'", 5, "path");
+    check_error("targets:\n  dev:\n    sink: {type: sqllite, path: x}\n", "unknown type 'sqllite'", 3, "sqlite");
+    check_error("targets:\n  dev:\n    sources:\n      raw.order: {connector: file, path: x}\n", "no dbt source is called 'raw.order'", 4, "raw.orders");
+    check_error("targets:\n  dev:\n    commit_interval: soon\n", "'soon' is not a duration", 3, "200ms");
+    check_error("targets:\n  dev:\n    clock: {mode: fixed}\n", "a fixed clock needs it", 3, "");
+}
+
+#[test]
+fn durations_have_units() {
+    assert_eq!(parse_duration("10ms"), Some(Duration::from_millis(10)));
+    assert_eq!(parse_duration("400 days"), Some(Duration::from_secs(400 * 86_400)));
+    assert_eq!(parse_duration("1.5h"), Some(Duration::from_secs(5_400)));
+    assert_eq!((parse_duration("5"), parse_duration("x"), parse_duration("5 parsecs")), (None, None, None));
+}

@@ -1,0 +1,260 @@
+//! The arrangement catalogue: which relations are arranged by which keys, with which columns, shared by all readers.
+//!
+//! Before anything is built, every join side of the project says what it will read, so that one arrangement holds the columns
+//! that all its readers need.
+
+use std::collections::{BTreeSet, HashMap};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use eval::Expr;
+use flow::Arrangement;
+use row::{Row, ScalarType};
+
+use super::layout::Layout;
+use super::mfp::Mfp;
+use super::parts::{Finish, Part};
+use super::{Context, describe, node_key, peel};
+use crate::plan::{EquiTerm, Plan};
+
+/// A relation, the key it is arranged by, and which key columns drop rows where they are NULL.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ArrangementKey {
+    pub node: usize,
+    pub key: Vec<Expr>,
+    pub drops_null: Vec<bool>,
+}
+
+/// One side of a join: what is arranged, by what, and how the side's columns come from the arranged ones.
+#[derive(Clone, Debug)]
+pub struct Side {
+    pub base: Arc<Plan>,
+    pub key: ArrangementKey,
+    /// From the base's columns to the side's.
+    pub first: Mfp,
+}
+
+/// Columns that each arrangement's readers need, over the whole project.
+#[derive(Debug, Default)]
+pub struct Demands {
+    columns: HashMap<ArrangementKey, BTreeSet<usize>>,
+}
+
+impl Side {
+    /// Finds what to arrange for a join side: below projections, so that readers of different columns share; below maps only
+    /// where a grouping by exactly this key is already arranged.
+    ///
+    /// A grouping keeps its NULL groups, which must match nothing: the left side of a join uses a grouping's arrangement only
+    /// where no group can be NULL, and drops its own NULLs otherwise, so that the right side may use it always.
+    pub fn new(plan: &Arc<Plan>, on: &[(Expr, bool)], is_left: bool) -> Side {
+        let drops_null = |base: &Plan, key: &[Expr]| -> Vec<bool> {
+            let typ = base.typ();
+            key.iter()
+                .zip(on)
+                .map(|(expr, (_, null_equal))| {
+                    !null_equal && !matches!(expr, Expr::Column(column) if !typ.columns[*column].nullable)
+                })
+                .collect()
+        };
+        // Whether or not others read the chain too: recomputing it in a join's closure is cheap.
+        let (below, chain) = peel(plan, &HashMap::new(), &|_| false);
+        let matches_null = |groups: usize| {
+            let columns = below.typ().columns;
+            on.iter().zip(&columns[..groups.min(columns.len())]).any(|((_, null_equal), column)| !null_equal && column.nullable)
+        };
+        if let Some(groups) = groups_of(&below)
+            && !chain.is_fallible()
+            && !chain.has_filter()
+            && !(is_left && matches_null(groups))
+        {
+            let key: Option<Vec<Expr>> = on.iter().map(|(expr, _)| translate(expr, &chain)).collect();
+            if key.as_ref().is_some_and(|key| *key == (0..groups).map(Expr::Column).collect::<Vec<_>>()) {
+                let key = key.expect("checked above");
+                let drops_null = vec![false; key.len()];
+                return Side { key: ArrangementKey { node: node_key(&below), key, drops_null }, base: below, first: chain };
+            }
+        }
+        let mut projections = Mfp::identity(plan.arity());
+        let mut base = plan.clone();
+        let mut chain = Vec::new();
+        while let Plan::Project { input, .. } = &*base.clone() {
+            chain.push(base.clone());
+            base = input.clone();
+        }
+        if !chain.is_empty() {
+            projections = Mfp::identity(base.arity());
+            chain.iter().rev().for_each(|node| projections.push(node));
+        }
+        let key: Vec<Expr> = on
+            .iter()
+            .map(|(expr, _)| translate(expr, &projections).expect("a projection has every column below it"))
+            .collect();
+        let drops_null = drops_null(&base, &key);
+        Side { key: ArrangementKey { node: node_key(&base), key, drops_null }, base, first: projections }
+    }
+}
+
+/// How many of a node's first columns its own arrangement is keyed by, where it has one.
+pub fn groups_of(plan: &Plan) -> Option<usize> {
+    match plan {
+        Plan::Reduce { group, .. } => Some(group.len()),
+        Plan::Distinct { input } => Some(input.arity()),
+        _ => None,
+    }
+}
+
+/// An expression over a chain's outputs as one over its inputs; None when it reads a computed column.
+fn translate(expr: &Expr, chain: &Mfp) -> Option<Expr> {
+    let mut possible = true;
+    expr.for_each_column(&mut |column| possible &= chain.outputs[column] < chain.arity);
+    possible.then(|| {
+        let mut expr = expr.clone();
+        expr.map_columns(&mut |column| chain.outputs[column]);
+        expr
+    })
+}
+
+/// The left or right expressions of a join condition, each with its `null_equal`.
+pub fn terms(on: &[EquiTerm], left: bool) -> Vec<(Expr, bool)> {
+    on.iter().map(|term| (if left { term.left.clone() } else { term.right.clone() }, term.null_equal)).collect()
+}
+
+impl Demands {
+    /// Walks all plans and notes what every join side reads.
+    pub fn collect(plans: &[Arc<Plan>]) -> Demands {
+        let mut demands = Demands::default();
+        let mut seen = BTreeSet::new();
+        let mut queue: Vec<Arc<Plan>> = plans.to_vec();
+        while let Some(plan) = queue.pop() {
+            if !seen.insert(node_key(&plan)) {
+                continue;
+            }
+            if let Plan::Join { left, right, on, .. } = &*plan {
+                demands.add(&Side::new(left, &terms(on, true), true));
+                demands.add(&Side::new(right, &terms(on, false), false));
+            }
+            queue.extend(plan.children().into_iter().cloned());
+        }
+        demands
+    }
+
+    fn add(&mut self, side: &Side) {
+        let columns = self.columns.entry(side.key.clone()).or_default();
+        let needed = side.first.needed(side.first.outputs.iter().copied());
+        columns.extend(needed.iter().enumerate().filter(|(_, needed)| **needed).map(|(column, _)| column));
+    }
+
+    /// The columns an arrangement holds; all where no join side spoke up.
+    fn of(&self, key: &ArrangementKey, arity: usize) -> Vec<bool> {
+        match self.columns.get(key) {
+            Some(columns) => (0..arity).map(|column| columns.contains(&column)).collect(),
+            None => vec![true; arity],
+        }
+    }
+}
+
+impl<'scope> Context<'scope> {
+    /// The arrangement of a join side, made on first use. Columns that no reader needs are not in it.
+    pub fn arrangement(&mut self, side: &Side) -> (Arrangement<'scope>, Layout) {
+        let arity = side.base.arity();
+        if let Some(groups) = groups_of(&side.base)
+            && side.key.key == (0..groups).map(Expr::Column).collect::<Vec<_>>()
+        {
+            self.note(&side.base, &side.key.key);
+            return (self.groups(&side.base), Layout::of_groups(groups, arity));
+        }
+        let held = self.demands.of(&side.key, arity);
+        let layout = self.layout(side, &held);
+        self.note(&side.base, &side.key.key);
+        if let Some(arrangement) = self.arrangements.get(&side.key) {
+            return (arrangement.clone(), layout);
+        }
+        let (base, mut mfp) = self.peel_input(&side.base);
+        let keys: Vec<usize> = side.key.key.iter().map(|expr| mfp.push_expr(expr)).collect();
+        let value: Vec<usize> = layout.value().map(|column| mfp.outputs[column]).collect();
+        let keys: Vec<usize> = keys.iter().map(|output| mfp.outputs[*output]).collect();
+        let (key_columns, drops_null) = (keys.len(), side.key.drops_null.clone());
+        let finish = Finish::<(Row, Row)> {
+            logic: Rc::new(move |columns, key_builder, value_builder, out| {
+                let (key, value) = columns.split_at(key_columns);
+                if key.iter().zip(&drops_null).any(|(datum, drops)| *drops && datum.is_null()) {
+                    return;
+                }
+                key.iter().for_each(|datum| key_builder.push(&datum.clone().normalized()));
+                value.iter().for_each(|datum| value_builder.push(datum));
+                out.push((key_builder.finish(), value_builder.finish()));
+            }),
+            reads: keys.into_iter().chain(value).collect(),
+        };
+        let name = format!("Key[{}]", describe(&side.base));
+        let parts = self.upstream(&base);
+        let keyed = self.to_form(parts, &mfp, finish, &name);
+        self.statistics.operators += 1;
+        let arrangement = flow::arrange(keyed, &format!("Arrange[{}]", describe(&side.base)));
+        self.arrangements.insert(side.key.clone(), arrangement.clone());
+        (arrangement, layout)
+    }
+
+    /// Where columns lie: those that no reader needs are given no place of their own.
+    fn layout(&self, side: &Side, held: &[bool]) -> Layout {
+        let types: Vec<ScalarType> = side.base.typ().columns.into_iter().map(|column| column.ty).collect();
+        Layout::new(side.key.key.clone(), &types, held)
+    }
+
+    /// The arrangement of the distinct keys of a join side: empty values.
+    pub fn key_set(&mut self, side: &Side, unique: bool) -> (Arrangement<'scope>, Layout) {
+        let (arrangement, _) = self.arrangement(side);
+        let layout =
+            Layout { key: side.key.key.clone(), places: Vec::new(), key_columns: side.key.key.len(), value_columns: 0 };
+        if unique {
+            return (arrangement, layout);
+        }
+        let mut key = side.key.clone();
+        // The set of an arrangement's keys is itself shared: it is named by the key with a mark that no column has.
+        key.key.push(Expr::Column(usize::MAX));
+        if let Some(keys) = self.arrangements.get(&key) {
+            return (keys.clone(), layout);
+        }
+        self.statistics.operators += 1;
+        let keys = flow::reduce(
+            arrangement,
+            &format!("Keys[{}]", describe(&side.base)),
+            Box::new(|_, group, output| {
+                if group.iter().map(|(_, count)| count).sum::<i64>() > 0 {
+                    output.push((Row::default(), 1));
+                }
+            }),
+        );
+        self.arrangements.insert(key, keys.clone());
+        (keys, layout)
+    }
+
+    /// The own arrangement of a grouping node.
+    pub fn groups(&mut self, plan: &Arc<Plan>) -> Arrangement<'scope> {
+        let key = ArrangementKey { node: node_key(plan), key: Vec::new(), drops_null: Vec::new() };
+        if let Some(arrangement) = self.arrangements.get(&key) {
+            return arrangement.clone();
+        }
+        let arrangement = match &**plan {
+            Plan::Reduce { input, group, aggregates } => self.reduce_groups(input, group, aggregates),
+            Plan::Distinct { input } => self.distinct_groups(input),
+            Plan::Threshold { input } => self.threshold_groups(input),
+            Plan::TopK { input, group, order_by, limit, offset } => {
+                self.top_k_groups(input, group, order_by, *limit, *offset)
+            }
+            other => panic!("{} has no groups", describe(other)),
+        };
+        self.arrangements.insert(key, arrangement.clone());
+        arrangement
+    }
+
+    /// The parts of a grouping node: its own arrangement, read by group.
+    pub fn group_parts(&mut self, plan: &Arc<Plan>, groups: usize) -> Vec<Part<'scope>> {
+        vec![Part::arranged(self.groups(plan), Layout::of_groups(groups, plan.arity()))]
+    }
+
+    fn note(&mut self, base: &Plan, key: &[Expr]) {
+        let key: Vec<String> = key.iter().map(|expr| format!("{expr:?}")).collect();
+        *self.statistics.arrangements.entry(format!("{} by [{}]", describe(base), key.join(", "))).or_default() += 1;
+    }
+}

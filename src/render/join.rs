@@ -1,0 +1,187 @@
+//! Joins of every kind, as sums of parts over shared arrangements.
+//!
+//! ```text
+//!   inner            L ⋈ R
+//!   left             L ⋈ R  +  (L − L ⋉ keys(R)) with NULLs for R
+//!   semi, anti       L ⋉ keys(R),  L − L ⋉ keys(R)
+//! ```
+//!
+//! With a residual condition, the rows that found a match are not known by their key: they are the distinct left rows among the
+//! joined rows, and they are taken from the left by whole row.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use eval::Expr;
+use flow::{Arrangement, Rows};
+use row::Row;
+
+use super::Context;
+use super::arrangements::{ArrangementKey, Side, terms};
+use super::layout::Layout;
+use super::mfp::Mfp;
+use super::parts::{Finish, Part, Source};
+use crate::plan::{EquiTerm, JoinKind, Plan};
+
+impl<'scope> Context<'scope> {
+    /// The parts of a join; their columns are those of the join.
+    pub fn join(
+        &mut self,
+        plan: &Arc<Plan>,
+        kind: JoinKind,
+        left: &Arc<Plan>,
+        right: &Arc<Plan>,
+        on: &[EquiTerm],
+        residual: &[Expr],
+    ) -> Vec<Part<'scope>> {
+        let left_side = Side::new(left, &terms(on, true), true);
+        let right_side = Side::new(right, &terms(on, false), false);
+        if !residual.is_empty() && kind != JoinKind::Inner {
+            return self.join_with_residual(plan, kind, left, right, &left_side, &right_side, residual);
+        }
+        let keeps_left = matches!(kind, JoinKind::Left | JoinKind::Full);
+        let keeps_right = matches!(kind, JoinKind::Right | JoinKind::Full);
+        let mut parts = Vec::new();
+        if matches!(kind, JoinKind::Semi | JoinKind::Anti) {
+            let matched = self.matched(left, &left_side, right, &right_side, 0, 0);
+            if kind == JoinKind::Semi {
+                return vec![matched];
+            }
+            return vec![Part::rows(self.rows(left), left.arity()), Part { negated: true, ..matched }];
+        }
+        let mut inner = self.pairs(&left_side, &right_side);
+        if let Some(first) = &mut inner.first {
+            residual.iter().for_each(|predicate| first.push_filter(predicate));
+        }
+        parts.push(inner);
+        if keeps_left {
+            let rows = Part { nulls_after: right.arity(), ..Part::rows(self.rows(left), left.arity()) };
+            let matched = self.matched(left, &left_side, right, &right_side, 0, right.arity());
+            parts.extend([rows, Part { negated: true, ..matched }]);
+        }
+        if keeps_right {
+            let rows = Part { nulls_before: left.arity(), ..Part::rows(self.rows(right), right.arity()) };
+            let matched = self.matched(right, &right_side, left, &left_side, left.arity(), 0);
+            parts.extend([rows, Part { negated: true, ..matched }]);
+        }
+        parts
+    }
+
+    /// The matching pairs: left columns, then right columns.
+    fn pairs(&mut self, left: &Side, right: &Side) -> Part<'scope> {
+        let arity = left.base.arity() + right.base.arity();
+        let source = Source::Join { left: self.arrangement(left), right: self.arrangement(right) };
+        Part { first: Some(left.first.beside(&right.first)), ..Part::new(source, arity) }
+    }
+
+    /// The rows of one side whose key the other side has, with NULLs around them.
+    fn matched(
+        &mut self,
+        plan: &Arc<Plan>,
+        side: &Side,
+        other: &Arc<Plan>,
+        other_side: &Side,
+        nulls_before: usize,
+        nulls_after: usize,
+    ) -> Part<'scope> {
+        let unique = is_unique(other_side);
+        debug_assert_eq!(side.first.outputs.len(), plan.arity());
+        debug_assert_eq!(other_side.first.outputs.len(), other.arity());
+        let source = Source::Join { left: self.arrangement(side), right: self.key_set(other_side, unique) };
+        let first = Mfp::identity(nulls_before).beside(&side.first).beside(&Mfp::identity(nulls_after));
+        Part { nulls_before, nulls_after, first: Some(first), ..Part::new(source, side.base.arity()) }
+    }
+
+    fn join_with_residual(
+        &mut self,
+        plan: &Arc<Plan>,
+        kind: JoinKind,
+        left: &Arc<Plan>,
+        right: &Arc<Plan>,
+        left_side: &Side,
+        right_side: &Side,
+        residual: &[Expr],
+    ) -> Vec<Part<'scope>> {
+        let (left_arity, right_arity) = (left.arity(), right.arity());
+        let name = super::describe(plan);
+        let mut pairs = Mfp::identity(left_arity + right_arity);
+        residual.iter().for_each(|predicate| pairs.push_filter(predicate));
+        let inner = self.pairs(left_side, right_side);
+        let inner = self.to_rows(vec![inner], pairs, &name);
+        let arity = left_arity + right_arity;
+        if matches!(kind, JoinKind::Semi | JoinKind::Anti) {
+            let (rows, found) = self.found(left, &inner, 0..left_arity, arity);
+            return match kind {
+                JoinKind::Semi => vec![found],
+                _ => vec![Part::rows(rows, left_arity), Part { negated: true, ..found }],
+            };
+        }
+        let mut parts = vec![Part::rows(inner.clone(), arity)];
+        if matches!(kind, JoinKind::Left | JoinKind::Full) {
+            let (rows, found) = self.found(left, &inner, 0..left_arity, arity);
+            parts.push(Part { nulls_after: right_arity, ..Part::rows(rows, left_arity) });
+            parts.push(Part { nulls_after: right_arity, negated: true, ..found });
+        }
+        if matches!(kind, JoinKind::Right | JoinKind::Full) {
+            let (rows, found) = self.found(right, &inner, left_arity..arity, arity);
+            parts.push(Part { nulls_before: left_arity, ..Part::rows(rows, right_arity) });
+            parts.push(Part { nulls_before: left_arity, negated: true, ..found });
+        }
+        parts
+    }
+
+    /// All rows of one side, and those of them that occur in `inner` at `columns`, by whole row.
+    fn found(
+        &mut self,
+        side: &Arc<Plan>,
+        inner: &Rows<'scope>,
+        columns: std::ops::Range<usize>,
+        inner_arity: usize,
+    ) -> (Rows<'scope>, Part<'scope>) {
+        let rows = self.rows(side);
+        let all = side.arity();
+        let whole = self.by_whole_row(rows.clone(), Mfp::identity(all), all, true);
+        let mut project = Mfp::identity(inner_arity);
+        project.push_project(&columns.collect::<Vec<_>>());
+        let found = self.by_whole_row(inner.clone(), project, all, false);
+        self.statistics.operators += 1;
+        let found = flow::reduce(
+            found,
+            "Found",
+            Box::new(|_, group, output| {
+                if group.iter().map(|(_, count)| count).sum::<i64>() > 0 {
+                    output.push((Row::default(), 1));
+                }
+            }),
+        );
+        // The whole row is the value; the key holds it normalised, and the set of found rows has no columns of its own.
+        let by_value = Layout::of_values(all);
+        let nothing = Layout { key: by_value.key.clone(), places: Vec::new(), key_columns: all, value_columns: 0 };
+        let part = Part::new(Source::Join { left: (whole, by_value), right: (found, nothing) }, all);
+        (rows, part)
+    }
+
+    fn by_whole_row(&mut self, rows: Rows<'scope>, mfp: Mfp, arity: usize, with_value: bool) -> Arrangement<'scope> {
+        let finish = Finish::<(Row, Row)> {
+            logic: Rc::new(move |columns, key, value, out| {
+                columns.iter().for_each(|datum| key.push(&datum.clone().normalized()));
+                if with_value {
+                    columns.iter().for_each(|datum| value.push(datum));
+                }
+                out.push((key.finish(), value.finish()));
+            }),
+            reads: mfp.outputs.clone(),
+        };
+        debug_assert_eq!(mfp.outputs.len(), arity);
+        let keyed = self.to_form(vec![Part::rows(rows, mfp.arity)], &mfp, finish, "WholeRow");
+        self.statistics.operators += 1;
+        flow::arrange(keyed, "Arrange[WholeRow]")
+    }
+}
+
+/// Whether a side has at most one row per key by its structure.
+fn is_unique(side: &Side) -> bool {
+    let ArrangementKey { key, .. } = &side.key;
+    let columns: Vec<usize> = key.iter().filter_map(|expr| if let Expr::Column(i) = expr { Some(*i) } else { None }).collect();
+    side.base.typ().keys.iter().any(|unique| unique.iter().all(|column| columns.contains(column)))
+}

@@ -1,0 +1,298 @@
+//! Reading the parts of a node in the form its reader wants.
+//!
+//! ```text
+//!   part (rows │ arrangement │ join) ──decode needed columns──> Mfp ──finish──> row │ (key, value) │ (group, lanes)
+//! ```
+
+use std::rc::Rc;
+
+use eval::{Arena, EvalError};
+use flow::{Accum, Accums, Arrangement, Emit, Keyed, Rows};
+use row::{Datum, Row, RowBuilder, RowRef};
+
+use super::Context;
+use super::errors::Blame;
+use super::layout::{Layout, Reader};
+use super::mfp::{Mfp, Step, recycle, unpack};
+
+/// Something to read: its columns, with NULL columns before and after them where an outer join pads.
+pub struct Part<'scope> {
+    pub source: Source<'scope>,
+    /// Columns of the source.
+    pub arity: usize,
+    pub nulls_before: usize,
+    pub nulls_after: usize,
+    /// What to do with the source's columns (and the NULLs) before anything else; infallible and without filters.
+    pub first: Option<Mfp>,
+    /// The part is taken away rather than added.
+    pub negated: bool,
+}
+
+pub enum Source<'scope> {
+    Rows(Rows<'scope>),
+    Arranged(Arrangement<'scope>, Layout),
+    /// Columns are the left's and then the right's.
+    Join { left: (Arrangement<'scope>, Layout), right: (Arrangement<'scope>, Layout) },
+}
+
+impl<'scope> Part<'scope> {
+    pub fn rows(rows: Rows<'scope>, arity: usize) -> Part<'scope> {
+        Part::new(Source::Rows(rows), arity)
+    }
+
+    pub fn arranged(arrangement: Arrangement<'scope>, layout: Layout) -> Part<'scope> {
+        let arity = layout.places.len();
+        Part::new(Source::Arranged(arrangement, layout), arity)
+    }
+
+    pub fn new(source: Source<'scope>, arity: usize) -> Part<'scope> {
+        Part { source, arity, nulls_before: 0, nulls_after: 0, first: None, negated: false }
+    }
+
+    fn width(&self) -> usize {
+        self.nulls_before + self.arity + self.nulls_after
+    }
+}
+
+/// Turns the columns of a row that passed its `Mfp` into the reader's record.
+///
+/// The logic gets the columns that it reads, two empty builders, and where the record goes. It cannot fail: what can is a step
+/// of the `Mfp`.
+pub struct Finish<D> {
+    pub logic: Logic<D>,
+    /// Columns (after the steps) that the logic reads.
+    pub reads: Vec<usize>,
+}
+
+type Logic<D> = Rc<dyn Fn(&[Datum<'_>], &mut RowBuilder, &mut RowBuilder, &mut Vec<D>)>;
+
+impl<D> Clone for Finish<D> {
+    fn clone(&self) -> Finish<D> {
+        Finish { logic: self.logic.clone(), reads: self.reads.clone() }
+    }
+}
+
+/// The three forms a reader may want.
+pub trait Form<'scope>: Sized + 'static {
+    type Collection;
+    fn map(rows: Rows<'scope>, name: &str, logic: RowLogic<Self>) -> (Self::Collection, Rows<'scope>);
+    fn read(arrangement: Arrangement<'scope>, name: &str, logic: PairLogic<Self>) -> (Self::Collection, Rows<'scope>);
+    fn join(left: Arrangement<'scope>, right: Arrangement<'scope>, logic: JoinLogic<Self>) -> Self::Collection;
+    fn negate(collection: Self::Collection) -> Self::Collection;
+    fn concatenate(collections: Vec<Self::Collection>) -> Self::Collection;
+}
+
+type RowLogic<D> = Box<dyn FnMut(RowRef<'_>, &mut Emit<D>)>;
+type PairLogic<D> = Box<dyn FnMut(RowRef<'_>, RowRef<'_>, &mut Emit<D>)>;
+type JoinLogic<D> = Box<dyn FnMut(RowRef<'_>, RowRef<'_>, RowRef<'_>) -> Option<D>>;
+
+macro_rules! form {
+    ($record:ty, $collection:ident, $map:path, $read:path, $join:path) => {
+        impl<'scope> Form<'scope> for $record {
+            type Collection = $collection<'scope>;
+            fn map(rows: Rows<'scope>, name: &str, logic: RowLogic<Self>) -> (Self::Collection, Rows<'scope>) {
+                $map(rows, name, logic)
+            }
+            fn read(
+                arrangement: Arrangement<'scope>,
+                name: &str,
+                logic: PairLogic<Self>,
+            ) -> (Self::Collection, Rows<'scope>) {
+                $read(arrangement.stream, name, logic)
+            }
+            fn join(left: Arrangement<'scope>, right: Arrangement<'scope>, logic: JoinLogic<Self>) -> Self::Collection {
+                $join(left, right, logic)
+            }
+            fn negate(collection: Self::Collection) -> Self::Collection {
+                collection.negate()
+            }
+            fn concatenate(mut collections: Vec<Self::Collection>) -> Self::Collection {
+                let first = collections.remove(0);
+                if collections.is_empty() { first } else { first.concatenate(collections) }
+            }
+        }
+    };
+}
+
+form!(Row, Rows, flow::map_to_rows, flow::read_to_rows, flow::join_to_rows);
+form!((Row, Row), Keyed, flow::map_to_keyed, flow::read_to_keyed, flow::join_to_keyed);
+form!((Row, Accum), Accums, flow::map_to_accums, flow::read_to_accums, flow::join_to_accums);
+
+impl<'scope> Context<'scope> {
+    /// Reads parts as rows: the outputs of `mfp`, packed.
+    pub fn to_rows(&mut self, parts: Vec<Part<'scope>>, mfp: Mfp, name: &str) -> Rows<'scope> {
+        let reads = mfp.outputs.clone();
+        let outputs = mfp.outputs.len();
+        let finish = Finish {
+            logic: Rc::new(move |columns, builder, _, out| {
+                columns[..outputs].iter().for_each(|datum| builder.push(datum));
+                out.push(builder.finish());
+            }),
+            reads,
+        };
+        self.to_form(parts, &mfp, finish, name)
+    }
+
+    /// Reads parts in a form: runs the steps of `mfp`, then hands `finish` the columns it reads, in its order.
+    pub fn to_form<D: Form<'scope>>(
+        &mut self,
+        parts: Vec<Part<'scope>>,
+        mfp: &Mfp,
+        finish: Finish<D>,
+        name: &str,
+    ) -> D::Collection {
+        let collections = parts
+            .into_iter()
+            .map(|part| {
+                let negated = part.negated;
+                let collection = self.part_to_form(part, mfp, finish.clone(), name);
+                if negated { D::negate(collection) } else { collection }
+            })
+            .collect();
+        D::concatenate(collections)
+    }
+
+    fn part_to_form<D: Form<'scope>>(
+        &mut self,
+        mut part: Part<'scope>,
+        mfp: &Mfp,
+        finish: Finish<D>,
+        name: &str,
+    ) -> D::Collection {
+        let mut chain = part.first.clone().unwrap_or_else(|| Mfp::identity(part.width()));
+        // What the finisher reads is numbered over `mfp`'s columns: make it the outputs of the composed chain.
+        chain.append(&Mfp { outputs: finish.reads.clone(), ..mfp.clone() });
+        let fallible = chain.is_fallible();
+        if fallible && matches!(part.source, Source::Join { .. }) {
+            // A join's closure must not fail: join to plain rows first, then run what can fail.
+            let joined = Part::new(part.source, part.arity);
+            part.source = Source::Rows(self.to_rows(vec![joined], Mfp::identity(part.arity), name));
+        }
+        self.statistics.operators += 1;
+        let needed = chain.needed(chain.outputs.iter().copied());
+        let own = part.nulls_before..part.nulls_before + part.arity;
+        let stage = Stage {
+            blames: self.blames(&chain),
+            needed: needed[own].to_vec(),
+            nulls_before: part.nulls_before,
+            nulls_after: part.nulls_after,
+            chain,
+            logic: finish.logic,
+            arena: Arena::new(),
+            columns: Vec::new(),
+            outputs: Vec::new(),
+            builders: Default::default(),
+        };
+        let (collection, errors) = match part.source {
+            Source::Rows(rows) => D::map(rows, name, stage.over_rows()),
+            Source::Arranged(arrangement, layout) => D::read(arrangement, name, stage.over_arrangement(&layout)),
+            Source::Join { left, right } => {
+                let logic = stage.over_join(&left.1, &right.1);
+                return D::join(left.0, right.0, logic);
+            }
+        };
+        if fallible {
+            self.add_errors(errors);
+        }
+        collection
+    }
+
+    fn blames(&self, chain: &Mfp) -> Vec<Blame> {
+        let names: Vec<String> = (0..chain.width()).map(|i| format!("${i}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let steps = chain.steps.iter().map(|step| match step {
+            Step::Map(expr) | Step::Filter(expr) => expr.describe(&names),
+        });
+        steps.map(|expression| Blame { model: self.model.clone(), expression }).collect()
+    }
+}
+
+/// One operator's row logic: decode, run the chain, finish.
+struct Stage<D> {
+    chain: Mfp,
+    logic: Logic<D>,
+    /// One per step of the chain.
+    blames: Vec<Blame>,
+    /// Source columns that are needed.
+    needed: Vec<bool>,
+    nulls_before: usize,
+    nulls_after: usize,
+    /// Buffers, reused from row to row.
+    arena: Arena,
+    columns: Vec<Datum<'static>>,
+    outputs: Vec<Datum<'static>>,
+    builders: (RowBuilder, RowBuilder),
+}
+
+/// Which blame, and why.
+type Failed = Result<(), (usize, EvalError)>;
+
+impl<D: 'static> Stage<D> {
+    fn over_rows(mut self) -> RowLogic<D> {
+        Box::new(move |row, emit| {
+            let outcome = self.run(|needed, columns| unpack(row, needed, columns), &mut emit.rows);
+            if let Err((blame, error)) = outcome {
+                emit.errors.push(self.blames[blame].row(&error.0, row.iter()));
+            }
+        })
+    }
+
+    fn over_arrangement(mut self, layout: &Layout) -> PairLogic<D> {
+        let reader = Reader::new(layout, &self.needed);
+        let whole = Reader::new(layout, &vec![true; self.needed.len()]);
+        Box::new(move |key, value, emit| {
+            let outcome = self.run(|_, columns| reader.read(key, value, columns), &mut emit.rows);
+            if let Err((blame, error)) = outcome {
+                let mut all = Vec::new();
+                whole.read(key, value, &mut all);
+                emit.errors.push(self.blames[blame].row(&error.0, all.into_iter()));
+            }
+        })
+    }
+
+    fn over_join(mut self, left: &Layout, right: &Layout) -> JoinLogic<D> {
+        let (left_needed, right_needed) = self.needed.split_at(left.places.len());
+        let left = Reader::new(left, left_needed);
+        let right = Reader::new(right, right_needed);
+        let mut output = Vec::with_capacity(1);
+        Box::new(move |key, left_value, right_value| {
+            let outcome = self.run(
+                |_, columns| {
+                    left.read(key, left_value, columns);
+                    right.read(key, right_value, columns);
+                },
+                &mut output,
+            );
+            if let Err((_, error)) = outcome {
+                panic!("an infallible expression failed in a join: {error}");
+            }
+            output.pop()
+        })
+    }
+
+    /// Runs one row: `decode` appends the source's columns.
+    fn run<'r>(&mut self, decode: impl FnOnce(&[bool], &mut Vec<Datum<'r>>), out: &mut Vec<D>) -> Failed {
+        self.arena.reset();
+        let mut decoded: Vec<Datum<'r>> = recycle(std::mem::take(&mut self.columns));
+        decoded.resize(self.nulls_before, Datum::Null);
+        decode(&self.needed, &mut decoded);
+        let mut columns = decoded;
+        for _ in 0..self.nulls_after {
+            columns.push(Datum::Null);
+        }
+        let mut outputs = recycle(std::mem::take(&mut self.outputs));
+        let result = match self.chain.run(&mut columns, &self.arena) {
+            Ok(false) => Ok(()),
+            Err(failure) => Err((failure.step, failure.error)),
+            Ok(true) => {
+                outputs.extend(self.chain.outputs.iter().map(|column| columns[*column].clone()));
+                let (first, second) = &mut self.builders;
+                (self.logic)(&outputs, first, second, out);
+                Ok(())
+            }
+        };
+        self.outputs = recycle(outputs);
+        self.columns = recycle(columns);
+        result
+    }
+}

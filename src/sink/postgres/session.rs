@@ -1,0 +1,244 @@
+//! One connection: its settings, its lock, its prepared statements.
+//!
+//! ```text
+//!   connect ─> settings ─> advisory lock (else: who has it?) ─> livemart tables ─> claim or compare cut
+//! ```
+//!
+//! 1. The lock belongs to the server's session: it dies with the connection, whoever ends it.
+//! 2. A session of ours that the server has not noticed to be dead is ended by its successor; nobody else's ever is.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use futures_util::future;
+use row::{Datum, ScalarType};
+use tokio::task::JoinHandle;
+use tokio_postgres::{Client, Config, Error, NoTls, Statement};
+
+use super::value::{Bound, wire_type};
+use super::{PostgresConfig, failure};
+use crate::sink::SinkError;
+use crate::sink::names::quoted;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// A server that does not acknowledge our bytes for so long is unreachable.
+const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(30);
+const TERMINATE_ATTEMPTS_MAX: usize = 50;
+const TERMINATE_PAUSE: Duration = Duration::from_millis(100);
+
+/// `lock_timeout` bounds how long an ALTER queues behind a long reader (and all new readers behind it); the idle timeout ends
+/// the open transaction of an owner that hangs; the keepalives let the server notice a vanished host.
+const SETTINGS: &str = "set search_path = ''; set lock_timeout = '10s'; set statement_timeout = 0;
+    set idle_in_transaction_session_timeout = '60s'; set client_min_messages = warning; set jit = off; set timezone = 'UTC'";
+/// The server may refuse these on a Unix socket or a foreign system; nothing depends on them but how soon a death is noticed.
+const KEEPALIVES: &str = "set tcp_keepalives_idle = 10; set tcp_keepalives_interval = 5; set tcp_keepalives_count = 3; set tcp_user_timeout = 30000";
+
+/// Who a server process is: a process id alone may be used again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Backend {
+    pid: i32,
+    started: String,
+}
+
+pub struct Session {
+    pub client: Client,
+    pub backend: Backend,
+    pub server_version: i32,
+    connection: JoinHandle<()>,
+    statements: HashMap<String, Statement>,
+}
+
+/// A statement with its values, to be sent without waiting for the one before.
+#[derive(Debug)]
+pub struct Job<'a> {
+    pub sql: String,
+    pub values: Vec<Bound<'a>>,
+}
+
+impl Session {
+    /// Connects and takes the lock of (`meta_schema`, `instance`). `predecessor` is our own session that was lost.
+    pub async fn open(
+        config: &PostgresConfig,
+        instance: &str,
+        owner: &str,
+        predecessor: Option<&Backend>,
+    ) -> Result<Session, SinkError> {
+        let target = connection_config(config, owner)?;
+        let place = place(&target);
+        let failed = |cause| failure(&format!("could not connect to {place}"), cause);
+        let (client, connection) = target.connect(NoTls).await.map_err(failed)?;
+        let connection = tokio::spawn(async move {
+            // Its end shows in the next statement; there is nobody else to tell.
+            let _ = connection.await;
+        });
+        client.batch_execute(SETTINGS).await.map_err(failed)?;
+        if let Err(cause) = client.batch_execute(KEEPALIVES).await {
+            tracing::debug!(%cause, "the server takes no keepalive settings");
+        }
+        let about = client
+            .query_one(
+                "select pg_backend_pid(), current_setting('server_version_num')::int,
+                        (select backend_start::text from pg_stat_get_activity(pg_backend_pid()))",
+                &[],
+            )
+            .await
+            .map_err(failed)?;
+        let backend = Backend { pid: about.get(0), started: about.get::<_, Option<String>>(2).unwrap_or_default() };
+        let session = Session { client, backend, server_version: about.get(1), connection, statements: HashMap::new() };
+        session.lock(config, instance, predecessor).await?;
+        Ok(session)
+    }
+
+    async fn lock(
+        &self,
+        config: &PostgresConfig,
+        instance: &str,
+        predecessor: Option<&Backend>,
+    ) -> Result<(), SinkError> {
+        let failed = |cause| failure(&format!("could not lock \"{instance}\""), cause);
+        let name = lock_name(config, instance);
+        for _ in 0..TERMINATE_ATTEMPTS_MAX {
+            let taken = self
+                .client
+                .query_one("select pg_try_advisory_lock(hashtextextended($1, 0))", &[&name])
+                .await
+                .map_err(failed)?;
+            if taken.get(0) {
+                return Ok(());
+            }
+            let holder = self
+                .client
+                .query_opt(
+                    "select a.pid, coalesce(a.backend_start::text, ''), coalesce(a.application_name, ''),
+                            coalesce(host(a.client_addr), 'a local socket')
+                     from pg_locks l join pg_stat_activity a on a.pid = l.pid
+                     where l.locktype = 'advisory' and l.granted and l.objsubid = 1
+                       and l.database = (select oid from pg_database where datname = current_database())
+                       and (l.classid::bigint << 32) | l.objid::bigint = hashtextextended($1, 0)",
+                    &[&name],
+                )
+                .await
+                .map_err(failed)?;
+            let Some(holder) = holder else { continue };
+            let backend = Backend { pid: holder.get(0), started: holder.get(1) };
+            if Some(&backend) != predecessor {
+                let (application, address): (String, String) = (holder.get(2), holder.get(3));
+                let owner = match self.stored_owner(config, instance).await.map_err(failed)? {
+                    Some(owner) => owner,
+                    None => application.strip_prefix("livemart ").unwrap_or(&application).to_string(),
+                };
+                return Err(SinkError::owned(format!(
+                    "\"{instance}\" is owned by {owner} (server process {}, connected from {address})",
+                    backend.pid
+                )));
+            }
+            self.client.execute("select pg_terminate_backend($1)", &[&backend.pid]).await.map_err(failed)?;
+            tokio::time::sleep(TERMINATE_PAUSE).await;
+        }
+        Err(SinkError::Unreachable { message: format!("the lock of \"{instance}\" does not come free"), cause: None })
+    }
+
+    /// Who claimed `cut`, where there is one.
+    async fn stored_owner(&self, config: &PostgresConfig, instance: &str) -> Result<Option<String>, Error> {
+        let cut = format!("{}.cut", quoted(&config.meta_schema));
+        if !self.client.query_one("select to_regclass($1) is not null", &[&cut]).await?.get::<_, bool>(0) {
+            return Ok(None);
+        }
+        let sql = format!("select owner from {cut} where instance = $1");
+        Ok(self.client.query_opt(&sql, &[&instance]).await?.map(|row| row.get(0)))
+    }
+
+    /// Ends the session and waits until the server has let go of the lock.
+    pub async fn close(self) -> Result<(), Error> {
+        self.client.batch_execute("select pg_advisory_unlock_all()").await?;
+        drop(self.client);
+        let _ = self.connection.await;
+        Ok(())
+    }
+
+    /// After columns changed, statements may have been prepared for the types of before.
+    pub fn forget_statements(&mut self) {
+        self.statements.clear();
+    }
+
+    /// Sends all statements at once and gives their row counts. On failure: the index of the first that failed.
+    pub async fn pipeline(&mut self, jobs: &[Job<'_>]) -> Result<Vec<u64>, (usize, Error)> {
+        for (index, job) in jobs.iter().enumerate() {
+            if !self.statements.contains_key(&job.sql) {
+                let types: Vec<_> = job.values.iter().map(|value| wire_type(value.ty)).collect();
+                let statement = self.client.prepare_typed(&job.sql, &types).await.map_err(|cause| (index, cause))?;
+                self.statements.insert(job.sql.clone(), statement);
+            }
+        }
+        let requests = jobs.iter().map(|job| self.client.execute_raw(&self.statements[&job.sql], &job.values));
+        let results = future::join_all(requests).await;
+        // The server answers in order, and says to all that follow a failure only that the transaction is aborted.
+        results.into_iter().enumerate().map(|(index, result)| result.map_err(|cause| (index, cause))).collect()
+    }
+
+    pub async fn execute(&mut self, sql: &str, values: Vec<Bound<'_>>) -> Result<u64, Error> {
+        let counts = self.pipeline(&[Job { sql: sql.into(), values }]).await.map_err(|(_, cause)| cause)?;
+        Ok(counts.into_iter().sum())
+    }
+}
+
+pub fn text(value: &str) -> Bound<'_> {
+    Bound { datum: Datum::Text(value), ty: &ScalarType::Text }
+}
+
+pub fn optional_text(value: Option<&str>) -> Bound<'_> {
+    Bound { datum: value.map_or(Datum::Null, Datum::Text), ty: &ScalarType::Text }
+}
+
+pub fn number(value: i64) -> Bound<'static> {
+    Bound { datum: Datum::Int(value), ty: &ScalarType::Int64 }
+}
+
+pub fn instant(micros: i64) -> Bound<'static> {
+    Bound { datum: Datum::TimestampTz(micros), ty: &ScalarType::TimestampTz }
+}
+
+/// What the advisory lock of an instance is a hash of; any session may ask whether it is held.
+pub fn lock_name(config: &PostgresConfig, instance: &str) -> String {
+    format!("livemart:{}:{instance}", config.meta_schema)
+}
+
+fn connection_config(config: &PostgresConfig, owner: &str) -> Result<Config, SinkError> {
+    let mut target: Config = config.url.parse().map_err(|cause: Error| SinkError::Refused {
+        message: "the sink's url is no PostgreSQL connection string".into(),
+        hint: Some("write postgres://user@host:5432/database".into()),
+        cause: Some(Box::new(cause)),
+    })?;
+    if let Some(path) = &config.password_file {
+        // Read at each connect, so that a rotated password is found.
+        let password = std::fs::read_to_string(path).map_err(|cause| SinkError::Refused {
+            message: format!("could not read the password file {}", path.display()),
+            hint: None,
+            cause: Some(Box::new(cause)),
+        })?;
+        target.password(password.trim_end_matches(['\r', '\n']));
+    }
+    if target.get_connect_timeout().is_none() {
+        target.connect_timeout(CONNECT_TIMEOUT);
+    }
+    target.tcp_user_timeout(UNACKNOWLEDGED_MAX).keepalives_idle(UNACKNOWLEDGED_MAX);
+    target.application_name(format!("livemart {owner}"));
+    Ok(target)
+}
+
+/// host:port/database, never the password.
+fn place(config: &Config) -> String {
+    let hosts: Vec<String> = config
+        .get_hosts()
+        .iter()
+        .enumerate()
+        .map(|(index, host)| {
+            let port = config.get_ports().get(index).or(config.get_ports().first()).copied().unwrap_or(5432);
+            match host {
+                tokio_postgres::config::Host::Tcp(name) => format!("{name}:{port}"),
+                tokio_postgres::config::Host::Unix(path) => path.display().to_string(),
+            }
+        })
+        .collect();
+    format!("{}/{}", hosts.join(","), config.get_dbname().or(config.get_user()).unwrap_or_default())
+}

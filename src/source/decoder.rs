@@ -1,0 +1,412 @@
+//! From one record of a transport to changes of tables.
+//!
+//! ```text
+//!   JSONL line ──captured record?──> Message {topic, key, value, …} ─┐
+//!   Kafka message ───────────────────────────────────────────────────┴─> scan ──unwrap schema──> route ──envelope──> Record
+//!   CSV record ──────────────────────────────────────────────────────────────────────────────────────> row ───────> Record
+//! ```
+//!
+//! 1. Every record gives changes, or nothing, or one `Malformed`; none stops the reader.
+//! 2. Everything borrowed lives in an arena that is emptied after each record.
+//! 3. Both changes of a keyless update carry the offset of their record.
+
+use std::collections::{BTreeMap, HashMap};
+
+use bumpalo::Bump as Arena;
+use row::RowBuilder;
+
+use super::columns::{ColumnError, Columns};
+use super::envelope::{self, Changes, Desk, Payload, excerpt};
+use super::format::json::{Cursor, Value};
+use super::format::scalar::Encoding;
+use super::format::{binary, connect, csv};
+use super::route::{Routed, Routes};
+use super::scan::{Scan, SourceBlock, integer, plain_text};
+use super::settings::TableSource;
+use super::{Change, Envelope, Record};
+
+/// A record as a transport has it.
+pub struct Message<'a> {
+    pub topic: Option<&'a str>,
+    pub key: Option<&'a [u8]>,
+    /// `None` is a null value: a tombstone.
+    pub value: Option<&'a [u8]>,
+    /// Milliseconds since 1970 UTC.
+    pub timestamp_ms: Option<i64>,
+    /// A header's value by its name.
+    pub header: &'a dyn Fn(&str) -> Option<Vec<u8>>,
+}
+
+/// Schemas that travel along and are remembered; a topic has one per version of its table.
+const SCHEMAS_MAX: usize = 64;
+
+#[derive(Default)]
+struct Schemas {
+    texts: Vec<String>,
+    encodings: Vec<HashMap<String, Encoding>>,
+    /// Counts schemas ever met, so that a number is never used twice.
+    first: usize,
+}
+
+/// Decodes the records of one place for all tables that read it.
+pub struct Decoder {
+    tables: Vec<Columns>,
+    routes: Routes,
+    schemas: Schemas,
+    arena: Arena,
+    builder: RowBuilder,
+    /// Of a CSV file: the column at each place of a record.
+    header: Vec<Option<usize>>,
+    /// The only table has columns of these names, so they are data and no routing.
+    declares_table: bool,
+    declares_source: bool,
+    declares_record: bool,
+}
+
+impl Decoder {
+    pub fn new(tables: &[TableSource]) -> Decoder {
+        let mut routes = Routes::default();
+        for table in tables {
+            routes.add(&table.identifier, table.topic());
+        }
+        let columns: Vec<Columns> =
+            tables.iter().map(|table| Columns::new(table.table, &table.spec, &table.encodings)).collect();
+        let only = routes.only().map(|table| &columns[table]);
+        let declares = |name| only.is_some_and(|columns| columns.declares(name));
+        Decoder {
+            declares_table: declares("table"),
+            declares_source: declares("source"),
+            declares_record: declares("topic") && declares("value"),
+            tables: columns,
+            routes,
+            schemas: Schemas::default(),
+            arena: Arena::new(),
+            builder: RowBuilder::default(),
+            header: Vec::new(),
+        }
+    }
+
+    /// Records of undeclared tables, counted by name.
+    pub fn skipped(&self) -> &BTreeMap<String, u64> {
+        &self.routes.skipped
+    }
+
+    /// Decodes a Kafka message.
+    pub fn message(&mut self, offset: u64, message: &Message<'_>, out: &mut Vec<Record>) {
+        let mut arena = std::mem::take(&mut self.arena);
+        self.decode(offset, message, &arena, out);
+        arena.reset();
+        self.arena = arena;
+    }
+
+    /// Decodes a line of a JSONL file, without its line end.
+    pub fn line(&mut self, offset: u64, line: &[u8], out: &mut Vec<Record>) {
+        let mut arena = std::mem::take(&mut self.arena);
+        self.decode_line(offset, line, &arena, out);
+        arena.reset();
+        self.arena = arena;
+    }
+
+    /// Takes the names in a CSV file's first record. The error says which declared columns the file lacks.
+    pub fn csv_header(&mut self, record: &[u8]) -> Result<(), String> {
+        let text = std::str::from_utf8(record).map_err(|_| "its header is not UTF-8".to_string())?;
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let arena = Arena::new();
+        let columns = &self.tables[0];
+        let mut names = Vec::new();
+        csv::fields(text, &arena, |value| {
+            names.push(match value {
+                Value::Text(name) => name.raw.to_string(),
+                _ => String::new(),
+            });
+        })?;
+        let header: Vec<Option<usize>> =
+            names.iter().map(|name| (0..columns.len()).find(|column| columns.column_name(*column) == name)).collect();
+        let missing = (0..columns.len()).find(|column| !header.contains(&Some(*column)) && columns.is_wanted(*column));
+        match missing {
+            Some(column) => Err(format!("its header has no column \"{}\"", columns.column_name(column))),
+            None => {
+                self.header = header;
+                Ok(())
+            }
+        }
+    }
+
+    /// Decodes a CSV record, without its line end.
+    pub fn csv_record(&mut self, offset: u64, record: &[u8], out: &mut Vec<Record>) {
+        let mut arena = std::mem::take(&mut self.arena);
+        self.decode_csv(offset, record, &arena, out);
+        arena.reset();
+        self.arena = arena;
+    }
+
+    fn decode_csv(&mut self, offset: u64, record: &[u8], arena: &Arena, out: &mut Vec<Record>) {
+        let text = String::from_utf8_lossy(record);
+        if matches!(text, std::borrow::Cow::Owned(_)) {
+            return self.unreadable(offset, None, &text, "the record is not UTF-8", arena, out);
+        }
+        let text: &str = arena.alloc_str(&text);
+        let slots = self.tables[0].slots(arena);
+        let mut at = 0;
+        let read = csv::fields(text, arena, |value| {
+            if let Some(Some(column)) = self.header.get(at) {
+                slots[*column] = Some(value);
+            }
+            at += 1;
+        });
+        let problem = match read {
+            Err(reason) => Some(reason),
+            Ok(()) if at != self.header.len() => {
+                Some(format!("{at} fields where the header has {}", self.header.len()))
+            }
+            Ok(()) => None,
+        };
+        let payload = Payload { text, scan: Scan::default(), key: None, header: &|_| None };
+        let mut desk = Desk { columns: &mut self.tables[0], arena, builder: &mut self.builder };
+        let changes = match problem {
+            Some(reason) => desk.refused(&payload, reason),
+            None => desk.row(&payload, slots),
+        };
+        push(offset, None, 0, changes, out);
+    }
+
+    fn decode_line(&mut self, offset: u64, line: &[u8], arena: &Arena, out: &mut Vec<Record>) {
+        let line = line.trim_ascii();
+        if line.is_empty() {
+            return;
+        }
+        let Ok(text) = std::str::from_utf8(line) else {
+            return self.unreadable(offset, None, &String::from_utf8_lossy(line), "the line is not UTF-8", arena, out);
+        };
+        let scan = match Scan::read(text, &self.schemas.texts) {
+            Ok(scan) => scan,
+            Err(error) => return self.unreadable(offset, None, text, &error.to_string(), arena, out),
+        };
+        let (Some(topic), Some(value), false) = (scan.topic, scan.value, self.declares_record) else {
+            let message = Message { topic: None, key: None, value: None, timestamp_ms: None, header: &|_| None };
+            return self.value(offset, &message, text, scan, arena, out);
+        };
+        let captured = (|| {
+            Some((
+                captured_bytes(topic, arena)?,
+                captured_bytes(value, arena)?,
+                captured_bytes(scan.key.unwrap_or(Value::Null), arena)?,
+            ))
+        })();
+        let Some((topic, value, key)) = captured else {
+            let reason = "a captured record whose topic, key or value is neither text, null nor base64";
+            return self.unreadable(offset, None, text, reason, arena, out);
+        };
+        let headers = scan.headers;
+        let message = Message {
+            topic: topic.and_then(|topic| std::str::from_utf8(topic).ok()),
+            key,
+            value,
+            timestamp_ms: scan.timestamp.and_then(integer),
+            header: &|name| captured_header(headers?, name),
+        };
+        self.decode(offset, &message, arena, out);
+    }
+
+    fn decode(&mut self, offset: u64, message: &Message<'_>, arena: &Arena, out: &mut Vec<Record>) {
+        let Some(bytes) = message.value else {
+            return self.value(offset, message, "", Scan::default(), arena, out);
+        };
+        let Ok(text) = std::str::from_utf8(bytes) else {
+            let text = String::from_utf8_lossy(bytes);
+            return self.unreadable(offset, Some(message), &text, "the value is not UTF-8", arena, out);
+        };
+        let text = text.trim_ascii();
+        if text == "null" {
+            return self.value(offset, message, "", Scan::default(), arena, out);
+        }
+        match Scan::read(text, &self.schemas.texts) {
+            Ok(scan) => self.value(offset, message, text, scan, arena, out),
+            Err(error) => self.unreadable(offset, Some(message), text, &error.to_string(), arena, out),
+        }
+    }
+
+    /// Routes a value and lets its table's envelope read it. `text` is empty for a null value.
+    fn value<'a>(
+        &mut self,
+        offset: u64,
+        message: &Message<'a>,
+        text: &'a str,
+        scan: Scan<'a>,
+        arena: &'a Arena,
+        out: &mut Vec<Record>,
+    ) {
+        let (text, scan, schema) = match scan.wrapped() {
+            None => (text, scan, None),
+            Some(payload) => {
+                let schema = scan.known_schema.or_else(|| self.schemas.remember(scan.schema));
+                match payload {
+                    Value::Object(text) => match Scan::read(text, &[]) {
+                        Ok(scan) => (text, scan, schema),
+                        Err(error) => {
+                            return self.unreadable(offset, Some(message), text, &error.to_string(), arena, out);
+                        }
+                    },
+                    _ => ("", Scan::default(), schema),
+                }
+            }
+        };
+        let block = scan.source_block();
+        let named = block.table.filter(|_| !self.declares_source);
+        let named = named.or_else(|| scan.table.filter(|_| !self.declares_table).and_then(plain_text));
+        let table = match self.routes.route(message.topic, named) {
+            Routed::Table(table) => table,
+            Routed::Unknown(name) => return self.routes.skip(name),
+            Routed::Nameless if scan.is_heartbeat() || scan.is_transaction_mark() => return,
+            Routed::Nameless => {
+                let reason = "the record names no table, neither by topic nor by source.table or table";
+                return self.unreadable(offset, Some(message), text, reason, arena, out);
+            }
+        };
+        let columns = &mut self.tables[table];
+        columns.use_schema(schema.map(|at| (self.schemas.first + at, &self.schemas.encodings[at])));
+        let (event_ms, sequence) = times(columns.envelope, &scan, &block, message.timestamp_ms);
+        let payload = Payload { text, scan, key: message.key, header: message.header };
+        let mut desk = Desk { columns, arena, builder: &mut self.builder };
+        let changes = match desk.columns.envelope {
+            Envelope::Debezium => envelope::debezium::decode(&mut desk, &payload),
+            Envelope::Upsert => envelope::upsert::decode(&mut desk, &payload),
+            Envelope::Append => envelope::append::decode(&mut desk, &payload),
+        };
+        push(offset, event_ms, sequence, changes, out);
+    }
+
+    /// A record of which not even the envelope could be read.
+    fn unreadable(
+        &mut self,
+        offset: u64,
+        message: Option<&Message<'_>>,
+        text: &str,
+        reason: &str,
+        arena: &Arena,
+        out: &mut Vec<Record>,
+    ) {
+        let topic = message.and_then(|message| message.topic);
+        let table = match topic {
+            Some(topic) => self.routes.by_topic(topic),
+            None => self.routes.only(),
+        };
+        let timestamp_ms = message.and_then(|message| message.timestamp_ms);
+        let sequence = timestamp_ms.unwrap_or(0);
+        let changes = match table {
+            Some(table) => {
+                let key = message.and_then(|message| message.key);
+                let text: &str = arena.alloc_str(&excerpt(text));
+                let key = key.map(|key| &*arena.alloc_slice_copy(key));
+                let payload = Payload { text, scan: Scan::default(), key, header: &|_| None };
+                let mut desk = Desk { columns: &mut self.tables[table], arena, builder: &mut self.builder };
+                desk.malformed(&payload, None, ColumnError { column: String::new(), reason: reason.to_string() })
+            }
+            None => Changes::one(Change::Malformed {
+                table: None,
+                key: None,
+                column: None,
+                reason: reason.to_string(),
+                record: excerpt(text),
+            }),
+        };
+        push(offset, timestamp_ms, sequence, changes, out);
+    }
+}
+
+impl Schemas {
+    /// The number of a schema's text, read now if it is new.
+    fn remember(&mut self, schema: Option<Value<'_>>) -> Option<usize> {
+        let Some(Value::Object(text)) = schema else { return None };
+        let encodings = connect::encodings(text)?;
+        if self.texts.len() == SCHEMAS_MAX {
+            self.texts.clear();
+            self.encodings.clear();
+            self.first += SCHEMAS_MAX;
+        }
+        self.texts.push(text.to_string());
+        self.encodings.push(encodings);
+        Some(self.texts.len() - 1)
+    }
+}
+
+/// The event's time in milliseconds and the sequence that orders versions of a key across partitions.
+fn times(
+    envelope: Envelope,
+    scan: &Scan<'_>,
+    block: &SourceBlock<'_>,
+    timestamp_ms: Option<i64>,
+) -> (Option<i64>, i64) {
+    let (event_ms, lsn) = match envelope {
+        Envelope::Debezium => (block.ts_ms.or_else(|| scan.ts_ms.and_then(integer)), block.lsn),
+        Envelope::Upsert | Envelope::Append => (scan.flat_ts_ms.and_then(integer), scan.flat_lsn.and_then(integer)),
+    };
+    let event_ms = event_ms.or(timestamp_ms);
+    (event_ms, lsn.or(event_ms).unwrap_or(0))
+}
+
+fn push(offset: u64, event_ms: Option<i64>, sequence: i64, changes: Changes, out: &mut Vec<Record>) {
+    let event_time = event_ms.and_then(|millis| millis.checked_mul(1_000));
+    out.extend(changes.0.into_iter().flatten().map(|change| Record { offset, event_time, sequence, change }));
+}
+
+/// Topic, key or value of a captured record: `Some(None)` for null, `None` for what is none of them.
+fn captured_bytes<'a>(value: Value<'a>, arena: &'a Arena) -> Option<Option<&'a [u8]>> {
+    Some(match value {
+        Value::Null => None,
+        Value::Text(text) => Some(text.unescape(arena).ok()?.as_bytes()),
+        Value::Object(text) => Some(match base64_object(text) {
+            Some(bytes) => arena.alloc_slice_copy(&bytes),
+            None => text.as_bytes(),
+        }),
+        Value::Number(text) | Value::Array(text) => Some(text.as_bytes()),
+        Value::Bool(true) => Some(b"true"),
+        Value::Bool(false) => Some(b"false"),
+    })
+}
+
+/// Bytes of `{"base64": …}`, which stands for bytes that are not text.
+fn base64_object(text: &str) -> Option<Vec<u8>> {
+    let (mut bytes, mut fields) = (None, 0);
+    Cursor::new(text)
+        .object(|name, cursor| {
+            fields += 1;
+            let value = cursor.value()?;
+            if name == "base64" {
+                bytes = plain_text(value).and_then(binary::base64);
+            }
+            Ok(())
+        })
+        .ok()?;
+    bytes.filter(|_| fields == 1)
+}
+
+/// A header of a captured record: `[["name", "value"], …]`.
+fn captured_header(headers: Value<'_>, wanted: &str) -> Option<Vec<u8>> {
+    let Value::Array(text) = headers else { return None };
+    let mut found = None;
+    Cursor::new(text)
+        .array(|cursor| {
+            let (mut name, mut at) = (None, 0);
+            cursor.array(|cursor| {
+                let value = cursor.value()?;
+                if at == 0 {
+                    name = plain_text(value);
+                } else if at == 1 && name == Some(wanted) {
+                    found = match value {
+                        Value::Text(text) => Some(text.to_cow()?.into_owned().into_bytes()),
+                        Value::Object(text) => base64_object(text),
+                        _ => None,
+                    };
+                }
+                at += 1;
+                Ok(())
+            })
+        })
+        .ok()?;
+    found
+}
+
+#[cfg(test)]
+#[path = "decoder_tests.rs"]
+mod tests;

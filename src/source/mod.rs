@@ -1,0 +1,176 @@
+//! Where change events come in.
+//!
+//! ```text
+//!   file / Kafka ──transport──> bytes ──format──> record ──envelope──> Change ──(bounded queue)──> engine
+//!                                                                        │
+//!                                               Resolver: previous row per key ──> updates (table, row, ±1) and errors
+//! ```
+//!
+//! 1. A record either becomes a `Change` or an error with its position; nothing stops a reader but its transport.
+//! 2. A reader never gets ahead of its bounded queue: a slow engine slows the poll.
+//! 3. Positions count records: Kafka's next offset, or the number of records consumed of a file.
+//! 4. The result is a function of the input prefix: for a key met in two partitions the greatest
+//!    (source sequence or timestamp, partition, offset) wins; keyless tables keep a net count.
+
+pub mod columns;
+pub mod decoder;
+pub mod envelope;
+pub mod feed;
+pub mod file;
+pub mod format;
+pub mod glob;
+pub mod kafka;
+pub mod open;
+pub mod prefix;
+pub mod route;
+pub mod scan;
+pub mod settings;
+pub mod upsert;
+
+#[cfg(test)]
+mod captures_tests;
+#[cfg(test)]
+mod testing;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use open::{OpenReader, open_readers};
+pub use settings::{Connector, Format, Positions, TableSource};
+pub use upsert::{Resolved, Resolver, SourceFault};
+
+use row::{Row, ScalarType};
+
+use crate::plan::RelationId;
+
+/// A declared source table, as the engine wants it read.
+#[derive(Clone, Debug)]
+pub struct TableSpec {
+    pub relation: RelationId,
+    /// `raw_data.orders`: what messages and `progress` call it.
+    pub name: String,
+    /// All declared columns, in the order that the plan's `Get` numbers them.
+    pub columns: Vec<SourceColumn>,
+    /// Columns that some model reads; the others are packed as NULL and never decoded.
+    pub demanded: Vec<bool>,
+    /// Columns of the key, where the table has one; they are always decoded.
+    pub key: Option<Vec<usize>>,
+    pub envelope: Envelope,
+}
+
+#[derive(Clone, Debug)]
+pub struct SourceColumn {
+    pub name: String,
+    pub ty: ScalarType,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Envelope {
+    Debezium,
+    /// The value is the row; a null value deletes the record's key.
+    Upsert,
+    Append,
+}
+
+/// Index into the engine's list of tables.
+pub type TableIndex = usize;
+
+/// Records of one partition, in order, as one reader hands them over.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// `progress.source`: `raw_data` for a shared file, else `raw_data.orders`.
+    pub source: Arc<str>,
+    /// `progress.partition`: Kafka's number or the file's path, as text.
+    pub partition: Arc<str>,
+    pub records: Vec<Record>,
+    /// Position after the last record that this batch covers (skipped records and heartbeats included).
+    pub position: u64,
+    /// Topic id or hash of the consumed prefix.
+    pub mark: String,
+}
+
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// Position of this record: the position after it is `offset + 1`. Two changes of one record carry the same offset.
+    pub offset: u64,
+    /// The event's time, microseconds since 1970 UTC (`source.ts_ms`, else `ts_ms`, else the record's timestamp).
+    pub event_time: Option<i64>,
+    /// What orders versions of one key across partitions; the event's sequence or time, 0 where none is known.
+    pub sequence: i64,
+    pub change: Change,
+}
+
+/// What one record says. Rows hold all declared columns (undemanded ones NULL); keys are normalised rows of the key columns.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// A keyed row is now this.
+    Upsert { table: TableIndex, key: Row, row: Row },
+    /// A keyed row is gone.
+    Delete { table: TableIndex, key: Row },
+    /// A keyed row is now this, except that the values of columns `kept` were left out because they are large and did not change
+    /// (they are NULL in `row`): they are those of the row that the key had, or that `moved_from` had just before it was deleted.
+    /// `column` is the first of them, `record` the record's text, should no such row be known.
+    Patch {
+        table: TableIndex,
+        key: Row,
+        row: Row,
+        kept: Vec<usize>,
+        column: String,
+        moved_from: Option<Row>,
+        record: String,
+    },
+    /// One more copy of a row of a table without a key (or of an append-only one).
+    Insert { table: TableIndex, row: Row },
+    /// One copy less of exactly this row.
+    Remove { table: TableIndex, row: Row },
+    /// Every row of the table is gone.
+    Truncate { table: TableIndex },
+    /// The record could not be decoded. `key` is known when at least the key could be read: a later good record heals it.
+    Malformed { table: Option<TableIndex>, key: Option<Row>, column: Option<String>, reason: String, record: String },
+    /// Nothing: a tombstone, a heartbeat, a table that nobody declared.
+    Skip,
+}
+
+/// What a poll gave.
+#[derive(Debug)]
+pub enum Poll {
+    Batch(Batch),
+    /// Nothing new within the wait.
+    Idle,
+    /// Every partition has reached the end it had when the reader was opened (only with `Until::End`).
+    End,
+}
+
+/// How long a reader goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Until {
+    /// To the end each partition had when the reader was opened.
+    End,
+    /// For ever, following what is appended.
+    Stopped,
+}
+
+/// One transport's reader; lives on its own thread.
+pub trait Reader: Send {
+    /// Waits at most `wait` for records. A transport that is down is retried with backoff inside; an error is final.
+    fn poll(&mut self, wait: Duration) -> Result<Poll, SourceError>;
+
+    /// (source, partition, records still to read, when known) for lag metrics and the progress bar.
+    fn remaining(&self) -> Vec<(Arc<str>, Arc<str>, Option<u64>)>;
+
+    /// Records of tables that nobody declared, by the name that they carry.
+    fn skipped(&self) -> BTreeMap<String, u64> {
+        BTreeMap::new()
+    }
+}
+
+/// Why a source cannot be read: names the object and the place; `hint` says the way out.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct SourceError {
+    pub message: String,
+    pub hint: Option<String>,
+    #[source]
+    pub cause: Option<Box<dyn std::error::Error + Send + Sync>>,
+}

@@ -1,0 +1,89 @@
+//! From the tables of a target to the readers that serve them.
+//!
+//! ```text
+//!   TableSource … ──check──> grouped by place ──> one file reader per path, one Kafka reader per cluster and properties
+//! ```
+//!
+//! Tables that share a file are read by one reader when the dbt source says so for all of them (`is_shared`); otherwise each table
+//! has its own reader and its own position. Tables of one Kafka cluster share one client.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::file::FileReader;
+use super::kafka::{KafkaReader, TopicTables};
+use super::settings::{Connector, Positions, TableSource};
+use super::{Reader, SourceError, TableIndex, Until};
+
+/// A reader and what is known about it once it is open.
+pub struct OpenReader {
+    pub reader: Box<dyn Reader>,
+    /// Each (source, partition) that it reads now; new ones may come while it follows.
+    pub partitions: Vec<(Arc<str>, Arc<str>)>,
+    /// Its tables, and whether records of one table may come in several partitions: what a `Resolver` wants to know.
+    pub tables: Vec<(TableIndex, bool)>,
+}
+
+impl std::fmt::Debug for OpenReader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OpenReader").field("partitions", &self.partitions).field("tables", &self.tables).finish()
+    }
+}
+
+/// Opens readers for all tables, from the given positions, or refuses with the first table, file, broker or topic that cannot be
+/// read.
+pub fn open_readers(tables: Vec<TableSource>, from: &Positions, until: Until) -> Result<Vec<OpenReader>, SourceError> {
+    let mut files: BTreeMap<(String, Connector), Vec<TableSource>> = BTreeMap::new();
+    let mut clusters: BTreeMap<(String, BTreeMap<String, String>), Vec<TableSource>> = BTreeMap::new();
+    for table in tables {
+        table.check()?;
+        match &table.connector {
+            Connector::File { path, .. } => {
+                let name = if table.is_shared { table.source.clone() } else { table.spec.name.clone() };
+                let place = Connector::File { path: path.clone(), topic: None };
+                files.entry((name, place)).or_default().push(table);
+            }
+            Connector::Kafka { brokers, properties, .. } => {
+                clusters.entry((brokers.clone(), properties.clone())).or_default().push(table);
+            }
+        }
+    }
+    let mut readers = Vec::new();
+    for ((name, place), tables) in files {
+        let Connector::File { path, .. } = place else { continue };
+        readers.push(FileReader::open(&name, &path, tables, from, until)?);
+    }
+    for ((brokers, properties), tables) in clusters {
+        readers.push(KafkaReader::open(&brokers, &properties, topics(tables), from, until)?);
+    }
+    Ok(readers)
+}
+
+/// Tables by topic. A topic of one table goes by the table's name; a topic of several by the dbt source's, and by source and topic
+/// where the source has more such topics.
+fn topics(tables: Vec<TableSource>) -> Vec<TopicTables> {
+    let mut by_topic: BTreeMap<String, Vec<TableSource>> = BTreeMap::new();
+    for table in tables {
+        if let Connector::Kafka { topic, .. } = &table.connector {
+            by_topic.entry(topic.clone()).or_default().push(table);
+        }
+    }
+    let mut shared_topics: BTreeMap<String, usize> = BTreeMap::new();
+    for tables in by_topic.values().filter(|tables| is_shared(tables)) {
+        *shared_topics.entry(tables[0].source.clone()).or_default() += 1;
+    }
+    let name = |topic: &str, tables: &[TableSource]| match (is_shared(tables), &tables[0].source) {
+        (false, _) => tables[0].spec.name.clone(),
+        (true, source) if shared_topics.get(source) == Some(&1) => source.clone(),
+        (true, source) => format!("{source}/{topic}"),
+    };
+    by_topic.into_iter().map(|(topic, tables)| TopicTables { source: name(&topic, &tables), topic, tables }).collect()
+}
+
+fn is_shared(tables: &[TableSource]) -> bool {
+    tables.len() > 1 || tables.iter().any(|table| table.is_shared)
+}
+
+#[cfg(test)]
+#[path = "open_tests.rs"]
+mod tests;

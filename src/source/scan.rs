@@ -1,0 +1,135 @@
+//! One look over the top level of a value: the fields that envelopes and routing ask for, as slices.
+
+use super::format::json::{Cursor, JsonError, Value};
+
+/// Fields of the top level; all others are stepped over.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Scan<'a> {
+    pub op: Option<Value<'a>>,
+    pub before: Option<Value<'a>>,
+    pub after: Option<Value<'a>>,
+    pub source: Option<Value<'a>>,
+    pub ts_ms: Option<Value<'a>>,
+    pub table: Option<Value<'a>>,
+    pub key: Option<Value<'a>>,
+    pub schema: Option<Value<'a>>,
+    pub payload: Option<Value<'a>>,
+    /// Of a captured record.
+    pub topic: Option<Value<'a>>,
+    pub value: Option<Value<'a>>,
+    pub timestamp: Option<Value<'a>>,
+    pub headers: Option<Value<'a>>,
+    pub status: Option<Value<'a>>,
+    pub id: Option<Value<'a>>,
+    /// Fields that Debezium's flattening adds to a row.
+    pub flat_deleted: Option<Value<'a>>,
+    pub flat_lsn: Option<Value<'a>>,
+    pub flat_ts_ms: Option<Value<'a>>,
+    /// The number of a schema text that was recognised without reading it.
+    pub known_schema: Option<usize>,
+    pub fields: usize,
+}
+
+/// What a Debezium `source` block says.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SourceBlock<'a> {
+    pub table: Option<&'a str>,
+    pub ts_ms: Option<i64>,
+    pub lsn: Option<i64>,
+}
+
+impl<'a> Scan<'a> {
+    /// Looks over an object. `schemas` are texts of schemas met before: one of them is stepped over by comparing.
+    pub fn read(text: &'a str, schemas: &[String]) -> Result<Scan<'a>, JsonError> {
+        let mut scan = Scan::default();
+        let mut cursor = Cursor::new(text);
+        cursor.object(|name, cursor| {
+            scan.fields += 1;
+            let field = match name.as_ref() {
+                "op" => &mut scan.op,
+                "before" => &mut scan.before,
+                "after" => &mut scan.after,
+                "source" => &mut scan.source,
+                "ts_ms" => &mut scan.ts_ms,
+                "table" => &mut scan.table,
+                "key" => &mut scan.key,
+                "payload" => &mut scan.payload,
+                "topic" => &mut scan.topic,
+                "value" => &mut scan.value,
+                "timestamp" => &mut scan.timestamp,
+                "headers" => &mut scan.headers,
+                "status" => &mut scan.status,
+                "id" => &mut scan.id,
+                "__deleted" => &mut scan.flat_deleted,
+                "__lsn" | "__source_lsn" => &mut scan.flat_lsn,
+                "__source_ts_ms" => &mut scan.flat_ts_ms,
+                "schema" => {
+                    scan.known_schema = schemas.iter().position(|known| cursor.skip_known(known));
+                    if scan.known_schema.is_none() {
+                        scan.schema = Some(cursor.value()?);
+                    }
+                    return Ok(());
+                }
+                _ => {
+                    cursor.value()?;
+                    return Ok(());
+                }
+            };
+            *field = Some(cursor.value()?);
+            Ok(())
+        })?;
+        cursor.end()?;
+        Ok(scan)
+    }
+
+    /// The payload, if this is the wrapper `{"schema":…,"payload":…}` of Kafka Connect's converter.
+    pub fn wrapped(&self) -> Option<Value<'a>> {
+        let has_schema = self.known_schema.is_some() || matches!(self.schema, Some(Value::Object(_) | Value::Null));
+        let payload = self.payload.filter(|payload| matches!(payload, Value::Object(_) | Value::Null));
+        payload.filter(|_| has_schema && self.fields == 2)
+    }
+
+    /// `{"ts_ms":…}`, alone.
+    pub fn is_heartbeat(&self) -> bool {
+        self.fields == 1 && self.ts_ms.is_some()
+    }
+
+    /// BEGIN and END of Debezium's transaction topic.
+    pub fn is_transaction_mark(&self) -> bool {
+        self.status.is_some() && self.id.is_some()
+    }
+
+    pub fn source_block(&self) -> SourceBlock<'a> {
+        let mut block = SourceBlock::default();
+        if let Some(Value::Object(text)) = self.source {
+            // A block that is broken in its middle still tells what came before.
+            let _ = Cursor::new(text).object(|name, cursor| {
+                let value = cursor.value()?;
+                match name.as_ref() {
+                    "table" => block.table = plain_text(value),
+                    "ts_ms" => block.ts_ms = integer(value),
+                    "lsn" => block.lsn = integer(value),
+                    _ => {}
+                }
+                Ok(())
+            });
+        }
+        block
+    }
+}
+
+/// Text without escapes.
+pub fn plain_text(value: Value<'_>) -> Option<&str> {
+    match value {
+        Value::Text(text) if !text.escaped => Some(text.raw),
+        _ => None,
+    }
+}
+
+pub fn integer(value: Value<'_>) -> Option<i64> {
+    match value {
+        Value::Number(text) => text.parse().ok(),
+        Value::Text(text) => text.raw.parse().ok(),
+        _ => None,
+    }
+}

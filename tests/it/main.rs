@@ -1,0 +1,5 @@
+//! All integration tests, in one binary.
+//!
+//! Tests that need another process say so in their name: `kafka_`, `postgres_`, `pipeline_`. They fail when it is missing.
+
+mod flow_files;

@@ -1,0 +1,368 @@
+#!/usr/bin/env python3
+"""Compares livemart with dbt, row by row, at random cuts of a random change history.
+
+      history ──first N lines──> events.jsonl ──livemart run / serve──> sink: marts + progress
+         └─────── the prefix that progress names ──> reference ──dbt's SQL──> PostgreSQL, DuckDB ──> equal, or a readable difference
+
+    oracle.py --binary PATH [--pg-cuts 5] [--duckdb-cuts 2] [--seed N] [--events 20000] [--modes run,serve,postgres] [--keep]
+
+run       the file grows to a random length and `livemart run` goes on with the same SQLite database; some runs are killed on the way,
+          once the state folder is lost, sometimes the last line is only half written
+serve     `livemart serve` follows the file while it grows; SQLite is read at random moments, each time in one transaction
+postgres  as run, with PostgreSQL as the sink
+PostgreSQL is the one that LIVEMART_TEST_POSTGRES names; databases are made there and dropped. Exit code 1: a difference.
+"""
+
+import argparse
+import os
+import pathlib
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.parse
+
+sys.dont_write_bytecode = True  # nothing is written into the checkout
+
+import psycopg2
+import yaml
+
+import compare
+import sink as sinks
+import warehouse
+from history import History
+from reference import Inputs
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+RUN_SECONDS_MAX = 300
+KILL_SECONDS_MAX = 0.6
+
+
+class Different(Exception):
+    """livemart and dbt disagree; the text shows where."""
+
+
+class Oracle:
+    def __init__(self, arguments, work, databases):
+        self.arguments, self.work, self.databases = arguments, pathlib.Path(work), databases
+        self.rng = random.Random(arguments.seed)
+        self.project = warehouse.Project(ROOT / "dataflows", work)
+        self.postgres = self.duckdb = None
+        if arguments.pg_cuts:
+            self.postgres = warehouse.Postgres(self.project, databases.make("dbt"))
+        if arguments.duckdb_cuts:
+            self.duckdb = warehouse.DuckDb(self.project, work)
+        self.judges = [w for w in (self.postgres, self.duckdb) if w]
+        judge = self.judges[0]
+        self.instance = judge.manifest["metadata"]["project_name"]
+        self.tables = warehouse.declared_tables(judge.manifest, warehouse.livemart_target(self.project.folder, "dev"))
+        self.lines = list(History(self.tables, arguments.seed).lines(arguments.events))
+        say(f"{len(self.lines)} events over {len(self.tables)} tables, {len(judge.models)} models, {len(judge.tests)} tests, seed {arguments.seed}")
+
+    def add_target(self, name, change):
+        """Adds a target to the copies of livemart.yml and profiles.yml: `dev`, changed."""
+        path = self.project.folder / "livemart.yml"
+        settings = yaml.safe_load(path.read_text())
+        settings["targets"][name] = target = yaml.safe_load(yaml.safe_dump(settings["targets"]["dev"]))
+        change(target)
+        path.write_text(yaml.safe_dump(settings))
+        path = self.project.folder / "profiles.yml"
+        profiles = yaml.safe_load(path.read_text())
+        outputs = next(iter(profiles.values()))["outputs"]
+        outputs[name] = outputs["dev"]
+        path.write_text(yaml.safe_dump(profiles))
+
+    def check(self, published, judge, inputs, where):
+        """Compares one snapshot with what dbt makes of the prefix that its progress names."""
+        inputs.apply_up_to(self.lines, published.position)
+        relations, failures = judge.cut(inputs)
+        found = []
+        for table, expected in sorted(relations.items()):
+            if table not in published.tables:
+                found.append(f"{table}: is not published")
+            else:
+                found += compare.differences(table, expected, *published.tables[table])
+        deployed = {m["unique_id"] for m in judge.published}
+        if published.models != deployed:
+            found.append(f"models: expected {sorted(deployed)}, got {sorted(published.models)}")
+        found += self.test_differences(judge, failures, published.tests)
+        if published.decode_errors != len(inputs.aside):
+            found.append(f"errors: expected {len(inputs.aside)} records set aside, got {published.decode_errors}; expected {inputs.aside}")
+        if found:
+            raise Different(f"{where}, cut {published.seq} at record {published.position}, against {judge.name}:\n  " + "\n  ".join(found))
+        rows = sum(len(r.rows) for r in relations.values())
+        say(f"  {where}: cut {published.seq} at record {published.position} equals {judge.name}: {len(relations)} tables, {rows} rows, {len(failures)} tests, {len(inputs.aside)} set aside")
+
+    def test_differences(self, judge, failures, got):
+        """Tests may be listed by unique id or by name."""
+        for unique_id, expected in sorted(failures.items()):
+            label = unique_id if unique_id in got else judge.tests[unique_id]["name"]
+            if label not in got:
+                yield f"test {judge.tests[unique_id]['name']}: expected {expected} failures, it is not listed"
+            elif got[label] != expected:
+                yield f"test {judge.tests[unique_id]['name']}: expected {expected} failures, got {got[label]}"
+
+    # Modes
+
+    def run(self):
+        self.runs("run, SQLite", "dev", self.work / "marts.db", lambda: sinks.Sqlite(self.work / "marts.db"), self.cut_plan())
+
+    def run_postgres(self):
+        connection = self.databases.make("marts")
+        password = ":" + urllib.parse.quote(connection["password"], safe="") if "password" in connection else ""
+        url = "postgres://{user}{0}@{host}:{port}/{dbname}".format(password, **connection)
+
+        def change(target):
+            target["sink"] = {"type": "postgres", "url": url, "schema": "marts"}
+
+        self.add_target("oracle_postgres", change)
+        plan = self.cut_plan()[-3:]
+        self.runs("run, PostgreSQL", "oracle_postgres", self.work / "postgres.jsonl", lambda: sinks.Postgres(connection, "marts"), plan)
+
+    def cut_plan(self):
+        """(record, judge) of each cut, ascending; the last is the end."""
+        judges = [self.postgres] * self.arguments.pg_cuts + [self.duckdb] * self.arguments.duckdb_cuts
+        self.rng.shuffle(judges)
+        ends = sorted(self.rng.sample(range(1, len(self.lines)), len(judges) - 1)) + [len(self.lines)]
+        return list(zip(ends, judges))
+
+    def runs(self, where, target, path, open_sink, plan):
+        say(f"{where}: {len(plan)} cuts")
+        events = Events(self.work / f"{target}.jsonl", self.lines)
+        sink, inputs, last = open_sink(), Inputs(self.tables), None
+        aliases = [m["alias"] for m in self.judges[0].published]
+        for number, (end, judge) in enumerate(plan):
+            if number == len(plan) // 2:
+                self.lose_state(target)
+            self.killed_run(where, target, path, events, (last.position if last else 0), end, sink, aliases, last)
+            events.grow(end, half=self.rng.random() < 0.5)
+            self.livemart_run(target, path, events)
+            published = sinks.read(sink, aliases, f"{self.instance}.{target}")
+            if published is None:
+                raise Different(f"{where}: nothing is published after `livemart run` over {end} records")
+            if published.position != end:
+                raise Different(f"{where}: progress says {published.position} records, the file holds {end} whole lines")
+            if last and last.position != end and published.seq <= last.seq:
+                raise Different(f"{where}: the cut's number went from {last.seq} to {published.seq}")
+            self.check(published, judge, inputs, where)
+            last = published
+
+    def killed_run(self, where, target, path, events, begin, end, sink, aliases, last):
+        """A run over part of the way that is killed at a random moment; what it left must be a cut, whichever it is."""
+        if end - begin < 2:
+            return
+        events.grow(self.rng.randrange(begin + 1, end), half=False)
+        process = self.start(["run"], target, path, events)
+        try:
+            code = process.wait(self.rng.uniform(0, KILL_SECONDS_MAX))
+            if code != 0:
+                raise Different(f"livemart run -t {target} ended with exit code {code}:\n{events.log(process)}")
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        published = sinks.read(sink, aliases, f"{self.instance}.{target}")
+        if published and not (last and published.seq == last.seq):
+            if published.position not in range(begin, end):
+                raise Different(f"{where}, killed: progress says {published.position} records, the file grew from {begin} to {events.whole}")
+            self.check(published, self.rng.choice(self.judges), Inputs(self.tables), f"{where}, killed")
+
+    def serve(self):
+        """Snapshots of a moving sink: every one must be a cut."""
+
+        def change(target):
+            target["http"] = {"listen": "127.0.0.1:0"}
+            target["commit_interval"] = "20ms"
+
+        self.add_target("oracle_serve", change)
+        path, aliases = self.work / "serve.db", [m["alias"] for m in self.judges[0].published]
+        events, sink = Events(self.work / "oracle_serve.jsonl", self.lines), sinks.Sqlite(path)
+        events.grow(len(self.lines) // 10, half=False)
+        process, seen = self.start(["serve"], "oracle_serve", path, events), {}
+        instance = f"{self.instance}.oracle_serve"
+        deadline, grown = time.monotonic() + RUN_SECONDS_MAX, len(self.lines) // 10
+        try:
+            while True:
+                if process.poll() is not None:
+                    raise Different(f"serve ended by itself with exit code {process.returncode}:\n{events.log(process)}")
+                published = sinks.read(sink, aliases, instance)
+                if published:
+                    seen[published.position] = published
+                    if published.position == len(self.lines):
+                        break
+                if grown < len(self.lines) and (published or grown == len(self.lines) // 10):
+                    grown = min(len(self.lines), grown + self.rng.randrange(1, max(2, len(self.lines) // 30)))
+                    events.grow(grown, half=grown < len(self.lines) and self.rng.random() < 0.5)
+                if time.monotonic() > deadline:
+                    raise Different(f"serve is at record {max(seen, default=None)} of {len(self.lines)} after {RUN_SECONDS_MAX} s:\n{events.log(process)}")
+                time.sleep(self.rng.uniform(0, 0.1))
+            process.send_signal(signal.SIGTERM)
+            code = process.wait(60)
+            if code != 0:
+                raise Different(f"serve ended with exit code {code} on SIGTERM, 0 is expected:\n{events.log(process)}")
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+        say(f"serve: {len(seen)} different cuts were seen")
+        inputs = Inputs(self.tables)
+        others = sorted(set(seen) - {len(self.lines)})
+        chosen = sorted(self.rng.sample(others, min(4, len(others)))) + [len(self.lines)]
+        for position in chosen:
+            self.check(seen[position], self.rng.choice(self.judges), inputs, "serve, SQLite")
+
+    def dbt_itself(self):
+        """The compiled SQL that judges every cut is what `dbt build` makes, and the judges agree with each other."""
+        inputs = Inputs(self.tables).apply_up_to(self.lines, len(self.lines))
+        results = []
+        for judge in self.judges:
+            relations, failures = judge.cut(inputs)
+            results.append((judge, relations, failures))
+            built, tested = judge.build(inputs)
+            self.agree(f"dbt build on {judge.name}", relations, failures, built, tested)
+        for judge, relations, failures in results[1:]:
+            self.agree(f"{judge.name} against {results[0][0].name}", results[0][1], results[0][2], relations, failures)
+        say(f"dbt build agrees with its compiled SQL on {' and '.join(j.name for j in self.judges)}")
+
+    def agree(self, where, relations, failures, other_relations, other_failures):
+        found = []
+        for table, expected in relations.items():
+            other = other_relations[table]
+            found += compare.differences(table, expected, other.columns, other.rows)
+        found += [f"test {t}: {n} and {other_failures.get(t)}" for t, n in failures.items() if other_failures.get(t) != n]
+        if found:
+            raise Different(f"{where}: the reference disagrees with itself:\n  " + "\n  ".join(found))
+
+    # The binary
+
+    def start(self, verb, target, path, events):
+        command = [self.arguments.binary, *verb, "--project-dir", str(self.project.folder), "--profiles-dir", str(self.project.folder), "-t", target]
+        environment = {**os.environ, "SHOP_EVENTS": str(events.path), "LIVEMART_DB": str(path)}
+        log = open(events.path.with_suffix(".log"), "w+b")
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT, cwd=self.project.folder)
+        process.log = log
+        return process
+
+    def livemart_run(self, target, path, events):
+        process = self.start(["run"], target, path, events)
+        try:
+            code = process.wait(RUN_SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise Different(f"livemart run -t {target} did not end within {RUN_SECONDS_MAX} s:\n{events.log(process)}") from None
+        if code != 0:
+            raise Different(f"livemart run -t {target} ended with exit code {code}:\n{events.log(process)}")
+
+    def lose_state(self, target):
+        shutil.rmtree(self.project.folder / ".livemart" / target / "state", ignore_errors=True)
+
+
+class Events:
+    """The file that livemart reads; it only grows, and may end in half a line."""
+
+    def __init__(self, path, lines):
+        self.path, self.lines, self.whole, self.half = path, lines, 0, 0
+        path.write_bytes(b"")
+
+    def grow(self, count, half):
+        """Afterwards the file holds `count` whole lines, and with `half` the beginning of the next."""
+        assert count >= self.whole
+        if count == self.whole:
+            return
+        text = "".join(line + "\n" for line in self.lines[self.whole : count]).encode()[self.half :]
+        self.whole, self.half = count, 0
+        if half and count < len(self.lines):
+            tail = self.lines[count].encode()
+            self.half = max(1, len(tail) // 2)
+            text += tail[: self.half]
+        with open(self.path, "ab") as file:
+            file.write(text)
+
+    def log(self, process):
+        process.log.seek(0)
+        return process.log.read().decode(errors="replace")[-4000:]
+
+
+class Databases:
+    """Databases of the server that LIVEMART_TEST_POSTGRES names, made for this run and dropped after it."""
+
+    def __init__(self):
+        self.made = []
+
+    @property
+    def server(self):
+        url = os.environ.get("LIVEMART_TEST_POSTGRES")
+        if not url:
+            raise SystemExit("LIVEMART_TEST_POSTGRES is not set. Run scripts/x oracle, or start the parts with scripts/x parts up")
+        parts = urllib.parse.urlsplit(url)
+        server = {"host": parts.hostname, "port": parts.port or 5432, "user": parts.username or "postgres", "dbname": parts.path.strip("/") or "postgres"}
+        return {**server, "password": urllib.parse.unquote(parts.password)} if parts.password else server
+
+    def make(self, purpose):
+        name = f"oracle_{purpose}_{os.getpid()}"
+        self.execute(f"create database {name}")
+        self.made.append(name)
+        return {**self.server, "dbname": name}
+
+    def drop(self):
+        for name in self.made:
+            self.execute(f"drop database if exists {name} with (force)")
+
+    def execute(self, statement):
+        connection = psycopg2.connect(**self.server)
+        connection.autocommit = True
+        connection.cursor().execute(statement)
+        connection.close()
+
+
+def say(text):
+    print(text, flush=True)
+
+
+def parse_arguments(arguments=None):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--binary", required=True, help="the livemart to test")
+    parser.add_argument("--pg-cuts", type=int, default=5, help="cuts judged by dbt on PostgreSQL")
+    parser.add_argument("--duckdb-cuts", type=int, default=2, help="cuts judged by dbt on DuckDB")
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1_000_000), help="default: a new one, which is printed")
+    parser.add_argument("--events", type=int, default=20_000)
+    parser.add_argument("--modes", type=lambda text: text.split(","), default=["run", "serve", "postgres"])
+    parser.add_argument("--keep", action="store_true", help="keep the work folder")
+    arguments = parser.parse_args(arguments)
+    arguments.binary = str(pathlib.Path(arguments.binary).resolve())
+    if arguments.pg_cuts + arguments.duckdb_cuts < 1 or arguments.events < 100:
+        parser.error("at least one cut and 100 events are needed")
+    if unknown := set(arguments.modes) - {"run", "serve", "postgres"}:
+        parser.error(f"unknown modes: {', '.join(sorted(unknown))}")
+    return arguments
+
+
+def main():
+    arguments = parse_arguments()
+    work = pathlib.Path(tempfile.mkdtemp(prefix="livemart-oracle-"))
+    databases, code = Databases(), 1
+    try:
+        oracle = Oracle(arguments, work, databases)
+        oracle.dbt_itself()
+        modes = {"run": oracle.run, "serve": oracle.serve, "postgres": oracle.run_postgres}
+        for mode in arguments.modes:
+            modes[mode]()
+        say("livemart equals dbt at every cut")
+        code = 0
+    except Different as difference:
+        say(f"DIFFERENT: {difference}")
+        say(f"the seed was {arguments.seed}; with --seed {arguments.seed} and the same other arguments it happens again")
+    finally:
+        databases.drop()
+        if arguments.keep or code:
+            say(f"kept: {work}")
+        else:
+            shutil.rmtree(work)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
