@@ -8,8 +8,11 @@
 //!                                       sink: one transaction per cut
 //! ```
 
+pub mod cli;
 pub mod engine;
+pub mod observe;
 pub mod plan;
+pub mod project;
 pub mod render;
 pub mod sink;
 pub mod source;

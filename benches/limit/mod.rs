@@ -18,13 +18,21 @@ use super::shop_stream::Workload;
 #[derive(Debug, thiserror::Error)]
 pub enum LimitError {
     #[error("could not copy the limit program from {}", from.display())]
-    Copy { from: PathBuf, #[source] cause: io::Error },
+    Copy {
+        from: PathBuf,
+        #[source]
+        cause: io::Error,
+    },
     #[error(transparent)]
     Failed(#[from] Failure),
     #[error("the limit program printed no {what}: {line:?}")]
     Unreadable { what: &'static str, line: String },
     #[error("could not read the limit program's result {}", path.display())]
-    Result { path: PathBuf, #[source] cause: io::Error },
+    Result {
+        path: PathBuf,
+        #[source]
+        cause: io::Error,
+    },
 }
 
 /// The built program.

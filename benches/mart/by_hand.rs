@@ -140,7 +140,10 @@ impl ByHand {
             }
             Event::Payment(before, after) => {
                 let paid = |it: &&Payment| it.completed;
-                before.iter().filter(paid).for_each(|it| self.totals(it.customer_id).payment_cents -= it.payment_amount);
+                before
+                    .iter()
+                    .filter(paid)
+                    .for_each(|it| self.totals(it.customer_id).payment_cents -= it.payment_amount);
                 after.iter().filter(paid).for_each(|it| self.totals(it.customer_id).payment_cents += it.payment_amount);
             }
             Event::View(before, after) => {

@@ -71,11 +71,7 @@ pub fn first_difference(expected: &Mart, actual: &Mart) -> Option<String> {
     if missing.is_none() && surplus.is_none() {
         return None;
     }
-    Some(format!(
-        "{} rows expected, {} found; expected {missing:?}, found {surplus:?}",
-        expected.len(),
-        actual.len()
-    ))
+    Some(format!("{} rows expected, {} found; expected {missing:?}, found {surplus:?}", expected.len(), actual.len()))
 }
 
 /// FNV-1a over bytes: tells results apart, resists nobody.

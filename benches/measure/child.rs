@@ -17,7 +17,11 @@ pub struct Cost {
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
     #[error("could not start {program}")]
-    Start { program: String, #[source] cause: std::io::Error },
+    Start {
+        program: String,
+        #[source]
+        cause: std::io::Error,
+    },
     #[error("{program} ended with {status}; the end of what it said ({}):\n{said}", log.display())]
     Ended { program: String, status: ExitStatus, log: PathBuf, said: String },
 }

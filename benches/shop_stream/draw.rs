@@ -13,8 +13,26 @@ const VIEWS_PER_CUSTOMER: usize = 30;
 const PRODUCTS: usize = 2_000;
 
 pub const FIRST_NAMES: [&str; 20] = [
-    "James", "Mary", "Robert", "Patricia", "John", "Jennifer", "Michael", "Linda", "David", "Elizabeth", "William",
-    "Susan", "Joseph", "Sarah", "Thomas", "Karen", "Nancy", "Kevin", "Emily", "George",
+    "James",
+    "Mary",
+    "Robert",
+    "Patricia",
+    "John",
+    "Jennifer",
+    "Michael",
+    "Linda",
+    "David",
+    "Elizabeth",
+    "William",
+    "Susan",
+    "Joseph",
+    "Sarah",
+    "Thomas",
+    "Karen",
+    "Nancy",
+    "Kevin",
+    "Emily",
+    "George",
 ];
 pub const LAST_NAMES: [&str; 20] = [
     "Smith", "Johnson", "Williams", "Brown", "Jones", "Garcia", "Miller", "Davis", "Wilson", "Anderson", "Taylor",

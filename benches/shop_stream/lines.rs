@@ -57,11 +57,8 @@ fn push(
 ) {
     let (before, after) = (before.as_deref().unwrap_or("null"), after.as_deref().unwrap_or("null"));
     let ts_ms = event.at_ms;
-    writeln!(
-        out,
-        r#"{{"table":"{table}","op":"{op}","ts_ms":{ts_ms},"key":{key},"before":{before},"after":{after}}}"#
-    )
-    .expect("memory takes every line");
+    writeln!(out, r#"{{"table":"{table}","op":"{op}","ts_ms":{ts_ms},"key":{key},"before":{before},"after":{after}}}"#)
+        .expect("memory takes every line");
 }
 
 fn customer_key(at: usize) -> String {

@@ -11,7 +11,8 @@ use row::{Diff, Epoch, Row};
 use super::deployment::Deployment;
 use super::publish::{CommitReport, EpochNotes, Publish, Published, Publisher, position_row};
 use super::workers::{Workers, WorkersGone};
-use crate::sink::{ErrorRow, ProgressRow, Sink, SinkError, SinkState};
+use crate::render::Statistics;
+use crate::sink::{Deploy, ErrorRow, ProgressRow, Sink, SinkError, SinkState};
 use crate::source::{Batch, OpenReader, Poll, Reader, Resolved, Resolver, SourceError, SourceFault};
 use crate::time::Clock;
 
@@ -21,6 +22,8 @@ const INBOX_BATCHES_MAX: usize = 16;
 const EPOCHS_IN_FLIGHT_MAX: usize = 2;
 /// How long a reader's poll waits; also how soon a stop is noticed.
 const POLL_WAIT: Duration = Duration::from_millis(20);
+/// How often a reader says how far it is behind.
+const LAG_INTERVAL: Duration = Duration::from_millis(500);
 
 /// How epochs are cut.
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +53,10 @@ impl StopFlag {
 pub enum EngineEvent<'a> {
     /// Records taken in; `set_aside` of them as errors.
     Records { source: &'a str, records: u64, set_aside: u64 },
+    /// The loop went round; `idle` when nothing waits to be published.
+    Turn { idle: bool },
+    /// Records of each (source, partition) that are still to be read, where the transport knows.
+    Lag { remaining: &'a [(Arc<str>, Arc<str>, Option<u64>)] },
     /// Collections stand where the sink's cut does.
     Hydrated { records: u64, took: Duration },
     Committed(&'a CommitReport),
@@ -82,6 +89,7 @@ pub enum EngineError {
 
 enum Arrived {
     Batch(Batch),
+    Lag(Vec<(Arc<str>, Arc<str>, Option<u64>)>),
     End,
     Failed(SourceError),
 }
@@ -113,25 +121,37 @@ struct OpenEpoch {
 }
 
 impl<'a> Drive<'a> {
-    /// Starts the dataflow and the publisher's thread. `sink` is open and has taken its tables by `deploy`.
+    /// Deploys the tables, and starts the dataflow and the publisher's thread. `state` is what the open sink said.
     pub fn start(
         deployment: &Deployment,
         state: &SinkState,
-        sink: Box<dyn Sink>,
+        mut sink: Box<dyn Sink>,
+        adopt: bool,
         workers: usize,
         clock: Clock,
         limits: Limits,
         stop: StopFlag,
         readers: &[OpenReader],
         on_event: &'a mut dyn FnMut(EngineEvent<'_>),
-    ) -> Drive<'a> {
+    ) -> Result<Drive<'a>, EngineError> {
+        let mut existing = BTreeMap::new();
+        let deploys = deployment.deploys(state);
+        for (table, (spec, deploy)) in deploys.iter().enumerate() {
+            if *deploy == Deploy::Evolve {
+                // What the table holds is taken away from what hydration finds: the first commit writes only the difference.
+                let rows = sink.read_table(spec)?.into_iter().map(|(row, count)| (row, -count));
+                existing.insert(table, rows.collect::<Vec<_>>());
+            }
+        }
+        sink.deploy(deploys, adopt)?;
         let workers = Workers::start(deployment.dataflow(), workers);
         let (notes, notes_out) = bounded(EPOCHS_IN_FLIGHT_MAX);
         let (published_in, published) = bounded(EPOCHS_IN_FLIGHT_MAX * 2);
         let seq = state.cut.as_ref().map_or(0, |cut| cut.seq);
         let tables = deployment.table_outputs(state);
         let resets_errors = seq > 0 && tables.iter().any(|table| table.evolves);
-        let publisher = Publisher::new(sink, workers.count(), tables, deployment.test_outputs(), seq, resets_errors);
+        let tests = deployment.test_outputs();
+        let publisher = Publisher::new(sink, workers.count(), tables, tests, seq, resets_errors, existing);
         let changes = workers.changes();
         std::thread::Builder::new()
             .name("publisher".to_owned())
@@ -139,7 +159,7 @@ impl<'a> Drive<'a> {
             .expect("the system gives a thread");
         let several = readers.iter().flat_map(|reader| &reader.tables).filter(|(_, several)| *several);
         let several: Vec<usize> = several.map(|(table, _)| *table).collect();
-        Drive {
+        Ok(Drive {
             limits,
             clock,
             stop,
@@ -153,7 +173,12 @@ impl<'a> Drive<'a> {
             open: OpenEpoch::default(),
             positions: HashMap::new(),
             report: Report { seq, ..Report::default() },
-        }
+        })
+    }
+
+    /// What the dataflow is made of.
+    pub fn statistics(&self) -> &Statistics {
+        &self.workers.statistics
     }
 
     /// Rebuilds the collections to the sink's positions, then follows the readers to their end or until stopped, publishing.
@@ -179,7 +204,9 @@ impl<'a> Drive<'a> {
         let started = Instant::now();
         let mut held = Vec::new();
         while !targets.is_empty() && !self.stop.is_set() {
+            (self.on_event)(EngineEvent::Turn { idle: false });
             match inbox.recv() {
+                Ok(Arrived::Lag(remaining)) => (self.on_event)(EngineEvent::Lag { remaining: &remaining }),
                 Ok(Arrived::Batch(mut batch)) => {
                     let name = (batch.source.to_string(), batch.partition.to_string());
                     let Some(target) = targets.get(&name) else {
@@ -239,12 +266,14 @@ impl<'a> Drive<'a> {
             };
             match arrived {
                 Ok(Arrived::Batch(batch)) => self.take_in(batch)?,
+                Ok(Arrived::Lag(remaining)) => (self.on_event)(EngineEvent::Lag { remaining: &remaining }),
                 Ok(Arrived::End) => break,
                 Ok(Arrived::Failed(error)) => return Err(error.into()),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
             self.note_published()?;
+            (self.on_event)(EngineEvent::Turn { idle: self.open.since.is_none() && self.in_flight == 0 });
             if self.is_due(last_cut) {
                 self.close(Publish::Changed)?;
                 last_cut = Some(Instant::now());
@@ -363,7 +392,7 @@ impl<'a> Drive<'a> {
 
     fn settle(&mut self, published: Published) -> Result<(), EngineError> {
         match published {
-            Published::Epoch { committed, .. } => {
+            Published::Epoch { committed } => {
                 self.in_flight -= 1;
                 if let Some(report) = committed {
                     self.report.cuts += 1;
@@ -417,7 +446,14 @@ fn read(
     stop: &StopFlag,
     left: &std::sync::atomic::AtomicUsize,
 ) {
+    let mut said_at = Instant::now();
     while !stop.is_set() {
+        if said_at.elapsed() >= LAG_INTERVAL {
+            said_at = Instant::now();
+            if inbox.send(Arrived::Lag(reader.remaining())).is_err() {
+                return;
+            }
+        }
         let arrived = match reader.poll(POLL_WAIT) {
             Ok(Poll::Batch(batch)) => Arrived::Batch(batch),
             Ok(Poll::Idle) => continue,

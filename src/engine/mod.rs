@@ -12,12 +12,16 @@
 //! 3. No epoch is closed for nothing: without records there is no cut.
 //! 4. Every queue is bounded; a slow sink slows the workers, the drive and the readers, in that order.
 
+mod assemble;
 mod deployment;
 mod drive;
+mod evaluate;
 mod publish;
 mod workers;
 
+pub use assemble::{AssembleError, Assembled, Wanted, assemble, is_published};
 pub use deployment::{Deployment, ModelPlan, PublishedModel, TestPlan, demanded_columns};
 pub use drive::{Drive, EngineError, EngineEvent, Limits, Report, StopFlag};
+pub use evaluate::{Evaluated, evaluate};
 pub use publish::{CommitReport, TestOutput};
 pub use workers::{Changes, Dataflow, Output, Workers, WorkersGone};

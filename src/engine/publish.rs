@@ -59,8 +59,8 @@ pub struct TestOutput {
 /// What the publisher tells the engine.
 #[derive(Debug)]
 pub enum Published {
-    /// The epoch has been dealt with; `seq` when it was committed.
-    Epoch { epoch: Epoch, committed: Option<CommitReport> },
+    /// The next epoch has been dealt with; with a report when it was committed.
+    Epoch { committed: Option<CommitReport> },
     /// The sink refused for good; the engine stops.
     Failed(SinkError),
 }
@@ -120,6 +120,7 @@ const RETRY_MAX: Duration = Duration::from_secs(5);
 
 impl Publisher {
     /// `seq` is the sink's last cut. `resets_errors`: the deployed models changed, so the stored errors no longer hold.
+    /// `existing`: rows (negative) of tables that are created or changed.
     pub fn new(
         sink: Box<dyn Sink>,
         workers: usize,
@@ -127,6 +128,7 @@ impl Publisher {
         tests: Vec<TestOutput>,
         seq: u64,
         resets_errors: bool,
+        existing: BTreeMap<usize, Vec<(Row, Diff)>>,
     ) -> Publisher {
         Publisher {
             sink,
@@ -138,7 +140,7 @@ impl Publisher {
             seq,
             resets_errors,
             arriving: BTreeMap::new(),
-            pending: Pending::default(),
+            pending: Pending { deltas: existing, ..Pending::default() },
         }
     }
 
@@ -153,7 +155,7 @@ impl Publisher {
                     return;
                 }
             };
-            if published.send(Published::Epoch { epoch: note.epoch, committed: report }).is_err() {
+            if published.send(Published::Epoch { committed: report }).is_err() {
                 return;
             }
         }

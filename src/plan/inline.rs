@@ -14,14 +14,15 @@ pub fn inline(models: Vec<(RelationId, Arc<Plan>)>) -> Vec<(RelationId, Arc<Plan
         .into_iter()
         .map(|(relation, plan)| {
             let plan = inliner.plan(&plan);
-            inliner.models.insert(relation.clone(), plan.clone());
+            inliner.add(relation.clone(), plan.clone());
             (relation, plan)
         })
         .collect()
 }
 
+/// Replaces references to the models it knows by their plans, and keeps equal nodes one.
 #[derive(Default)]
-struct Inliner {
+pub struct Inliner {
     models: BTreeMap<RelationId, Arc<Plan>>,
     /// Nodes met, by address; the node is held so that the address stays its own.
     done: HashMap<usize, (Arc<Plan>, Arc<Plan>)>,
@@ -37,7 +38,13 @@ struct NodeShape {
 }
 
 impl Inliner {
-    fn plan(&mut self, plan: &Arc<Plan>) -> Arc<Plan> {
+    /// From now on a `Get` of `relation` is this plan.
+    pub fn add(&mut self, relation: RelationId, plan: Arc<Plan>) {
+        self.models.insert(relation, plan);
+    }
+
+    /// The plan with known models in place of their names.
+    pub fn plan(&mut self, plan: &Arc<Plan>) -> Arc<Plan> {
         if let Some((_, done)) = self.done.get(&(Arc::as_ptr(plan) as usize)) {
             return done.clone();
         }

@@ -13,6 +13,8 @@ mod arity;
 mod describe;
 mod error;
 mod expr;
+#[cfg(test)]
+mod probe_tests;
 mod inline;
 pub mod rewrite;
 pub mod sql;
@@ -21,7 +23,7 @@ mod typ;
 
 pub use describe::describe_expr;
 pub use error::PlanError;
-pub use inline::inline;
+pub use inline::{Inliner, inline};
 pub use sql::{BoundModel, bind};
 pub use typ::TypeCache;
 

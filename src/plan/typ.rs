@@ -52,7 +52,13 @@ impl TypeCache {
             }
             Plan::Reduce { input, group, aggregates } => {
                 let input = self.typ(input);
-                let columns = group.iter().map(|(_, c)| c.clone()).chain(aggregates.iter().map(|(_, c)| c.clone()));
+                let groups = group.iter().map(|(expr, column)| match expr {
+                    Expr::Column(from) => {
+                        Column { nullable: column.nullable && input.columns[*from].nullable, ..column.clone() }
+                    }
+                    _ => column.clone(),
+                });
+                let columns = groups.chain(aggregates.iter().map(|(_, column)| column.clone()));
                 let mut keys = vec![(0..group.len()).collect()];
                 keys.extend(input.keys.iter().filter_map(|key| {
                     key.iter().map(|k| group.iter().position(|(expr, _)| *expr == Expr::Column(*k))).collect()

@@ -140,7 +140,8 @@ fn take_config(args: &mut JsonMap<String, Json>) -> std::result::Result<JsonMap<
 
 fn is_falsy(value: &Json) -> bool {
     match value {
-        Json::Null | Json::Bool(false) => true,
+        Json::Null => true,
+        Json::Bool(bool) => !bool,
         Json::Number(number) => number.as_f64() == Some(0.0),
         Json::String(text) => text.is_empty(),
         Json::Array(items) => items.is_empty(),

@@ -298,3 +298,62 @@ pub struct UnitTest {
     pub tags: Vec<String>,
     pub depends_on: Vec<String>,
 }
+
+impl Column {
+    pub fn to_json(&self) -> Json {
+        serde_json::json!({
+            "name": self.name, "description": self.description, "meta": self.meta, "data_type": self.data_type,
+            "constraints": self.constraints, "quote": self.quote, "config": {"meta": self.meta, "tags": self.tags}, "tags": self.tags,
+        })
+    }
+}
+
+impl Node {
+    /// The node as templates (`model`, `graph`) and the manifest show it.
+    pub fn to_json(&self) -> Json {
+        let columns: JsonMap<String, Json> = self.columns.iter().map(|column| (column.name.clone(), column.to_json())).collect();
+        let refs: Vec<Json> = self
+            .refs
+            .iter()
+            .map(|r| serde_json::json!({"name": r.name, "package": r.package, "version": r.version}))
+            .collect();
+        let mut json = serde_json::json!({
+            "database": self.database, "schema": self.schema, "name": self.name, "resource_type": self.resource_type.name(),
+            "package_name": self.package, "path": self.path, "original_file_path": self.original_file_path,
+            "unique_id": self.unique_id, "fqn": self.fqn, "alias": self.alias,
+            "checksum": {"name": "sha256", "checksum": self.checksum}, "config": self.config, "tags": self.tags,
+            "description": self.description, "columns": columns, "meta": self.meta(), "group": self.config.get("group"),
+            "docs": self.config.get("docs"), "patch_path": self.patch_path, "relation_name": self.relation_name,
+            "raw_code": self.raw_code, "language": "sql", "refs": refs, "sources": self.sources,
+            "depends_on": {"macros": self.depends_on_macros, "nodes": self.depends_on},
+            "compiled_code": self.compiled_code, "version": self.version, "constraints": self.constraints,
+        });
+        if let Some(test) = &self.test {
+            json["column_name"] = test.column_name.clone().into();
+            json["attached_node"] = test.attached_node.clone().into();
+            json["file_key_name"] = test.file_key_name.clone().into();
+            if let Some(metadata) = &test.metadata {
+                json["test_metadata"] =
+                    serde_json::json!({"name": metadata.name, "kwargs": metadata.kwargs, "namespace": metadata.namespace});
+            }
+        }
+        json
+    }
+}
+
+impl SourceTable {
+    /// The table as templates and the manifest show it.
+    pub fn to_json(&self) -> Json {
+        let columns: JsonMap<String, Json> = self.columns.iter().map(|column| (column.name.clone(), column.to_json())).collect();
+        serde_json::json!({
+            "database": self.database, "schema": self.schema, "name": self.name, "resource_type": "source",
+            "package_name": self.package, "path": self.original_file_path, "original_file_path": self.original_file_path,
+            "unique_id": self.unique_id, "fqn": self.fqn, "source_name": self.source_name,
+            "source_description": self.source_description, "loader": self.loader, "identifier": self.identifier,
+            "quoting": self.quoting, "loaded_at_field": self.loaded_at_field, "loaded_at_query": self.loaded_at_query,
+            "freshness": self.freshness, "description": self.description, "columns": columns,
+            "meta": self.config.get("meta"), "source_meta": self.source_meta, "tags": self.tags, "config": self.config,
+            "relation_name": self.relation_name,
+        })
+    }
+}

@@ -83,7 +83,8 @@ impl Columns {
         }
     }
 
-    pub fn len(&self) -> usize {
+    /// How many columns are declared.
+    pub fn count(&self) -> usize {
         self.order.len()
     }
 
@@ -106,7 +107,7 @@ impl Columns {
 
     /// Empty slots for one object.
     pub fn slots<'a>(&self, arena: &'a Arena) -> &'a mut Slots<'a> {
-        arena.alloc_slice_fill_copy(self.len(), None)
+        arena.alloc_slice_fill_copy(self.count(), None)
     }
 
     /// Puts the fields of an object into their columns' slots.

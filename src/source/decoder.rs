@@ -121,8 +121,9 @@ impl Decoder {
             });
         })?;
         let header: Vec<Option<usize>> =
-            names.iter().map(|name| (0..columns.len()).find(|column| columns.column_name(*column) == name)).collect();
-        let missing = (0..columns.len()).find(|column| !header.contains(&Some(*column)) && columns.is_wanted(*column));
+            names.iter().map(|name| (0..columns.count()).find(|column| columns.column_name(*column) == name)).collect();
+        let missing =
+            (0..columns.count()).find(|column| !header.contains(&Some(*column)) && columns.is_wanted(*column));
         match missing {
             Some(column) => Err(format!("its header has no column \"{}\"", columns.column_name(column))),
             None => {

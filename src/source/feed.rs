@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, SendTimeoutError, Sender};
+use crossbeam_channel::{Receiver, SendTimeoutError, Sender};
 
 use super::{Batch, Poll, Reader, SourceError};
 
@@ -68,10 +68,7 @@ impl Feed {
 
     /// The next event, or `None` after `wait` without one (and once all readers are done).
     pub fn next(&self, wait: Duration) -> Option<Event> {
-        match self.inbox.recv_timeout(wait) {
-            Ok(event) => Some(event),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-        }
+        self.inbox.recv_timeout(wait).ok()
     }
 
     /// The queue itself, for a `select` over several.

@@ -315,6 +315,24 @@ fn kafka_a_topic_created_anew_is_noticed() {
 }
 
 #[test]
+#[ignore = "takes more than a minute: so long a topic may seem to be missing before it is believed"]
+fn kafka_a_topic_that_is_deleted_while_it_is_followed_is_an_error() {
+    let topic = fresh("deleted");
+    create(&topic, 1);
+    let mut opened = open(&topic, &Positions::new(), Until::Stopped).expect("opened");
+    assert!(matches!(opened.reader.poll(Duration::from_secs(1)), Ok(Poll::Idle)));
+    delete(&topic);
+    let started = Instant::now();
+    let error = loop {
+        assert!(started.elapsed() < Duration::from_secs(180), "no error came");
+        if let Err(error) = opened.reader.poll(Duration::from_millis(500)) {
+            break error;
+        }
+    };
+    assert!(error.message.contains("no longer there") && error.message.contains(&topic), "{error}");
+}
+
+#[test]
 #[ignore = "restarts the broker that the other tests use; LIVEMART_TEST_KAFKA_RESTART is the command that does it"]
 fn kafka_a_restart_of_the_broker_is_waited_for() {
     let restart =

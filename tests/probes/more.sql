@@ -111,7 +111,7 @@ SELECT DISTINCT ON (date_trunc('month', order_date)) date_trunc('month', order_d
 --! distinct_limit
 SELECT DISTINCT status FROM orders ORDER BY status LIMIT 2
 --! using_inner
-SELECT * FROM orders JOIN payments USING (order_id)
+SELECT order_id, status, payment_id FROM orders JOIN payments USING (order_id)
 --! using_full
 SELECT order_id, status, payment_status FROM orders FULL JOIN payments USING (order_id)
 --! using_full_star
@@ -175,7 +175,7 @@ SELECT 1 AS one FROM orders HAVING max(order_id) > 0
 --! aggregates_many
 SELECT customer_id, count(DISTINCT status) AS a, sum(DISTINCT order_id % 3) AS b, min(order_date) AS c, max(status) AS d, avg(order_id) AS e, count(order_date) AS f, bool_and(status <> 'placed') AS g, bool_or(order_id > 5) AS h, sum(order_id) FILTER (WHERE status = 'placed') AS i, count(DISTINCT status) FILTER (WHERE order_id > 3) AS j FROM orders GROUP BY customer_id
 --! aggregate_of_float
-SELECT sum(price::float8) AS s, avg(price::float8) AS a, max(price::float8) AS m FROM order_items
+SELECT sum(quantity::float8) AS s, avg(quantity::float8 / 4) AS a, max(price::float8) AS m FROM order_items
 --! aggregate_expression
 SELECT sum(price * quantity) / nullif(sum(quantity), 0) AS unit, round(avg(price), 1) AS r, sum(case when quantity > 1 then 1 else 0 end) AS c FROM order_items
 --! sum_of_interval
@@ -203,7 +203,7 @@ SELECT order_id FROM orders WHERE order_id BETWEEN 2 AND 5 AND order_id NOT BETW
 --! like_escape
 SELECT customer_id, email LIKE 'a%' AS a, email LIKE '%!_%' ESCAPE '!' AS b, email NOT ILIKE '%X%' AS c FROM customers
 --! literals
-SELECT 1 AS a, 3000000000 AS b, 1.50 AS c, 1e3 AS d, 'x' AS e, NULL AS f, true AS g, DATE '2024-02-29' AS h, TIMESTAMP '2024-01-01 10:00:00' AS i, INTERVAL '1 day 2 hours' AS j, -5 AS k, -2147483648 AS l, INTERVAL '3' DAY AS m, '2024-01-01'::date + 1 AS n
+SELECT 1 AS a, 3000000000 AS b, 1.50 AS c, 1e3 AS d, 'x' AS e, NULL AS f, true AS g, DATE '2024-02-29' AS h, TIMESTAMP '2024-01-01 10:00:00' AS i, INTERVAL '1 day 2 hours' AS j, -5 AS k, -2147483648 AS l, INTERVAL '3' DAY + INTERVAL '0' AS m, '2024-01-01'::date + 1 AS n
 --! unnamed_columns
 SELECT 1, 'x'::text, count(*), max(order_id) FROM orders
 --! unnamed_more

@@ -70,6 +70,7 @@ fn take_element<'a>(text: &'a str, arena: &'a Arena) -> Option<(Datum<'a>, &'a s
     if bare.is_empty() {
         return None;
     }
-    let datum = if !has_escape && bare.eq_ignore_ascii_case("null") { Datum::Null } else { Datum::Text(arena.alloc_str(bare)) };
+    let datum =
+        if !has_escape && bare.eq_ignore_ascii_case("null") { Datum::Null } else { Datum::Text(arena.alloc_str(bare)) };
     Some((datum, &body[end..]))
 }

@@ -297,8 +297,9 @@ fn to_char<'a>(value: Datum<'a>, from: &ScalarType, length: u32, explicit: bool,
         (value, ScalarType::Char(_)) => value,
         (value, _) => to_text(value, from, arena)?,
     };
+    // What a comparison looks at.
     if length == 0 {
-        return Ok(value);
+        return Ok(Datum::Text(value.unwrap_text().trim_end_matches(' ')));
     }
     let (kept, only_blanks_cut) = cut(value.unwrap_text(), length);
     if !explicit && !only_blanks_cut {
@@ -311,7 +312,9 @@ fn to_char<'a>(value: Datum<'a>, from: &ScalarType, length: u32, explicit: bool,
 fn to_bytes<'a>(value: Datum<'a>, from: &ScalarType, arena: &'a Arena) -> Value<'a> {
     let bytes = match value {
         Datum::Bytes(_) => return Ok(value),
-        Datum::Text(text) if matches!(from, ScalarType::Json | ScalarType::Jsonb) => return Ok(Datum::Bytes(text.as_bytes())),
+        Datum::Text(text) if matches!(from, ScalarType::Json | ScalarType::Jsonb) => {
+            return Ok(Datum::Bytes(text.as_bytes()));
+        }
         Datum::Text(text) => match text.strip_prefix("\\x") {
             Some(digits) => decode_hex(digits)?,
             None => decode_escape(text)?,

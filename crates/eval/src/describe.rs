@@ -43,7 +43,9 @@ fn operator_binding(name: &str) -> Option<Binding> {
         "+" | "-" => Binding::Sum,
         "*" | "/" | "%" => Binding::Product,
         "^" => Binding::Power,
-        name if !name.starts_with(|first: char| first.is_ascii_alphanumeric() || first == '[') && !name.contains(' ') => {
+        name if !name.starts_with(|first: char| first.is_ascii_alphanumeric() || first == '[')
+            && !name.contains(' ') =>
+        {
             Binding::Other
         }
         _ => return None,
@@ -127,7 +129,9 @@ fn write(expr: &Expr, columns: &[&str], out: &mut String) {
             write_operand(operand, Binding::Comparison, columns, out);
             out.push_str(" is null");
         }
-        Expr::IsNotDistinct(left, right) => write_infix(left, " is not distinct from ", right, Binding::Is, columns, out),
+        Expr::IsNotDistinct(left, right) => {
+            write_infix(left, " is not distinct from ", right, Binding::Is, columns, out)
+        }
         Expr::Case { branches, otherwise, .. } => {
             out.push_str("case");
             for (condition, result) in branches {

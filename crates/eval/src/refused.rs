@@ -23,12 +23,15 @@ pub(crate) fn function(name: &str) -> Option<ResolveError> {
         // Other warehouses' names for the same.
         "getdate" | "sysdate" | "current_datetime" => clock(&format!("{name}()"), TIMESTAMP),
         "random" | "setseed" | "gen_random_uuid" | "uuid_generate_v4" | "nextval" | "currval" | "lastval" => {
-            let message = format!("{name}() is not maintained: it is volatile, so two runs over one input would differ");
+            let message =
+                format!("{name}() is not maintained: it is volatile, so two runs over one input would differ");
             let hint = match name {
                 "gen_random_uuid" | "uuid_generate_v4" => {
                     "derive the key from the row instead: md5(a || '|' || b), or dbt_utils.generate_surrogate_key"
                 }
-                "nextval" | "currval" | "lastval" => "number rows with row_number() over (order by …), or derive a key from the row",
+                "nextval" | "currval" | "lastval" => {
+                    "number rows with row_number() over (order by …), or derive a key from the row"
+                }
                 _ => "derive the number from the row instead, for example from md5(id)",
             };
             Some(ResolveError::new(message).with_hint(hint))
@@ -45,12 +48,14 @@ pub(crate) fn function(name: &str) -> Option<ResolveError> {
 /// The error for an aggregate that PostgreSQL has and livemart does not maintain yet.
 pub(crate) fn aggregate(name: &str) -> Option<ResolveError> {
     let hint = match name {
-        "stddev" | "stddev_samp" | "stddev_pop" | "variance" | "var_samp" | "var_pop" | "corr" | "covar_pop" | "covar_samp"
-        | "regr_avgx" | "regr_avgy" | "regr_count" | "regr_intercept" | "regr_r2" | "regr_slope" | "regr_sxx" | "regr_sxy"
-        | "regr_syy" => "build it from sum(x), sum(x * x) and count(x)",
+        "stddev" | "stddev_samp" | "stddev_pop" | "variance" | "var_samp" | "var_pop" | "corr" | "covar_pop"
+        | "covar_samp" | "regr_avgx" | "regr_avgy" | "regr_count" | "regr_intercept" | "regr_r2" | "regr_slope"
+        | "regr_sxx" | "regr_sxy" | "regr_syy" => "build it from sum(x), sum(x * x) and count(x)",
         "percentile_cont" | "percentile_disc" | "mode" | "median" => "min, max and avg are maintained",
         "array_agg" | "string_agg" | "listagg" | "json_agg" | "jsonb_agg" | "json_object_agg" | "jsonb_object_agg"
-        | "xmlagg" | "group_concat" => "keep one row per element in a model of its own and gather them where they are read",
+        | "xmlagg" | "group_concat" => {
+            "keep one row per element in a model of its own and gather them where they are read"
+        }
         "bit_and" | "bit_or" | "bit_xor" | "any_value" | "range_agg" => "min and max are maintained",
         "approx_count_distinct" | "approx_distinct" => "write count(distinct x), which is exact",
         "count_if" | "countif" => "write count(*) filter (where …)",
@@ -83,11 +88,14 @@ pub(crate) fn hint_for_unknown_function(name: &str, args: &[ScalarType]) -> Stri
         "datetrunc" | "timestamp_trunc" => "write date_trunc('month', x)",
         "last_day" => "write (date_trunc('month', x) + interval '1 month - 1 day')::date",
         "year" | "month" | "day" | "hour" | "minute" | "second" | "quarter" | "week" | "dayofweek" | "dayofyear" => {
-            return format!("write extract({} from x)", match name {
-                "dayofweek" => "dow",
-                "dayofyear" => "doy",
-                other => other,
-            });
+            return format!(
+                "write extract({} from x)",
+                match name {
+                    "dayofweek" => "dow",
+                    "dayofyear" => "doy",
+                    other => other,
+                }
+            );
         }
         "len" => "write length(x)",
         "charindex" | "instr" => "write strpos(text, part)",
@@ -102,9 +110,13 @@ pub(crate) fn hint_for_unknown_function(name: &str, args: &[ScalarType]) -> Stri
         "startswith" => "write starts_with(text, part)",
         "endswith" => "write right(text, length(part)) = part",
         "parse_json" => "write x::jsonb",
-        "get_json_object" | "json_extract" | "json_value" | "json_extract_scalar" => "write x::jsonb ->> 'key' or x::jsonb #>> '{a,b}'",
+        "get_json_object" | "json_extract" | "json_value" | "json_extract_scalar" => {
+            "write x::jsonb ->> 'key' or x::jsonb #>> '{a,b}'"
+        }
         "array_size" => "write cardinality(x)",
-        "hash" | "farm_fingerprint" | "hashtext" | "sha" | "sha1" | "sha2" => "write md5(x), or encode(sha256(x::bytea), 'hex')",
+        "hash" | "farm_fingerprint" | "hashtext" | "sha" | "sha1" | "sha2" => {
+            "write md5(x), or encode(sha256(x::bytea), 'hex')"
+        }
         "square" => "write x * x or power(x, 2)",
         "round" if matches!(args, [ScalarType::Float32 | ScalarType::Float64, _]) => {
             "only numeric rounds to a number of digits: write round(x::numeric, n)"

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::AggregateFunction;
 use crate::functions::{self, Implementation, Param};
 use crate::refused;
-use crate::types::{self, Category, category, is_implicit, is_preferred, is_same_base, type_name, without_length};
+use crate::types::{self, Category, category, is_implicit, is_preferred, is_same_base, type_name};
 
 /// An entry of the static function table: one implementation with fixed argument types.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -88,7 +88,8 @@ pub fn function(name: &str, args: &[ScalarType]) -> Result<Resolution, ResolveEr
         }
         Choice::Several => {
             let error = ResolveError::new(format!("function {name}({}) is not unique", type_names(args)));
-            Err(error.with_hint("Could not choose a best candidate function. You might need to add explicit type casts."))
+            Err(error
+                .with_hint("Could not choose a best candidate function. You might need to add explicit type casts."))
         }
     }
 }
@@ -98,8 +99,23 @@ pub fn function(name: &str, args: &[ScalarType]) -> Result<Resolution, ResolveEr
 /// `!=` is `<>`. `= any` and `<> all` take an array on the right; `[]` is the subscript.
 pub fn binary(op: &str, left: &ScalarType, right: &ScalarType) -> Result<Resolution, ResolveError> {
     let op = if op == "!=" { "<>" } else { op };
-    let shown = || format!("{} {op} {}", type_name(left), type_name(right));
+    let shown = || format!("{} {} {}", type_name(left), symbol(op), type_name(right));
     operator(op, &[left.clone(), right.clone()], shown)
+}
+
+/// PostgreSQL's own name of the operators that SQL spells as words.
+fn symbol(op: &str) -> &str {
+    match op {
+        "like" => "~~",
+        "not like" => "!~~",
+        "ilike" => "~~*",
+        "not ilike" => "!~~*",
+        "similar to" => "~",
+        "not similar to" => "!~",
+        "= any" => "=",
+        "<> all" => "<>",
+        other => other,
+    }
 }
 
 /// Resolves prefix operators (`-`, `+`, `@`, `~`).
@@ -113,9 +129,8 @@ fn operator(op: &str, args: &[ScalarType], shown: impl Fn() -> String) -> Result
         Choice::None => Err(ResolveError::new(format!("operator does not exist: {}", shown())).with_hint(
             "No operator matches the given name and argument types. You might need to add explicit type casts.",
         )),
-        Choice::Several => Err(ResolveError::new(format!("operator is not unique: {}", shown())).with_hint(
-            "Could not choose a best candidate operator. You might need to add explicit type casts.",
-        )),
+        Choice::Several => Err(ResolveError::new(format!("operator is not unique: {}", shown()))
+            .with_hint("Could not choose a best candidate operator. You might need to add explicit type casts.")),
     }
 }
 
@@ -129,8 +144,9 @@ pub fn aggregate(
         return Err(error);
     }
     let missing = || {
-        ResolveError::new(format!("function {name}({}) does not exist", type_names(args)))
-            .with_hint("No aggregate matches the given name and argument types. You might need to add explicit type casts.")
+        ResolveError::new(format!("function {name}({}) does not exist", type_names(args))).with_hint(
+            "No aggregate matches the given name and argument types. You might need to add explicit type casts.",
+        )
     };
     let function = match (name, args.len()) {
         ("count", 0) => return Ok((AggregateFunction::CountRows, Vec::new(), T::Int64)),
@@ -161,7 +177,8 @@ pub fn aggregate(
         AggregateFunction::Min | AggregateFunction::Max => match arg {
             T::Bool | T::Bytes | T::Json | T::Jsonb | T::Uuid => return Err(missing()),
             T::Unknown | T::Varchar(_) => (if *arg == T::Unknown { T::Text } else { arg.clone() }, T::Text),
-            _ => (arg.clone(), without_length(arg)),
+            T::Char(_) => (arg.clone(), arg.clone()),
+            _ => (arg.clone(), arg.base()),
         },
         AggregateFunction::BoolAnd | AggregateFunction::BoolOr => match arg {
             T::Bool | T::Unknown => (T::Bool, T::Bool),
@@ -201,7 +218,7 @@ fn nullif(args: &[ScalarType]) -> Result<Resolution, ResolveError> {
     };
     let equal = binary("=", left, right)?;
     let returns = match &equal.arg_types[0] {
-        ScalarType::Varchar(_) => ScalarType::Text,
+        ScalarType::Varchar(_) | ScalarType::Char(0) => ScalarType::Text,
         other => other.clone(),
     };
     Ok(Resolution { function: only("nullif"), arg_types: equal.arg_types, returns })
@@ -278,7 +295,7 @@ fn choose(ids: &[u16], args: &[ScalarType], is_operator: bool) -> Choice {
         [only] => return only.resolve(args),
         _ => {}
     }
-    keep_best(&mut candidates, |candidate| candidate.count(args, |param, arg| is_exact(param, arg)));
+    keep_best(&mut candidates, |candidate| candidate.count(args, is_exact));
     if let [only] = candidates.as_slice() {
         return only.resolve(args);
     }
@@ -328,9 +345,9 @@ fn is_exact(param: Param, arg: &ScalarType) -> bool {
     }
 }
 
-/// Whether a parameter of this type is the preferred one of the argument's category.
+/// Whether a parameter of this type is the preferred one of the argument's category; no type is for an untyped literal.
 fn prefers(ty: &ScalarType, arg: &ScalarType) -> bool {
-    is_preferred(ty) && (*arg == ScalarType::Unknown || category(ty) == category(arg))
+    is_preferred(ty) && category(ty) == category(arg)
 }
 
 /// Untyped literals choose a category (text if any candidate takes text there), then its preferred type.
@@ -345,7 +362,8 @@ fn settle_unknowns(candidates: &mut Vec<Candidate>, args: &[ScalarType]) {
             return;
         };
         candidates.retain(|candidate| candidate.category(position) == chosen);
-        let is_preferred_at = |candidate: &Candidate| candidate.params[position].ty().is_some_and(|ty| is_preferred(&ty));
+        let is_preferred_at =
+            |candidate: &Candidate| candidate.params[position].ty().is_some_and(|ty| is_preferred(&ty));
         if candidates.iter().any(is_preferred_at) {
             candidates.retain(is_preferred_at);
         }
@@ -432,6 +450,10 @@ impl Candidate {
             Param::AnyArray => array(),
             Param::AnyNonArray => Some(if serves(arg, &ScalarType::Text) { arg.clone() } else { ScalarType::Text }),
             Param::Any => Some(known(arg)),
+            Param::CharValue if args.iter().all(|other| matches!(arg, ScalarType::Char(_)) && other == arg) => {
+                Some(arg.clone())
+            }
+            Param::CharValue => Some(ScalarType::Char(0)),
             Param::AnyToJson => Some(match arg {
                 ScalarType::Json | ScalarType::Jsonb => ScalarType::Bytes,
                 ScalarType::Bytes | ScalarType::Unknown => ScalarType::Text,
@@ -446,7 +468,9 @@ impl Candidate {
             param => param.ty(),
         };
         match (arg_types.collect::<Option<Vec<_>>>(), returns) {
-            (Some(arg_types), Some(returns)) => Choice::One(Resolution { function: FunctionId(self.id), arg_types, returns }),
+            (Some(arg_types), Some(returns)) => {
+                Choice::One(Resolution { function: FunctionId(self.id), arg_types, returns })
+            }
             _ => Choice::None,
         }
     }

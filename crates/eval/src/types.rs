@@ -105,7 +105,9 @@ pub fn cast_context(from: &ScalarType, to: &ScalarType) -> Option<CastContext> {
     }
     match (from, to) {
         (T::Text | T::Varchar(_) | T::Char(_), T::Text | T::Varchar(_) | T::Char(_)) => Some(Implicit),
-        (T::Date, T::Timestamp | T::TimestampTz) | (T::Timestamp, T::TimestampTz) | (T::Time, T::Interval) => Some(Implicit),
+        (T::Date, T::Timestamp | T::TimestampTz) | (T::Timestamp, T::TimestampTz) | (T::Time, T::Interval) => {
+            Some(Implicit)
+        }
         (T::Timestamp | T::TimestampTz, T::Date | T::Time) | (T::TimestampTz, T::Timestamp) => Some(Assignment),
         (T::Interval, T::Time) | (T::Json, T::Jsonb) | (T::Jsonb, T::Json) => Some(Assignment),
         (T::Bool, T::Int32) | (T::Int32, T::Bool) => Some(Explicit),
@@ -153,20 +155,19 @@ pub(crate) fn common_type(what: &str, types: &[ScalarType]) -> Result<ScalarType
     for ty in types {
         if !is_implicit(ty, chosen) {
             let (from, to) = (type_name(ty), type_name(chosen));
+            let what = if what == "CASE" { "CASE/WHEN" } else { what };
             return Err(ResolveError::new(format!("{what} could not convert type {from} to {to}")));
         }
     }
     // A length or precision survives only where all have it.
-    let keeps_length = types.iter().all(|ty| ty == chosen || *ty == ScalarType::Unknown)
-        && !types.contains(&ScalarType::Unknown);
-    Ok(if keeps_length { chosen.clone() } else { without_length(chosen) })
-}
-
-/// The type without length or precision; `Char(0)` is `char` of no fixed length.
-pub(crate) fn without_length(ty: &ScalarType) -> ScalarType {
-    match ty {
-        ScalarType::Char(_) => ScalarType::Char(0),
-        ScalarType::Array(of) => ScalarType::Array(Box::new(without_length(of))),
-        other => other.base(),
-    }
+    let keeps_length =
+        types.iter().all(|ty| ty == chosen || *ty == ScalarType::Unknown) && !types.contains(&ScalarType::Unknown);
+    Ok(match chosen {
+        chosen if keeps_length => chosen.clone(),
+        // Compared without trailing blanks, and never seen outside the comparison.
+        ScalarType::Char(_) if what == "IN" => ScalarType::Char(0),
+        // `char` of no fixed length has no name in SQL: it is text.
+        ScalarType::Char(_) => ScalarType::Text,
+        chosen => chosen.base(),
+    })
 }

@@ -124,7 +124,9 @@ impl Expr {
     pub fn ty(&self, columns: &[ScalarType]) -> ScalarType {
         match self {
             Expr::Column(index) => columns[*index].clone(),
-            Expr::Literal { ty, .. } | Expr::Call { ty, .. } | Expr::Case { ty, .. } | Expr::Coalesce { ty, .. } => ty.clone(),
+            Expr::Literal { ty, .. } | Expr::Call { ty, .. } | Expr::Case { ty, .. } | Expr::Coalesce { ty, .. } => {
+                ty.clone()
+            }
             Expr::Cast { to, .. } => to.clone(),
             Expr::And(_)
             | Expr::Or(_)

@@ -5,7 +5,7 @@
 mod probe_sql;
 
 use eval::Arena;
-use row::{ScalarType, calendar};
+use row::calendar;
 
 #[test]
 fn every_probe_gives_postgresql_s_type_and_value() {
@@ -56,6 +56,5 @@ fn answer(sql: &str) -> String {
     assert!(matches!(folded, eval::Expr::Literal { .. }), "`{sql}` is constant and was not folded: {folded:?}");
     assert_eq!(folded.ty(&[]), ty, "folding `{sql}` changed its type");
     assert!(!expr.describe(&[]).is_empty());
-    let ty = if ty == ScalarType::Char(0) { "character".to_owned() } else { ty.to_string() };
     format!("{ty} | {shown}")
 }

@@ -15,7 +15,7 @@ pub(crate) fn refuse_unmaintainable(plan: &Arc<Plan>) -> Result<(), PlanError> {
         }
         let mut is_small = |side: &Arc<Plan>| types.typ(side).keys.iter().any(Vec::is_empty);
         let affordable = match kind {
-            JoinKind::Inner => is_small(left) || is_small(right),
+            JoinKind::Inner => is_small(left) || is_small(right) || is_static(left) || is_static(right),
             JoinKind::Left | JoinKind::Semi | JoinKind::Anti => is_small(right),
             JoinKind::Right => is_small(left),
             JoinKind::Full => is_small(left) && is_small(right),
@@ -32,6 +32,11 @@ pub(crate) fn refuse_unmaintainable(plan: &Arc<Plan>) -> Result<(), PlanError> {
         }
     }
     Ok(())
+}
+
+/// Rows that no input changes, such as VALUES: their number is known when the plan is made.
+fn is_static(plan: &Arc<Plan>) -> bool {
+    post_order(plan).iter().all(|node| !matches!(**node, Plan::Get { .. }))
 }
 
 /// The relations a plan reads, for an error message.

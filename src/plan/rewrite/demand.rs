@@ -15,6 +15,7 @@ use eval::{Expr, OrderTerm};
 
 use crate::plan::expr::{columns_of, renumber};
 use crate::plan::tree::{NodeMap, post_order};
+use crate::plan::typ::{is_one_row, unique_on};
 use crate::plan::{EquiTerm, JoinKind, Plan, TypeCache};
 
 type Demand = BTreeSet<usize>;
@@ -265,6 +266,9 @@ impl Pruner {
         let (needed_left, needed_right) = self.join_demand(node, demand);
         let kept_left: Vec<usize> = needed_left.into_iter().collect();
         let kept_right: Vec<usize> = needed_right.into_iter().collect();
+        if let Some(only) = self.without_join(node, demand) {
+            return only;
+        }
         let left = Pruned { plan: self.narrow(left, &kept_left), kept: kept_left };
         let right = Pruned { plan: self.narrow(right, &kept_right), kept: kept_right };
         let on = on.iter().map(|term| EquiTerm {
@@ -280,6 +284,27 @@ impl Pruner {
         let kept = if matches!(kind, JoinKind::Semi | JoinKind::Anti) { left.kept } else { whole.kept };
         let plan = Plan::Join { kind: *kind, left: left.plan, right: right.plan, on, residual };
         Pruned { plan: Arc::new(plan), kept }
+    }
+}
+
+impl Pruner {
+    /// The side that is left of a join when nobody reads the other one and each row meets it just once.
+    fn without_join(&mut self, node: &Arc<Plan>, demand: &Demand) -> Option<Pruned> {
+        let Plan::Join { kind, left, right, on, residual } = &**node else { return None };
+        let width = self.width(left);
+        let reads_left = demand.iter().any(|column| *column < width);
+        let reads_right = demand.iter().any(|column| *column >= width);
+        let crossed = *kind == JoinKind::Inner && on.is_empty() && residual.is_empty();
+        let right_fills = *kind == JoinKind::Left && unique_on(&self.types.typ(right), on.iter().map(|term| &term.right));
+        if !reads_right && ((crossed && is_one_row(right)) || right_fills) {
+            return Some(self.input(left));
+        }
+        if !reads_left && crossed && is_one_row(left) {
+            let mut right = self.input(right);
+            right.kept.iter_mut().for_each(|column| *column += width);
+            return Some(right);
+        }
+        None
     }
 }
 

@@ -4,11 +4,11 @@
 
 use std::sync::Arc;
 
-use eval::Expr;
+use eval::{AggregateCall, Expr};
 
 use crate::plan::expr::{conjuncts, is_trivial, renumber, transform};
 use crate::plan::tree::{Shared, rewrite_bottom_up};
-use crate::plan::{Column, Plan, TypeCache};
+use crate::plan::{Column, JoinKind, Plan, TypeCache};
 
 pub(super) fn fuse(plan: &Arc<Plan>) -> Arc<Plan> {
     let mut types = TypeCache::default();
@@ -28,6 +28,14 @@ fn fuse_node(plan: &Plan, shared: &Shared, types: &mut TypeCache) -> Option<Arc<
         Plan::Map { input, exprs } => fuse_map(input, exprs, shared, types),
         Plan::Project { input, columns } => fuse_project(input, columns, types),
         Plan::Union { inputs } => fuse_union(inputs, shared),
+        Plan::Reduce { input, group, aggregates } => fuse_reduce(input, group, aggregates, types),
+        Plan::Join { kind: JoinKind::Inner, left, right, on, residual } if on.is_empty() => {
+            let other = if is_unit(left) { right } else { left };
+            if !is_unit(left) && !is_unit(right) {
+                return None;
+            }
+            Some(Arc::new(Plan::Filter { input: Arc::clone(other), predicates: residual.clone() }))
+        }
         Plan::Negate { input } => match &**input {
             Plan::Negate { input } => Some(Arc::clone(input)),
             _ => None,
@@ -153,6 +161,42 @@ fn fuse_project(input: &Arc<Plan>, columns: &[usize], types: &mut TypeCache) -> 
         }
         _ => None,
     }
+}
+
+/// One row without columns: crossing with it changes nothing.
+fn is_unit(plan: &Plan) -> bool {
+    matches!(plan, Plan::Constant { rows, typ } if typ.columns.is_empty() && matches!(rows.as_slice(), [(_, 1)]))
+}
+
+/// What a reduction reads under another name it reads under its own, so that the renaming map can go.
+fn fuse_reduce(
+    input: &Arc<Plan>,
+    group: &[(Expr, Column)],
+    aggregates: &[(AggregateCall, Column)],
+    types: &mut TypeCache,
+) -> Option<Arc<Plan>> {
+    let Plan::Map { input: below, exprs } = &**input else { return None };
+    let width = types.typ(below).columns.len();
+    let mut changed = false;
+    let mut unalias = |expr: &Expr| {
+        transform(expr, &mut |part| match part {
+            Expr::Column(position) if *position >= width => {
+                let (from, column) = &exprs[*position - width];
+                let alias = is_alias(from, column, below, types);
+                changed |= alias;
+                alias.then(|| from.clone())
+            }
+            _ => None,
+        })
+    };
+    let group = group.iter().map(|(expr, column)| (unalias(expr), column.clone())).collect();
+    let mut calls = aggregates.to_vec();
+    for (call, _) in &mut calls {
+        call.arg = call.arg.as_ref().map(&mut unalias);
+        call.filter = call.filter.as_ref().map(&mut unalias);
+        call.order_by.iter_mut().for_each(|term| term.expr = unalias(&term.expr));
+    }
+    changed.then(|| Arc::new(Plan::Reduce { input: Arc::clone(input), group, aggregates: calls }))
 }
 
 fn fuse_union(inputs: &[Arc<Plan>], shared: &Shared) -> Option<Arc<Plan>> {

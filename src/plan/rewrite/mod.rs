@@ -1,7 +1,7 @@
 //! Plans that give the same rows for less work.
 //!
 //! ```text
-//!   fold ─> fuse ─> [ pushdown ─> outer_join ─> anti_join ] twice ─> distinct ─> demand ─> fuse ─> intern (all models)
+//!   fold ─> fuse ─> [ pushdown ─> outer_join ─> anti_join ] twice ─> distinct ─> demand ─> null_keys ─> intern (all models)
 //! ```
 //!
 //! 1. Each rule can be switched off; with all off the plan is what `sql` bound, and the rows are the same.
@@ -18,6 +18,7 @@ mod distinct;
 mod fold;
 mod fuse;
 mod intern;
+mod null_keys;
 mod outer_join;
 mod pushdown;
 
@@ -46,6 +47,8 @@ pub struct RewriteOptions {
     pub distinct: bool,
     /// Columns that nobody reads are not carried along.
     pub demand: bool,
+    /// `key is not null` below a join on that key goes.
+    pub null_keys: bool,
     /// Equal parts of all models are one node.
     pub intern: bool,
 }
@@ -59,6 +62,7 @@ impl RewriteOptions {
         anti_join: true,
         distinct: true,
         demand: true,
+        null_keys: true,
         intern: true,
     };
 
@@ -70,6 +74,7 @@ impl RewriteOptions {
         anti_join: false,
         distinct: false,
         demand: false,
+        null_keys: false,
         intern: false,
     };
 }
@@ -115,5 +120,6 @@ pub(crate) fn optimize_one(plan: &Arc<Plan>, options: &RewriteOptions) -> Arc<Pl
     run(options.demand, &demand::prune);
     run(options.fuse, &fuse::fuse);
     run(options.distinct, &distinct::drop_distincts);
+    run(options.null_keys, &null_keys::drop_null_checks);
     plan
 }

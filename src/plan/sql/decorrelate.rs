@@ -17,12 +17,17 @@ use row::ScalarType;
 use super::columns::ColumnId;
 use super::lower::{Lowered, Lowering, Outer, depends};
 use super::rel::{Apply, ApplyKind, Rel};
-use crate::plan::expr::{is_not_null, literal_bool, literal_int8};
+use crate::plan::expr::{is_not_null, literal_bool, literal_int8, reads_only};
 use crate::plan::typ::{is_one_row, unique_on};
 use crate::plan::{Column, EquiTerm, JoinKind, Plan, PlanError};
 
 impl Lowering<'_> {
     pub(super) fn apply(&mut self, input: &Rel, apply: &Apply, outer: Option<&Outer>) -> Result<Lowered, PlanError> {
+        if let Some(outer) = outer
+            && let Some(lowered) = self.semi_over_outer(input, apply, outer)?
+        {
+            return Ok(lowered);
+        }
         let input = self.lower(input, outer)?;
         let read: Vec<ColumnId> = apply.query.free().into_iter().filter(|id| input.has(*id)).collect();
         let lowered = if read.is_empty() {
@@ -89,17 +94,9 @@ impl Lowering<'_> {
         keep.extend(results.iter().map(|(_, column)| *column));
         let mut renamed = input.columns.clone();
         renamed.extend(results.iter().map(|(result, _)| *result));
-        let (maps, core) = peel_maps(query);
-        let joined = match core {
-            Rel::Aggregate { input: under, group, aggregates } if group.is_empty() && depends(under, outer) => {
-                let reduced = self.over(query, |lowering| lowering.reduce(under, group, aggregates, Some(outer)))?;
-                let mut joined = self.complete(&input, &reduced, aggregates)?;
-                for exprs in maps.into_iter().rev() {
-                    joined = self.map(joined, exprs)?;
-                }
-                joined
-            }
-            _ => {
+        let joined = match self.beside_aggregate(&input, outer, query)? {
+            Some(joined) => joined,
+            None => {
                 let query = self.over(query, |lowering| lowering.lower(query, Some(outer)))?;
                 let mut columns = outer.columns.clone();
                 columns.extend(results.iter().map(|(_, column)| *column).filter(|id| !outer.has(*id)));
@@ -113,6 +110,59 @@ impl Lowering<'_> {
         };
         let lowered = joined.project(&keep)?;
         Ok(Lowered { plan: lowered.plan, columns: renamed })
+    }
+
+    /// Rows beside the columns of an aggregate without GROUP BY over each row's outer values. Nothing for other queries.
+    ///
+    /// The rows themselves take the place of the outer values that have no input, so that these need not be looked up.
+    pub(super) fn beside_aggregate(
+        &mut self,
+        rows: &Lowered,
+        outer: &Outer,
+        query: &Rel,
+    ) -> Result<Option<Lowered>, PlanError> {
+        let (maps, core) = peel_maps(query);
+        let Rel::Aggregate { input, group, aggregates } = core else { return Ok(None) };
+        if !group.is_empty() || !depends(input, outer) {
+            return Ok(None);
+        }
+        let reduced = self.over(query, |lowering| lowering.reduce(input, group, aggregates, Some(outer)))?;
+        let mut beside = self.complete(rows, &reduced, aggregates)?;
+        for exprs in maps.into_iter().rev() {
+            beside = self.map(beside, exprs)?;
+        }
+        Ok(Some(beside))
+    }
+
+    /// Rows with a match in a query over outer values, where the rows themselves do not depend on them: the query's distinct
+    /// (outer values, compared columns) are joined, each of which meets a row once. Nothing for other applies.
+    fn semi_over_outer(
+        &mut self,
+        input: &Rel,
+        apply: &Apply,
+        outer: &Outer,
+    ) -> Result<Option<Lowered>, PlanError> {
+        let ApplyKind::Semi { pairs } = &apply.kind else { return Ok(None) };
+        if pairs.is_empty() || depends(input, outer) {
+            return Ok(None);
+        }
+        let rows = self.lower(input, None)?;
+        let own = pairs.iter().all(|(left, _)| reads_only(left, &|id| rows.has(id)));
+        if !own || apply.query.free().iter().any(|id| rows.has(*id)) {
+            return Ok(None);
+        }
+        let mut columns = outer.columns.clone();
+        columns.extend(pairs.iter().map(|(_, column)| *column).filter(|id| !outer.has(*id)));
+        let query = self.over(&apply.query, |lowering| lowering.lower(&apply.query, Some(outer)))?;
+        let query = query.project(&columns)?.distinct();
+        let mut on = Vec::new();
+        for (left, column) in pairs {
+            let right = Expr::Column(query.position(*column)?);
+            on.push(EquiTerm { left: rows.expr(left)?, right, null_equal: false });
+        }
+        let all: Vec<ColumnId> = rows.columns.iter().chain(&query.columns).copied().collect();
+        let plan = Plan::Join { kind: JoinKind::Inner, left: rows.plan, right: query.plan, on, residual: Vec::new() };
+        Ok(Some(Lowered { plan: Arc::new(plan), columns: all }))
     }
 
     /// Mark, semi and anti: `shared` outer columns and the pairs must agree.

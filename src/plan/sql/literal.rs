@@ -55,18 +55,6 @@ pub(super) fn number(text: &str) -> Result<Bound, PlanError> {
     Ok(bound)
 }
 
-/// The string inside a string literal, if the expression is one.
-pub(super) fn string_of(expr: &ast::Expr) -> Option<&str> {
-    match expr {
-        ast::Expr::Value(value) => match &value.value {
-            Value::SingleQuotedString(text) | Value::EscapedStringLiteral(text) => Some(text),
-            _ => None,
-        },
-        ast::Expr::Nested(inner) => string_of(inner),
-        _ => None,
-    }
-}
-
 /// `interval '90 days'`, `interval '90' day`, `interval 90 day`.
 pub(super) fn interval(interval: &ast::Interval) -> Result<Bound, PlanError> {
     if interval.last_field.is_some() || interval.leading_precision.is_some() || interval.fractional_seconds_precision.is_some() {

@@ -392,6 +392,11 @@ impl Lowering<'_> {
         let left = self.lower(left, outer)?;
         let read: Vec<ColumnId> = right.free().into_iter().filter(|id| left.has(*id)).collect();
         let inner_outer = left.project(&read)?.distinct();
+        if (kind == JoinKind::Inner || on.is_empty())
+            && let Some(joined) = self.beside_aggregate(&left, &inner_outer, right)?
+        {
+            return joined.filter(on);
+        }
         let right = self.over(right, |lowering| lowering.lower(right, Some(&inner_outer)))?;
         self.join_lowered(kind, &left, &right, on, &read)
     }

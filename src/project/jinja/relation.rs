@@ -33,9 +33,6 @@ impl Relation {
         Relation { path: [None, None, identifier], include: [false, false, true], quote: [false; 3], kind: Some("cte".into()) }
     }
 
-    pub fn identifier(&self) -> &str {
-        self.path[2].as_deref().unwrap_or_default()
-    }
 
     pub fn text(&self) -> String {
         let mut parts = Vec::new();

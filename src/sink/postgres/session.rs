@@ -23,15 +23,22 @@ use crate::sink::names::quoted;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A server that does not acknowledge our bytes for so long is unreachable.
 const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(30);
-const TERMINATE_ATTEMPTS_MAX: usize = 50;
-const TERMINATE_PAUSE: Duration = Duration::from_millis(100);
+const LOCK_PAUSE: Duration = Duration::from_millis(100);
+/// Attempts before a lock that another process holds is believed: a server process whose client was killed a moment ago first
+/// ends its statement.
+const FOREIGN_ATTEMPTS_MAX: usize = 15;
+/// Attempts while our own lost session is being ended.
+const LOCK_ATTEMPTS_MAX: usize = 50;
 
 /// `lock_timeout` bounds how long an ALTER queues behind a long reader (and all new readers behind it); the idle timeout ends
 /// the open transaction of an owner that hangs; the keepalives let the server notice a vanished host.
 const SETTINGS: &str = "set search_path = ''; set lock_timeout = '10s'; set statement_timeout = 0;
     set idle_in_transaction_session_timeout = '60s'; set client_min_messages = warning; set jit = off; set timezone = 'UTC'";
 /// The server may refuse these on a Unix socket or a foreign system; nothing depends on them but how soon a death is noticed.
-const KEEPALIVES: &str = "set tcp_keepalives_idle = 10; set tcp_keepalives_interval = 5; set tcp_keepalives_count = 3; set tcp_user_timeout = 30000";
+const KEEPALIVES: [&str; 2] = [
+    "set tcp_keepalives_idle = 10; set tcp_keepalives_interval = 5; set tcp_keepalives_count = 3; set tcp_user_timeout = 30000",
+    "set client_connection_check_interval = '1s'",
+];
 
 /// Who a server process is: a process id alone may be used again.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,8 +79,10 @@ impl Session {
             let _ = connection.await;
         });
         client.batch_execute(SETTINGS).await.map_err(failed)?;
-        if let Err(cause) = client.batch_execute(KEEPALIVES).await {
-            tracing::debug!(%cause, "the server takes no keepalive settings");
+        for settings in KEEPALIVES {
+            if let Err(cause) = client.batch_execute(settings).await {
+                tracing::debug!(%cause, settings, "the server does not take settings of the connection");
+            }
         }
         let about = client
             .query_one(
@@ -97,7 +106,7 @@ impl Session {
     ) -> Result<(), SinkError> {
         let failed = |cause| failure(&format!("could not lock \"{instance}\""), cause);
         let name = lock_name(config, instance);
-        for _ in 0..TERMINATE_ATTEMPTS_MAX {
+        for attempt in 1..=LOCK_ATTEMPTS_MAX {
             let taken = self
                 .client
                 .query_one("select pg_try_advisory_lock(hashtextextended($1, 0))", &[&name])
@@ -121,7 +130,8 @@ impl Session {
                 .map_err(failed)?;
             let Some(holder) = holder else { continue };
             let backend = Backend { pid: holder.get(0), started: holder.get(1) };
-            if Some(&backend) != predecessor {
+            let foreign = Some(&backend) != predecessor;
+            if foreign && attempt == FOREIGN_ATTEMPTS_MAX {
                 let (application, address): (String, String) = (holder.get(2), holder.get(3));
                 let owner = match self.stored_owner(config, instance).await.map_err(failed)? {
                     Some(owner) => owner,
@@ -132,8 +142,10 @@ impl Session {
                     backend.pid
                 )));
             }
-            self.client.execute("select pg_terminate_backend($1)", &[&backend.pid]).await.map_err(failed)?;
-            tokio::time::sleep(TERMINATE_PAUSE).await;
+            if !foreign {
+                self.client.execute("select pg_terminate_backend($1)", &[&backend.pid]).await.map_err(failed)?;
+            }
+            tokio::time::sleep(LOCK_PAUSE).await;
         }
         Err(SinkError::Unreachable { message: format!("the lock of \"{instance}\" does not come free"), cause: None })
     }

@@ -168,8 +168,11 @@ pub fn create_key_index(transaction: &Transaction<'_>, table: &TableSpec) -> Res
         .map_err(|cause| failure(&format!("could not index the key of table {}", relation(table)), cause))
 }
 
-/// What makes deletes from a table without a key quick: its first columns, enough to tell nearly all rows apart, because SQLite
-/// has no hash to index that other programs would know.
+/// What makes deletes from a table without a key quick: an index on its first columns, because SQLite has no hash to index that
+/// other programs would know. Made at the first delete: a table that only grows never pays for it.
+///
+/// Measured with 300,000 rows of eight columns: four columns make a delete 16 to 23 µs whether or not the first ones tell rows
+/// apart, and the file 58 % larger; one column makes it 1.6 ms where the first says little; eight make it no quicker.
 pub fn create_row_index(transaction: &Transaction<'_>, table: &TableSpec) -> rusqlite::Result<()> {
     const COLUMNS_MAX: usize = 4;
     transaction.execute_batch(&format!(

@@ -7,7 +7,7 @@
 //! | real, double | a number, a string with one, `"NaN"`, `"Infinity"`, `"-Infinity"` |
 //! | boolean | `true`, `false`, 0, 1, PostgreSQL's words for them |
 //! | text, varchar, char | a string; other values keep their JSON text |
-//! | json, jsonb | an object, an array, a number …: its text; a string: the JSON inside it |
+//! | json, jsonb | an object, an array, a number …: its text; a string: the JSON inside it; jsonb in PostgreSQL's print |
 //! | date | days since 1970, or text as ISO or PostgreSQL writes it |
 //! | time | a number since midnight, or such text |
 //! | timestamp, timestamptz | a number since 1970, or such text; without an offset a timestamptz is UTC |
@@ -20,7 +20,10 @@
 //! settings. Without either: microseconds in a Debezium envelope (its default for `timestamp` and `time`; Debezium writes
 //! milliseconds for `timestamp(0..3)` and says so only in the schema), milliseconds in a plain row; intervals are microseconds.
 
+use std::sync::LazyLock;
+
 use bumpalo::Bump as Arena;
+use eval::Expr;
 use row::{Datum, Interval, Numeric, NumericTypmod, RowBuilder, RowRef, ScalarType, calendar};
 
 use super::binary;
@@ -108,7 +111,8 @@ fn read_as<'a>(value: Value<'a>, ty: &ScalarType, how: &Reading, arena: &'a Aren
         ScalarType::Text | ScalarType::Unknown | ScalarType::Varchar(None) => text(value, arena).map(Datum::Text),
         ScalarType::Varchar(Some(length)) => varchar(value, *length, arena).map(Datum::Text),
         ScalarType::Char(length) => padded(value, *length, arena).map(Datum::Text),
-        ScalarType::Json | ScalarType::Jsonb => json_text(value, arena).map(Datum::Text),
+        ScalarType::Json => json_text(value, arena).map(Datum::Text),
+        ScalarType::Jsonb => jsonb_text(value, arena),
         ScalarType::Uuid => uuid(value, arena).map(Datum::Text),
         ScalarType::Bytes => bytes(value, how.encoding, arena).map(Datum::Bytes),
         ScalarType::Date => date(value).map(Datum::Date),
@@ -267,6 +271,17 @@ fn json_text<'a>(value: Value<'a>, arena: &'a Arena) -> Result<&'a str, String> 
         Value::Text(_) if !json::is_valid(text) => Err(format!("{} is no JSON", quoted(text))),
         _ => Ok(text),
     }
+}
+
+/// As PostgreSQL prints it: keys sorted, the last of equal ones, numbers as numeric prints them.
+fn jsonb_text<'a>(value: Value<'a>, arena: &'a Arena) -> Result<Datum<'a>, String> {
+    static CAST: LazyLock<Expr> = LazyLock::new(|| Expr::Cast {
+        input: Box::new(Expr::Column(0)),
+        from: ScalarType::Text,
+        to: ScalarType::Jsonb,
+        explicit: true,
+    });
+    CAST.eval(&[Datum::Text(json_text(value, arena)?)], arena).map_err(|error| error.to_string())
 }
 
 /// Lower case with hyphens, as PostgreSQL prints it.

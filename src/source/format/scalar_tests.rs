@@ -124,6 +124,12 @@ fn json_in_a_string_or_as_it_is() {
 }
 
 #[test]
+fn jsonb_is_printed_one_way() {
+    check("jsonb", &[(r#"{"bb":1.10,"a":[1,2],"a":{"c":null}}"#, r#"{"a": {"c": null}, "bb": 1.10}"#)]);
+    check("jsonb", &[(r#""{\"z\":1,\"a\":\"x\"}""#, r#"{"a": "x", "z": 1}"#), ("\"{\"", "! \"{\" is no JSON")]);
+}
+
+#[test]
 fn uuids_are_printed_one_way() {
     let plain = "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11";
     for json in [r#""a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11""#, r#""{A0EEBC999C0B4EF8BB6D6BB9BD380A11}""#] {

@@ -24,6 +24,8 @@ const OWN_PROPERTIES: [(&str, &str); 5] = [
     ("auto.offset.reset", "error"),
 ];
 
+/// The least that a partition may fetch ahead: one answer of a broker.
+const FETCH_AHEAD_PARTITION_KBYTES_MIN: usize = 1024;
 /// How often the client tells its watermarks.
 const STATISTICS_INTERVAL_MS: &str = "1000";
 /// Between two tries for a topic that is not there yet.
@@ -124,7 +126,7 @@ impl Signal {
 /// Makes the client. Nothing is connected yet: librdkafka does that on the first question.
 pub fn connect(brokers: &str, properties: &BTreeMap<String, String>, partitions: usize) -> Result<Client, SourceError> {
     let mut config = ClientConfig::new();
-    let fetch_ahead = (FETCH_AHEAD_KBYTES / partitions).max(1024).to_string();
+    let fetch_ahead = (FETCH_AHEAD_KBYTES / partitions.max(1)).max(FETCH_AHEAD_PARTITION_KBYTES_MIN).to_string();
     config
         .set("bootstrap.servers", brokers)
         .set("group.id", "livemart")
@@ -190,6 +192,15 @@ pub fn partitions(client: &Client, brokers: &str, topic: &str, deadline: Instant
             }
         }
     }
+}
+
+/// Whether the brokers, if they answer, say that the topic does not exist.
+pub fn is_missing(client: &Client, topic: &str) -> bool {
+    const ANSWER_MAX: Duration = Duration::from_secs(5);
+    let Ok(metadata) = client.fetch_metadata(Some(topic), ANSWER_MAX) else { return false };
+    let found = metadata.topics().iter().find(|found| found.name() == topic);
+    let problem = found.and_then(|found| found.error()).map(RDKafkaErrorCode::from);
+    matches!(problem, Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic))
 }
 
 /// A missing topic is not waited for to the very end of the time for opening.

@@ -10,7 +10,8 @@
 //!    the offsets; the end of a partition is what the broker says it is, not a count of records.
 //! 3. A broker that goes away is waited for, with backoff and a warning. A topic that goes away, or a position that the broker no
 //!    longer holds, is an error: going on would lose records in silence.
-//! 4. What librdkafka fetches ahead is bounded by `FETCH_AHEAD_KBYTES` over all partitions; a slow engine stops the fetching.
+//! 4. What librdkafka fetches ahead is bounded by `FETCH_AHEAD_KBYTES` over all partitions (and 1 MiB for each where there are
+//!    more than 64); a slow engine stops the fetching.
 //!
 //! Partitions are those that a topic has when it is opened; partitions that are added later are read after a restart.
 
@@ -101,7 +102,8 @@ impl KafkaReader {
         until: Until,
     ) -> Result<OpenReader, SourceError> {
         let deadline = Instant::now() + OPEN_TIMEOUT;
-        let client = client::connect(brokers, properties, partitions_expected(&tables))?;
+        // A first client asks; how far the second may fetch ahead depends on the number of partitions.
+        let client = client::connect(brokers, properties, 1)?;
         let mut topics = Vec::new();
         let mut found = Vec::new();
         for TopicTables { source, topic, tables } in &tables {
@@ -122,6 +124,7 @@ impl KafkaReader {
                 decoder: Decoder::new(tables),
             });
         }
+        let client = client::connect(brokers, properties, found.len())?;
         let mut list = TopicPartitionList::new();
         for (topic, number, start, _) in &found {
             let added = list.add_partition_offset(&topics[*topic].name, *number, Offset::Offset(*start as i64));
@@ -256,6 +259,22 @@ impl KafkaReader {
         Ok(())
     }
 
+    /// Refuses to go on when a topic that seemed to be missing for `TOPIC_MISSING_MAX` is so by the brokers' own word.
+    fn check_missing(&mut self) -> Result<(), SourceError> {
+        if self.missing_since.is_none_or(|since| since.elapsed() < TOPIC_MISSING_MAX) {
+            return Ok(());
+        }
+        self.missing_since = None;
+        match self.topics.iter().find(|topic| client::is_missing(&self.client, &topic.name)) {
+            None => Ok(()),
+            Some(topic) => {
+                let message = format!("the topic {} is no longer there at {}", topic.name, self.brokers);
+                Err(SourceError::new(message)
+                    .with_hint("was it deleted? create it again and rebuild with --full-refresh, or remove the source"))
+            }
+        }
+    }
+
     /// What passes is logged; what does not is the error.
     fn judge(&mut self, error: KafkaError, topic: Option<&str>) -> Result<(), SourceError> {
         use RDKafkaErrorCode as Code;
@@ -265,17 +284,14 @@ impl KafkaReader {
         };
         match code {
             Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownPartition => {
-                let since = *self.missing_since.get_or_insert_with(Instant::now);
-                if since.elapsed() > TOPIC_MISSING_MAX {
-                    return Err(SourceError::new(format!("{place} is no longer there")).with_hint(
-                        "was it deleted? create it again and rebuild with --full-refresh, or remove the source",
-                    ));
-                }
+                self.missing_since.get_or_insert_with(Instant::now);
             }
+            // The client looks for the coordinator of a group that nothing here relies on.
+            Code::GroupAuthorizationFailed => return Ok(()),
             Code::OffsetOutOfRange | Code::AutoOffsetReset => {
                 return Err(gone(&place).with_cause(error));
             }
-            Code::TopicAuthorizationFailed | Code::GroupAuthorizationFailed | Code::ClusterAuthorizationFailed => {
+            Code::TopicAuthorizationFailed | Code::ClusterAuthorizationFailed => {
                 return Err(SourceError::new(format!("the broker does not let us read {place}"))
                     .with_hint("allow READ and DESCRIBE on the topic for the user of sasl.username")
                     .with_cause(error));
@@ -300,6 +316,7 @@ impl Reader for KafkaReader {
         loop {
             self.signal.clear();
             self.serve_events()?;
+            self.check_missing()?;
             for step in 0..self.partitions.len() {
                 let at = (self.next + step) % self.partitions.len();
                 if let Some(batch) = self.read_batch(at)? {
@@ -388,9 +405,4 @@ fn start(
 fn gone(place: &str) -> SourceError {
     SourceError::new(format!("{place} no longer holds the records where reading has to go on"))
         .with_hint("raise the topic's retention; rebuild from what it still holds with --full-refresh")
-}
-
-/// A guess for sizing buffers before the brokers have told the real number.
-fn partitions_expected(tables: &[TopicTables]) -> usize {
-    tables.len().max(1) * 4
 }

@@ -38,7 +38,10 @@ pub fn add(value: f64, mut add: impl FnMut(usize, i64)) {
 pub enum Sum {
     Special(f64),
     /// sign, magnitude limbs (little-endian), unit 2^-1074.
-    Finite { negative: bool, limbs: [u32; LIMBS + 3] },
+    Finite {
+        negative: bool,
+        limbs: [u32; LIMBS + 3],
+    },
 }
 
 /// Reads the lanes.
@@ -116,7 +119,8 @@ fn signed(negative: bool, value: f64) -> f64 {
 /// Below the unit a double has no bits, so a quotient that is not exact rounds on its remainder at the unit, and else on the
 /// remainder as a sticky bit.
 fn round_quotient(quotient: &[u32; LIMBS + 3], remainder: u128, divisor: u128) -> f64 {
-    let top = quotient.iter().rposition(|limb| *limb != 0).map_or(0, |i| i * 32 + 32 - quotient[i].leading_zeros() as usize);
+    let top =
+        quotient.iter().rposition(|limb| *limb != 0).map_or(0, |i| i * 32 + 32 - quotient[i].leading_zeros() as usize);
     if top > 53 {
         return round(quotient, remainder != 0);
     }

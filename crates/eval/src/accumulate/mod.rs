@@ -37,7 +37,9 @@ enum Kind {
     /// sum of smallint and integer: one lane, a bigint.
     SumSmall,
     /// sum of bigint; sum of numeric with a known scale: limbs of the mantissa at that scale.
-    SumKnown { scale: u16 },
+    SumKnown {
+        scale: u16,
+    },
     /// sum of numeric of any scale: limbs at `ANY_SCALE`, and a count of values per scale.
     SumAny,
     SumDouble,
@@ -75,7 +77,8 @@ impl Accumulators {
 
     /// Lays out the lanes. Panics when a call `can_hold` refuses is among them.
     pub fn new(calls: &[AggregateCall]) -> Accumulators {
-        let kinds: Vec<Kind> = calls.iter().map(|call| kind(call).expect("an aggregate that can be accumulated")).collect();
+        let kinds: Vec<Kind> =
+            calls.iter().map(|call| kind(call).expect("an aggregate that can be accumulated")).collect();
         let mut next = ROWS + 1;
         let mut take = |lanes: usize| {
             let start = next;
@@ -89,7 +92,13 @@ impl Accumulators {
             .iter()
             .zip(kinds)
             .enumerate()
-            .map(|(i, (call, kind))| Layout { call: call.clone(), kind, values: values[i], first: first[i], more: more[i] })
+            .map(|(i, (call, kind))| Layout {
+                call: call.clone(),
+                kind,
+                values: values[i],
+                first: first[i],
+                more: more[i],
+            })
             .collect();
         Accumulators { layouts, width: next }
     }

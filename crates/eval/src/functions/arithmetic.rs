@@ -92,11 +92,19 @@ pub(super) const ROWS: &[Implementation] = &[
     total("~", &[Int32], Int32, |a, _| Ok(Datum::Int(!a[0].unwrap_int()))),
     total("~", &[Int64], Int64, |a, _| Ok(Datum::Int(!a[0].unwrap_int()))),
     // As the processor does it: the shift is taken modulo the width of the promoted operand.
-    total("<<", &[Int16, Int32], Int16, |a, _| Ok(Datum::Int(i64::from((int(a).0 as i32).wrapping_shl(int(a).1 as u32) as i16)))),
-    total("<<", &[Int32, Int32], Int32, |a, _| Ok(Datum::Int(i64::from((int(a).0 as i32).wrapping_shl(int(a).1 as u32))))),
+    total("<<", &[Int16, Int32], Int16, |a, _| {
+        Ok(Datum::Int(i64::from((int(a).0 as i32).wrapping_shl(int(a).1 as u32) as i16)))
+    }),
+    total("<<", &[Int32, Int32], Int32, |a, _| {
+        Ok(Datum::Int(i64::from((int(a).0 as i32).wrapping_shl(int(a).1 as u32))))
+    }),
     total("<<", &[Int64, Int32], Int64, |a, _| Ok(Datum::Int(int(a).0.wrapping_shl(int(a).1 as u32)))),
-    total(">>", &[Int16, Int32], Int16, |a, _| Ok(Datum::Int(i64::from((int(a).0 as i32).wrapping_shr(int(a).1 as u32) as i16)))),
-    total(">>", &[Int32, Int32], Int32, |a, _| Ok(Datum::Int(i64::from((int(a).0 as i32).wrapping_shr(int(a).1 as u32))))),
+    total(">>", &[Int16, Int32], Int16, |a, _| {
+        Ok(Datum::Int(i64::from((int(a).0 as i32).wrapping_shr(int(a).1 as u32) as i16)))
+    }),
+    total(">>", &[Int32, Int32], Int32, |a, _| {
+        Ok(Datum::Int(i64::from((int(a).0 as i32).wrapping_shr(int(a).1 as u32))))
+    }),
     total(">>", &[Int64, Int32], Int64, |a, _| Ok(Datum::Int(int(a).0.wrapping_shr(int(a).1 as u32)))),
 ];
 

@@ -22,7 +22,11 @@ pub(super) const ROWS: &[Implementation] = &[
     total("array_append", &[AnyArray, AnyElement], AnyArray, append).lenient(),
     total("array_prepend", &[AnyElement, AnyArray], AnyArray, prepend).lenient(),
     total("array_remove", &[AnyArray, AnyElement], AnyArray, |a, arena| {
-        Ok(if a[0].is_null() { Datum::Null } else { array(elements(&a[0]).filter(|element| !is_same(element, &a[1])), arena) })
+        Ok(if a[0].is_null() {
+            Datum::Null
+        } else {
+            array(elements(&a[0]).filter(|element| !is_same(element, &a[1])), arena)
+        })
     })
     .lenient(),
     total("array_position", &[AnyArray, AnyElement], Int32, |a, _| {

@@ -19,7 +19,9 @@ pub(super) const ROWS: &[Implementation] = &[
     partial("encode", &[Bytes, Text], Text, |a, arena| encode(unwrap_bytes(&a[0]), a[1].unwrap_text(), arena))
         .unless(1, is_encoding),
     partial("decode", &[Text, Text], Bytes, |a, arena| decode(a[0].unwrap_text(), a[1].unwrap_text(), arena)),
-    total("||", &[Bytes, Bytes], Bytes, |a, arena| Ok(bytes(&[unwrap_bytes(&a[0]), unwrap_bytes(&a[1])].concat(), arena))),
+    total("||", &[Bytes, Bytes], Bytes, |a, arena| {
+        Ok(bytes(&[unwrap_bytes(&a[0]), unwrap_bytes(&a[1])].concat(), arena))
+    }),
 ];
 
 const HEX_DIGITS: &[u8; 16] = b"0123456789abcdef";

@@ -1,7 +1,7 @@
 //! `= <> < <= > >=` for every type, and the functions that choose among values by comparing them.
 //!
 //! 1. Integers of any widths, and both floats, compare without a cast; numerics, dates and timestamps are cast by resolution.
-//! 2. `char(n)` compares without its trailing blanks.
+//! 2. `char(n)` compares without its trailing blanks: resolution asks for casts that take them off.
 
 use std::cmp::Ordering;
 
@@ -29,6 +29,7 @@ const PAIRS: &[[Param; 2]] = {
         [Float64, Float32],
         [Float64, Float64],
         [Text, Text],
+        [CharValue, CharValue],
         [Bool, Bool],
         [Bytes, Bytes],
         [Date, Date],
@@ -42,26 +43,22 @@ const PAIRS: &[[Param; 2]] = {
     ]
 };
 
-const CHAR_PAIR: &[Param] = &[Param::Char, Param::Char];
-
-const OPERATORS: [(&str, super::Eval, super::Eval); 6] = [
-    ("=", equal, |a, _| char_ordering(a, |ordering| ordering.is_eq())),
-    ("<>", |a, _| Ok(Datum::Bool(!is_equal(&a[0], &a[1]))), |a, _| char_ordering(a, |ordering| ordering.is_ne())),
-    ("<", |a, _| ordering(a, |ordering| ordering.is_lt()), |a, _| char_ordering(a, |ordering| ordering.is_lt())),
-    ("<=", |a, _| ordering(a, |ordering| ordering.is_le()), |a, _| char_ordering(a, |ordering| ordering.is_le())),
-    (">", |a, _| ordering(a, |ordering| ordering.is_gt()), |a, _| char_ordering(a, |ordering| ordering.is_gt())),
-    (">=", |a, _| ordering(a, |ordering| ordering.is_ge()), |a, _| char_ordering(a, |ordering| ordering.is_ge())),
+const OPERATORS: [(&str, super::Eval); 6] = [
+    ("=", equal),
+    ("<>", |a, _| Ok(Datum::Bool(!is_equal(&a[0], &a[1])))),
+    ("<", |a, _| ordering(a, |ordering| ordering.is_lt())),
+    ("<=", |a, _| ordering(a, |ordering| ordering.is_le())),
+    (">", |a, _| ordering(a, |ordering| ordering.is_gt())),
+    (">=", |a, _| ordering(a, |ordering| ordering.is_ge())),
 ];
 
-const ROW_COUNT: usize = OPERATORS.len() * (PAIRS.len() + 1);
+const ROW_COUNT: usize = OPERATORS.len() * PAIRS.len();
 
 pub(super) const ROWS: &[Implementation] = &{
-    let mut rows = [total("=", CHAR_PAIR, Param::Bool, OPERATORS[0].2); ROW_COUNT];
+    let mut rows = [total("=", &PAIRS[0], Param::Bool, equal); ROW_COUNT];
     let (mut at, mut operator) = (0, 0);
     while operator < OPERATORS.len() {
-        let (name, eval, eval_char) = OPERATORS[operator];
-        rows[at] = total(name, CHAR_PAIR, Param::Bool, eval_char);
-        at += 1;
+        let (name, eval) = OPERATORS[operator];
         let mut pair = 0;
         while pair < PAIRS.len() {
             rows[at] = total(name, &PAIRS[pair], Param::Bool, eval);
@@ -74,7 +71,9 @@ pub(super) const ROWS: &[Implementation] = &{
 };
 
 pub(super) const CONDITIONAL: &[Implementation] = &[
-    total("greatest", &[Param::AnyElement], Param::AnyElement, |a, _| extreme(a, Ordering::Greater)).lenient().variadic(),
+    total("greatest", &[Param::AnyElement], Param::AnyElement, |a, _| extreme(a, Ordering::Greater))
+        .lenient()
+        .variadic(),
     total("least", &[Param::AnyElement], Param::AnyElement, |a, _| extreme(a, Ordering::Less)).lenient().variadic(),
     // The parameters of `nullif` are those of the `=` it implies: see `resolve`.
     total("nullif", &[Param::Any, Param::Any], Param::Any, |a, _| {
@@ -120,11 +119,6 @@ pub(crate) fn compare(left: &Datum<'_>, right: &Datum<'_>) -> Ordering {
 
 fn ordering<'a>(args: &[Datum<'a>], holds: fn(Ordering) -> bool) -> Value<'a> {
     Ok(Datum::Bool(holds(compare(&args[0], &args[1]))))
-}
-
-fn char_ordering<'a>(args: &[Datum<'a>], holds: fn(Ordering) -> bool) -> Value<'a> {
-    let [left, right] = [&args[0], &args[1]].map(|value| value.unwrap_text().trim_end_matches(' '));
-    Ok(Datum::Bool(holds(left.as_bytes().cmp(right.as_bytes()))))
 }
 
 /// The greatest or the least value, NULLs left out.

@@ -24,7 +24,10 @@ pub(super) const ARITHMETIC: &[Implementation] = &[
     partial("+", &[Date, INTERVAL], Timestamp, |a, _| add_to_date(date(&a[0]), interval(&a[1]))),
     partial("+", &[INTERVAL, Date], Timestamp, |a, _| add_to_date(date(&a[1]), interval(&a[0]))),
     partial("-", &[Date, INTERVAL], Timestamp, |a, _| {
-        timestamp(calendar::date_to_timestamp(date(&a[0])).and_then(|at| calendar::sub_interval_timestamp(at, interval(&a[1]))))
+        timestamp(
+            calendar::date_to_timestamp(date(&a[0]))
+                .and_then(|at| calendar::sub_interval_timestamp(at, interval(&a[1]))),
+        )
     }),
     partial("+", &[Date, Time], Timestamp, |a, _| add_to_date(date(&a[0]), time_as_interval(&a[1]))),
     partial("+", &[Time, Date], Timestamp, |a, _| add_to_date(date(&a[1]), time_as_interval(&a[0]))),
@@ -37,10 +40,18 @@ pub(super) const ARITHMETIC: &[Implementation] = &[
     partial("-", &[Timestamp, INTERVAL], Timestamp, |a, _| {
         timestamp(calendar::sub_interval_timestamp(micros(&a[0]), interval(&a[1])))
     }),
-    partial("-", &[Timestamp, Timestamp], INTERVAL, |a, _| spans(calendar::sub_timestamps(micros(&a[0]), micros(&a[1])))),
-    partial("+", &[TimestampTz, INTERVAL], TimestampTz, |a, _| instant(zone::add_interval(micros(&a[0]), interval(&a[1])))),
-    partial("+", &[INTERVAL, TimestampTz], TimestampTz, |a, _| instant(zone::add_interval(micros(&a[1]), interval(&a[0])))),
-    partial("-", &[TimestampTz, INTERVAL], TimestampTz, |a, _| instant(zone::sub_interval(micros(&a[0]), interval(&a[1])))),
+    partial("-", &[Timestamp, Timestamp], INTERVAL, |a, _| {
+        spans(calendar::sub_timestamps(micros(&a[0]), micros(&a[1])))
+    }),
+    partial("+", &[TimestampTz, INTERVAL], TimestampTz, |a, _| {
+        instant(zone::add_interval(micros(&a[0]), interval(&a[1])))
+    }),
+    partial("+", &[INTERVAL, TimestampTz], TimestampTz, |a, _| {
+        instant(zone::add_interval(micros(&a[1]), interval(&a[0])))
+    }),
+    partial("-", &[TimestampTz, INTERVAL], TimestampTz, |a, _| {
+        instant(zone::sub_interval(micros(&a[0]), interval(&a[1])))
+    }),
     partial("-", &[TimestampTz, TimestampTz], INTERVAL, |a, _| {
         spans(calendar::sub_timestamps(micros(&a[0]), micros(&a[1])))
     }),
@@ -135,7 +146,9 @@ pub(super) const FUNCTIONS: &[Implementation] = &[
     partial("make_interval", &[Int32, Int32, Int32, Int32, Int32, Int32, Float64], INTERVAL, |a, _| make_interval(a)),
     partial("to_timestamp", &[Float64], TimestampTz, |a, _| of_epoch(unwrap_f64(&a[0]))),
     partial("date_bin", &[INTERVAL, Timestamp, Timestamp], Timestamp, |a, _| Ok(Datum::Timestamp(date_bin(a)?))),
-    partial("date_bin", &[INTERVAL, TimestampTz, TimestampTz], TimestampTz, |a, _| Ok(Datum::TimestampTz(date_bin(a)?))),
+    partial("date_bin", &[INTERVAL, TimestampTz, TimestampTz], TimestampTz, |a, _| {
+        Ok(Datum::TimestampTz(date_bin(a)?))
+    }),
 ];
 
 fn date(datum: &Datum<'_>) -> i32 {
@@ -214,7 +227,9 @@ fn extract<'a>(args: &[Datum<'a>]) -> Value<'a> {
     let field = match &args[1] {
         Datum::Date(days) => calendar::extract_date(unit(&args[0], "date")?, *days),
         Datum::Time(micros) => calendar::extract_time(unit(&args[0], "time without time zone")?, *micros).map(Some),
-        Datum::Timestamp(micros) => calendar::extract_timestamp(unit(&args[0], "timestamp without time zone")?, *micros),
+        Datum::Timestamp(micros) => {
+            calendar::extract_timestamp(unit(&args[0], "timestamp without time zone")?, *micros)
+        }
         Datum::TimestampTz(micros) => zone::extract(unit(&args[0], "timestamp with time zone")?, *micros),
         value => calendar::extract_interval(unit(&args[0], "interval")?, interval(value)).map(Some),
     };
@@ -346,9 +361,10 @@ fn make_date(args: &[Datum<'_>]) -> Result<i32, EvalError> {
     let [year, month, day] = [0, 1, 2].map(|index| args[index].unwrap_int());
     // A negative year is before Christ; there is no year zero.
     let astronomical = if year < 0 { year + 1 } else { year };
-    let found = i32::try_from(astronomical).ok().filter(|_| year != 0).and_then(|year| {
-        calendar::days_from_ymd(year, u32::try_from(month).ok()?, u32::try_from(day).ok()?)
-    });
+    let found = i32::try_from(astronomical)
+        .ok()
+        .filter(|_| year != 0)
+        .and_then(|year| calendar::days_from_ymd(year, u32::try_from(month).ok()?, u32::try_from(day).ok()?));
     found.ok_or_else(|| EvalError::new(format!("date field value out of range: {year}-{month:02}-{day:02}")))
 }
 

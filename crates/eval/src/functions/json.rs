@@ -27,16 +27,24 @@ pub(super) const ROWS: &[Implementation] = &[
     total("#>>", &[Jsonb, TextArray], Text, |a, arena| Ok(part_text(array_path(a), arena))),
     total("json_extract_path", &[JsonType, Text], JsonType, |a, _| Ok(part(argument_path(a)))).variadic(),
     total("jsonb_extract_path", &[Jsonb, Text], Jsonb, |a, _| Ok(part(argument_path(a)))).variadic(),
-    total("json_extract_path_text", &[JsonType, Text], Text, |a, arena| Ok(part_text(argument_path(a), arena))).variadic(),
-    total("jsonb_extract_path_text", &[Jsonb, Text], Text, |a, arena| Ok(part_text(argument_path(a), arena))).variadic(),
+    total("json_extract_path_text", &[JsonType, Text], Text, |a, arena| Ok(part_text(argument_path(a), arena)))
+        .variadic(),
+    total("jsonb_extract_path_text", &[Jsonb, Text], Text, |a, arena| Ok(part_text(argument_path(a), arena)))
+        .variadic(),
     partial("@>", &[Jsonb, Jsonb], Bool, |a, _| Ok(Datum::Bool(tree(&a[0])?.contains(&tree(&a[1])?)))),
     partial("<@", &[Jsonb, Jsonb], Bool, |a, _| Ok(Datum::Bool(tree(&a[1])?.contains(&tree(&a[0])?)))),
     total("?", &[Jsonb, Text], Bool, |a, _| Ok(Datum::Bool(has_key(a[0].unwrap_text(), a[1].unwrap_text())))),
-    total("?|", &[Jsonb, TextArray], Bool, |a, _| Ok(Datum::Bool(keys(&a[1]).any(|key| has_key(a[0].unwrap_text(), key))))),
-    total("?&", &[Jsonb, TextArray], Bool, |a, _| Ok(Datum::Bool(keys(&a[1]).all(|key| has_key(a[0].unwrap_text(), key))))),
+    total("?|", &[Jsonb, TextArray], Bool, |a, _| {
+        Ok(Datum::Bool(keys(&a[1]).any(|key| has_key(a[0].unwrap_text(), key))))
+    }),
+    total("?&", &[Jsonb, TextArray], Bool, |a, _| {
+        Ok(Datum::Bool(keys(&a[1]).all(|key| has_key(a[0].unwrap_text(), key))))
+    }),
     partial("||", &[Jsonb, Jsonb], Jsonb, |a, arena| Ok(print(&concatenate(tree(&a[0])?, tree(&a[1])?), arena))),
     partial("-", &[Jsonb, Text], Jsonb, |a, arena| Ok(print(&without_key(tree(&a[0])?, a[1].unwrap_text())?, arena))),
-    partial("-", &[Jsonb, Int32], Jsonb, |a, arena| Ok(print(&without_element(tree(&a[0])?, a[1].unwrap_int())?, arena))),
+    partial("-", &[Jsonb, Int32], Jsonb, |a, arena| {
+        Ok(print(&without_element(tree(&a[0])?, a[1].unwrap_int())?, arena))
+    }),
     partial("json_array_length", &[JsonType], Int32, |a, _| array_length(a[0].unwrap_text())),
     partial("jsonb_array_length", &[Jsonb], Int32, |a, _| array_length(a[0].unwrap_text())),
     total("json_typeof", &[JsonType], Text, |a, _| Ok(Datum::Text(json::type_of(a[0].unwrap_text())))),
@@ -45,17 +53,25 @@ pub(super) const ROWS: &[Implementation] = &[
     partial("to_json", &[AnyToJson], JsonType, |a, arena| Ok(text(&to_json(&a[0])?, arena))),
     partial("to_jsonb", &[AnyToJson], Jsonb, |a, arena| Ok(text(&json::canonical(&to_json(&a[0])?)?, arena))),
     total("json_build_array", &[], JsonType, |_, _| Ok(Datum::Text("[]"))),
-    partial("json_build_array", &[AnyToJson], JsonType, |a, arena| Ok(text(&build_array(a)?, arena))).lenient().variadic(),
+    partial("json_build_array", &[AnyToJson], JsonType, |a, arena| Ok(text(&build_array(a)?, arena)))
+        .lenient()
+        .variadic(),
     total("jsonb_build_array", &[], Jsonb, |_, _| Ok(Datum::Text("[]"))),
     partial("jsonb_build_array", &[AnyToJson], Jsonb, |a, arena| Ok(text(&json::canonical(&build_array(a)?)?, arena)))
         .lenient()
         .variadic(),
     total("json_build_object", &[], JsonType, |_, _| Ok(Datum::Text("{}"))),
-    partial("json_build_object", &[AnyToJson], JsonType, |a, arena| Ok(text(&build_object(a)?, arena))).lenient().variadic(),
+    partial("json_build_object", &[AnyToJson], JsonType, |a, arena| {
+        Ok(text(&build_object(a, " cannot be null")?, arena))
+    })
+    .lenient()
+    .variadic(),
     total("jsonb_build_object", &[], Jsonb, |_, _| Ok(Datum::Text("{}"))),
-    partial("jsonb_build_object", &[AnyToJson], Jsonb, |a, arena| Ok(text(&json::canonical(&build_object(a)?)?, arena)))
-        .lenient()
-        .variadic(),
+    partial("jsonb_build_object", &[AnyToJson], Jsonb, |a, arena| {
+        Ok(text(&json::canonical(&build_object(a, ": key must not be null")?)?, arena))
+    })
+    .lenient()
+    .variadic(),
 ];
 
 fn member<'a>(args: &[Datum<'a>]) -> Option<&'a str> {
@@ -242,16 +258,18 @@ fn build_array(args: &[Datum<'_>]) -> Result<String, EvalError> {
     Ok(out)
 }
 
-fn build_object(args: &[Datum<'_>]) -> Result<String, EvalError> {
-    if args.len() % 2 != 0 {
+fn build_object(args: &[Datum<'_>], null_key: &str) -> Result<String, EvalError> {
+    if !args.len().is_multiple_of(2) {
         return fail("argument list must have even number of elements");
     }
     let mut out = String::from("{");
     for (index, pair) in args.chunks_exact(2).enumerate() {
         out.push_str(if index > 0 { ", " } else { "" });
         match &pair[0] {
-            Datum::Null => return fail(format!("argument {}: key must not be null", index * 2 + 1)),
-            Datum::Array(_) | Datum::Bytes(_) => return fail("key value must be scalar, not array, composite, or json"),
+            Datum::Null => return fail(format!("argument {}{null_key}", index * 2 + 1)),
+            Datum::Array(_) | Datum::Bytes(_) => {
+                return fail("key value must be scalar, not array, composite, or json");
+            }
             key => {
                 let mut shown = String::new();
                 push_text(&mut shown, key);

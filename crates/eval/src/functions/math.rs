@@ -74,7 +74,10 @@ pub(super) const ROWS: &[Implementation] = &[
     }),
 ];
 
-fn one<'a, E: std::fmt::Display>(args: &[Datum<'a>], operation: impl FnOnce(&Numeric) -> Result<Numeric, E>) -> Value<'a> {
+fn one<'a, E: std::fmt::Display>(
+    args: &[Datum<'a>],
+    operation: impl FnOnce(&Numeric) -> Result<Numeric, E>,
+) -> Value<'a> {
     operation(unwrap_numeric(&args[0])).map(Datum::Numeric).map_err(EvalError::from_value)
 }
 

@@ -25,9 +25,11 @@ mod regexp;
 mod text;
 mod text_case;
 pub(crate) mod text_format;
+mod time_parts;
 mod time_picture;
 mod to_char_number;
 mod to_char_time;
+mod to_number;
 mod to_time;
 
 use std::collections::HashMap;
@@ -53,8 +55,10 @@ pub(crate) enum Param {
     Float32,
     Float64,
     Text,
-    /// `char(n)`: trailing blanks do not count.
+    /// `char(n)` with its padding.
     Char,
+    /// `char(n)` to be compared: trailing blanks do not count, so they go unless both sides are padded alike.
+    CharValue,
     Bytes,
     Date,
     Time,
@@ -89,7 +93,7 @@ impl Param {
             Param::Float32 => ScalarType::Float32,
             Param::Float64 => ScalarType::Float64,
             Param::Text => ScalarType::Text,
-            Param::Char => ScalarType::Char(0),
+            Param::Char | Param::CharValue => ScalarType::Char(0),
             Param::Bytes => ScalarType::Bytes,
             Param::Date => ScalarType::Date,
             Param::Time => ScalarType::Time,
@@ -123,11 +127,25 @@ pub(crate) struct Implementation {
 
 /// A strict implementation that cannot fail.
 pub(crate) const fn total(name: &'static str, params: &'static [Param], returns: Param, eval: Eval) -> Implementation {
-    Implementation { name, params, returns, is_variadic: false, is_strict: true, is_fallible: false, safe_literal: None, eval }
+    Implementation {
+        name,
+        params,
+        returns,
+        is_variadic: false,
+        is_strict: true,
+        is_fallible: false,
+        safe_literal: None,
+        eval,
+    }
 }
 
 /// A strict implementation that some arguments make fail.
-pub(crate) const fn partial(name: &'static str, params: &'static [Param], returns: Param, eval: Eval) -> Implementation {
+pub(crate) const fn partial(
+    name: &'static str,
+    params: &'static [Param],
+    returns: Param,
+    eval: Eval,
+) -> Implementation {
     Implementation { is_fallible: true, ..total(name, params, returns, eval) }
 }
 
@@ -150,7 +168,9 @@ impl Implementation {
     pub(crate) fn can_fail(&self, args: &[Expr]) -> bool {
         self.is_fallible
             && !self.safe_literal.is_some_and(|(position, is_safe)| match &args[position] {
-                Expr::Literal { value, .. } => value.datum().is_null() && self.is_strict || !value.datum().is_null() && is_safe(&value.datum()),
+                Expr::Literal { value, .. } => {
+                    value.datum().is_null() && self.is_strict || !value.datum().is_null() && is_safe(&value.datum())
+                }
                 _ => false,
             })
     }
@@ -172,6 +192,7 @@ const PARTS: &[&[Implementation]] = &[
     date_time::FUNCTIONS,
     to_char_time::ROWS,
     to_char_number::ROWS,
+    to_number::ROWS,
     to_time::ROWS,
     json::ROWS,
 ];

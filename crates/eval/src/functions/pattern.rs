@@ -62,12 +62,14 @@ fn matches(value: &str, pattern: &str, escape: Option<char>) -> Result<bool, Eva
     loop {
         let mut rest = pattern.chars();
         let is_step_good = match rest.next() {
-            Some(escaping) if Some(escaping) == escape => {
+            // Only text that is still to be matched looks behind an escape.
+            Some(escaping) if Some(escaping) == escape && !value.is_empty() => {
                 let Some(literal) = rest.next() else {
                     return fail("LIKE pattern must not end with escape character");
                 };
                 take_literal(&mut value, literal)
             }
+            Some(escaping) if Some(escaping) == escape => false,
             Some('%') => {
                 pattern = rest.as_str();
                 if pattern.is_empty() {

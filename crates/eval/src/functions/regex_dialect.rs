@@ -115,7 +115,9 @@ fn build(pattern: &str, flags: Flags) -> Result<Regex, EvalError> {
         .multi_line(flags.anchors_match_at_newline)
         .build()
         .map_err(|error| match error {
-            regex::Error::CompiledTooBig(_) => EvalError::new("invalid regular expression: regular expression is too complex"),
+            regex::Error::CompiledTooBig(_) => {
+                EvalError::new("invalid regular expression: regular expression is too complex")
+            }
             error => {
                 // The crate draws the pattern and a caret; its last line is the reason.
                 let shown = error.to_string();
@@ -151,16 +153,20 @@ struct Scanner<'p> {
     rest: std::iter::Peekable<std::str::Chars<'p>>,
     out: String,
     flags: Flags,
+    /// Groups that are open.
+    depth: usize,
 }
 
 /// Writes an ARE in the crate's dialect.
 fn translate(pattern: &str, flags: Flags) -> Result<String, EvalError> {
-    let mut scanner = Scanner { rest: pattern.chars().peekable(), out: String::with_capacity(pattern.len() + 8), flags };
+    let mut scanner =
+        Scanner { rest: pattern.chars().peekable(), out: String::with_capacity(pattern.len() + 8), flags, depth: 0 };
     while let Some(character) = scanner.rest.next() {
         match character {
             '\\' => scanner.escape()?,
             '[' => scanner.bracket()?,
             '(' => scanner.group()?,
+            ')' => scanner.end_group()?,
             // A brace that no number follows is an ordinary character.
             '{' if !scanner.rest.peek().is_some_and(char::is_ascii_digit) => scanner.out.push_str("\\{"),
             '{' => scanner.bound()?,
@@ -178,7 +184,7 @@ fn translate(pattern: &str, flags: Flags) -> Result<String, EvalError> {
             character => scanner.out.push(character),
         }
     }
-    Ok(scanner.out)
+    if scanner.depth > 0 { fail("invalid regular expression: parentheses () not balanced") } else { Ok(scanner.out) }
 }
 
 const SPACE: &str = "\\s";
@@ -200,8 +206,18 @@ impl Scanner<'_> {
         Ok(())
     }
 
+    fn end_group(&mut self) -> Result<(), EvalError> {
+        if self.depth == 0 {
+            return fail("invalid regular expression: parentheses () not balanced");
+        }
+        self.depth -= 1;
+        self.out.push(')');
+        Ok(())
+    }
+
     fn group(&mut self) -> Result<(), EvalError> {
         self.out.push('(');
+        self.depth += 1;
         if self.rest.next_if_eq(&'?').is_none() {
             return Ok(());
         }
@@ -213,6 +229,7 @@ impl Scanner<'_> {
             // A comment: the opening bracket goes too.
             Some('#') => {
                 self.out.pop();
+                self.depth -= 1;
                 while self.rest.next().is_some_and(|character| character != ')') {}
             }
             _ => return fail("invalid regular expression: quantifier operand invalid"),
@@ -225,7 +242,8 @@ impl Scanner<'_> {
         for character in self.rest.by_ref() {
             bound.push(character);
             if character == '}' {
-                let (low, high) = bound[1..bound.len() - 1].split_once(',').unwrap_or((&bound[1..bound.len() - 1], "0"));
+                let (low, high) =
+                    bound[1..bound.len() - 1].split_once(',').unwrap_or((&bound[1..bound.len() - 1], "0"));
                 let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
                 let is_in_range = |text: &str| text.is_empty() || text.parse::<u32>().is_ok_and(|count| count <= 255);
                 if !is_number(low) || !is_number(high) || !is_in_range(low) || !is_in_range(high) {
@@ -277,7 +295,11 @@ impl Scanner<'_> {
 
     /// A character that stands for itself, inside brackets or outside.
     fn push_literal(&mut self, character: char) {
-        if character.is_ascii() && !character.is_ascii_alphanumeric() && !character.is_ascii_control() && character != ' ' {
+        if character.is_ascii()
+            && !character.is_ascii_alphanumeric()
+            && !character.is_ascii_control()
+            && character != ' '
+        {
             self.out.push('\\');
             // `\<` and `\>` mean word boundaries to the crate.
             if matches!(character, '<' | '>') {
@@ -324,7 +346,9 @@ impl Scanner<'_> {
             self.rest.next();
         }
         let is_complete = count > 0 && (digits_max == usize::MAX || count == digits_max);
-        char::from_u32(code).filter(|_| is_complete).ok_or_else(|| EvalError::new("invalid regular expression: invalid escape \\ sequence"))
+        char::from_u32(code)
+            .filter(|_| is_complete)
+            .ok_or_else(|| EvalError::new("invalid regular expression: invalid escape \\ sequence"))
     }
 
     /// A bracket expression, after its `[`.

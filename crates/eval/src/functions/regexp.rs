@@ -20,7 +20,8 @@ pub(super) const ROWS: &[Implementation] = &[
     partial("substring", &[Text, Text], Text, |a, _| first_part(a)).unless(1, compiles),
     partial("regexp_like", &[Text, Text], Bool, |a, _| is_match(a, Flags::NONE, false)).unless(1, compiles),
     partial("regexp_like", &[Text, Text, Text], Bool, |a, _| is_match(a, no_global(&a[2], "regexp_like()")?, false)),
-    partial("regexp_match", &[Text, Text], TextArray, |a, arena| first_groups(a, Flags::NONE, arena)).unless(1, compiles),
+    partial("regexp_match", &[Text, Text], TextArray, |a, arena| first_groups(a, Flags::NONE, arena))
+        .unless(1, compiles),
     partial("regexp_match", &[Text, Text, Text], TextArray, |a, arena| {
         first_groups(a, no_global(&a[2], "regexp_match()")?, arena)
     }),
@@ -47,7 +48,8 @@ pub(super) const ROWS: &[Implementation] = &[
         let flags = Flags::parse(str(a, 5))?;
         replace(str(a, 0), str(a, 1), str(a, 2), start_byte(str(a, 0), &a[3])?, nth(&a[4])?, flags, arena)
     }),
-    partial("regexp_split_to_array", &[Text, Text], TextArray, |a, arena| split(a, Flags::NONE, arena)).unless(1, compiles),
+    partial("regexp_split_to_array", &[Text, Text], TextArray, |a, arena| split(a, Flags::NONE, arena))
+        .unless(1, compiles),
     partial("regexp_split_to_array", &[Text, Text, Text], TextArray, |a, arena| {
         split(a, no_global(&a[2], "regexp_split_to_array()")?, arena)
     }),
@@ -116,7 +118,10 @@ fn first_groups<'a>(args: &[Datum<'a>], flags: Flags, arena: &'a Arena) -> Value
     let regex = compile(str(args, 1), flags)?;
     let Some(captures) = regex.captures(str(args, 0)) else { return Ok(Datum::Null) };
     let skipped = usize::from(regex.captures_len() > 1);
-    Ok(array(captures.iter().skip(skipped).map(|group| group.map_or(Datum::Null, |group| Datum::Text(group.as_str()))), arena))
+    Ok(array(
+        captures.iter().skip(skipped).map(|group| group.map_or(Datum::Null, |group| Datum::Text(group.as_str()))),
+        arena,
+    ))
 }
 
 /// Calls `visit` for each match from `start` on, until it returns false.

@@ -58,7 +58,9 @@ pub(super) const ROWS: &[Implementation] = &[
     total("^@", &[Text, Text], Bool, |a, _| Ok(Datum::Bool(str(a, 0).starts_with(str(a, 1))))),
     partial("replace", &[Text, Text, Text], Text, |a, arena| replace(str(a, 0), str(a, 1), str(a, 2), arena))
         .unless(2, |by| by.unwrap_text().is_empty()),
-    total("translate", &[Text, Text, Text], Text, |a, arena| Ok(text(&translate(str(a, 0), str(a, 1), str(a, 2)), arena))),
+    total("translate", &[Text, Text, Text], Text, |a, arena| {
+        Ok(text(&translate(str(a, 0), str(a, 1), str(a, 2)), arena))
+    }),
     partial("repeat", &[Text, Int32], Text, |a, arena| {
         let times = usize::try_from(a[1].unwrap_int()).unwrap_or(0);
         check_length(str(a, 0).len().saturating_mul(times))?;
@@ -69,7 +71,9 @@ pub(super) const ROWS: &[Implementation] = &[
     partial("lpad", &[Text, Int32, Text], Text, |a, arena| pad(str(a, 0), a[1].unwrap_int(), str(a, 2), true, arena)),
     partial("rpad", &[Text, Int32], Text, |a, arena| pad(str(a, 0), a[1].unwrap_int(), " ", false, arena)),
     partial("rpad", &[Text, Int32, Text], Text, |a, arena| pad(str(a, 0), a[1].unwrap_int(), str(a, 2), false, arena)),
-    total("ascii", &[Text], Int32, |a, _| Ok(Datum::Int(str(a, 0).chars().next().map_or(0, |first| i64::from(u32::from(first)))))),
+    total("ascii", &[Text], Int32, |a, _| {
+        Ok(Datum::Int(str(a, 0).chars().next().map_or(0, |first| i64::from(u32::from(first)))))
+    }),
     partial("chr", &[Int32], Text, |a, arena| character(unwrap_i32(&a[0]), arena)),
 ];
 

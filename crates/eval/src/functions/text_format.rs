@@ -2,20 +2,23 @@
 
 use row::Datum;
 
-use super::Param::{Any, Text};
+use super::Param::{Any, AnyNonArray, Text};
 use super::{Implementation, Value, fail, partial, push_text, text, total};
 use crate::{Arena, EvalError};
 
 pub(super) const ROWS: &[Implementation] = &[
     total("quote_ident", &[Text], Text, |a, arena| Ok(text(&quote_ident(a[0].unwrap_text()), arena))),
     total("quote_literal", &[Text], Text, |a, arena| Ok(text(&quote_literal(a[0].unwrap_text()), arena))),
-    total("quote_nullable", &[Text], Text, |a, arena| {
-        Ok(if a[0].is_null() { Datum::Text("NULL") } else { text(&quote_literal(a[0].unwrap_text()), arena) })
-    })
-    .lenient(),
+    total("quote_literal", &[AnyNonArray], Text, |a, arena| Ok(text(&quote_literal(a[0].unwrap_text()), arena))),
+    total("quote_nullable", &[AnyNonArray], Text, quote_nullable).lenient(),
+    total("quote_nullable", &[Text], Text, quote_nullable).lenient(),
     partial("format", &[Text], Text, format).lenient(),
     partial("format", &[Text, Any], Text, format).lenient().variadic(),
 ];
+
+fn quote_nullable<'a>(args: &[Datum<'a>], arena: &'a Arena) -> Value<'a> {
+    Ok(if args[0].is_null() { Datum::Text("NULL") } else { text(&quote_literal(args[0].unwrap_text()), arena) })
+}
 
 /// Words that PostgreSQL's grammar keeps for itself, so that an identifier of that name needs quotes.
 const RESERVED: &str = " all analyse analyze and any array as asc asymmetric authorization between bigint binary bit boolean \
@@ -111,7 +114,11 @@ fn format<'a>(args: &[Datum<'a>], arena: &'a Arena) -> Value<'a> {
     Ok(text(&out, arena))
 }
 
-fn argument<'d, 'a>(args: &'d [Datum<'a>], position: Option<usize>, next: &mut usize) -> Result<&'d Datum<'a>, EvalError> {
+fn argument<'d, 'a>(
+    args: &'d [Datum<'a>],
+    position: Option<usize>,
+    next: &mut usize,
+) -> Result<&'d Datum<'a>, EvalError> {
     let index = position.unwrap_or(*next);
     *next = index + 1;
     if index == 0 {

@@ -17,8 +17,12 @@ use crate::EvalError;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unit {
     /// `AM`, `PM`; `is_dotted` for `A.M.`
-    Meridiem { is_dotted: bool },
-    Era { is_dotted: bool },
+    Meridiem {
+        is_dotted: bool,
+    },
+    Era {
+        is_dotted: bool,
+    },
     Hour12,
     Hour24,
     Minute,
@@ -272,8 +276,7 @@ pub(super) const MONTHS: [&str; 12] = [
 /// From Sunday.
 pub(super) const DAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 
-pub(super) const ROMAN_MONTHS: [&str; 12] =
-    ["I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII"];
+pub(super) const ROMAN_MONTHS: [&str; 12] = ["I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII"];
 
 /// `st`, `nd`, `rd` or `th` for a number's text.
 pub(super) fn ordinal_suffix(number: &str, case: Case) -> &'static str {

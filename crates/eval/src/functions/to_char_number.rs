@@ -1,4 +1,4 @@
-//! `to_char` and `to_number`.
+//! `to_char` of numbers.
 //!
 //! ```text
 //!   number ──round to the picture's places──> digits, sign ──place by place──> text
@@ -7,7 +7,7 @@
 //! 1. A number with more digits before the point than the picture has places shows as `#`.
 //! 2. Without `FM` every place takes up room, and a blank stands where a positive number's sign would.
 
-use row::{Datum, Numeric, NumericTypmod};
+use row::{Datum, Numeric};
 
 use super::Param::{Float32, Float64, Int32, Int64, Text};
 use super::number_picture::{Node, Picture, Shape, SignPlace, picture};
@@ -18,7 +18,9 @@ use crate::{Arena, EvalError};
 const NUMERIC: Param = Param::Numeric;
 
 pub(super) const ROWS: &[Implementation] = &[
-    partial("to_char", &[NUMERIC, Text], Text, |a, arena| show_numeric(unwrap_numeric(&a[0]), a[1].unwrap_text(), arena)),
+    partial("to_char", &[NUMERIC, Text], Text, |a, arena| {
+        show_numeric(unwrap_numeric(&a[0]), a[1].unwrap_text(), arena)
+    }),
     partial("to_char", &[Int32, Text], Text, |a, arena| {
         show_numeric(&Numeric::from_i64(a[0].unwrap_int()), a[1].unwrap_text(), arena)
     }),
@@ -27,7 +29,6 @@ pub(super) const ROWS: &[Implementation] = &[
     }),
     partial("to_char", &[Float64, Text], Text, |a, arena| show_float(unwrap_f64(&a[0]), 15, a[1].unwrap_text(), arena)),
     partial("to_char", &[Float32, Text], Text, |a, arena| show_float(unwrap_f64(&a[0]), 6, a[1].unwrap_text(), arena)),
-    partial("to_number", &[Text, Text], NUMERIC, |a, _| to_number(a[0].unwrap_text(), a[1].unwrap_text())),
 ];
 
 fn show_numeric<'a>(value: &Numeric, format: &str, arena: &'a Arena) -> Value<'a> {
@@ -125,7 +126,7 @@ fn scientific(value: &Numeric, shape: Shape) -> String {
     let point = shown.find('.').unwrap_or(shown.len());
     let digits: Vec<u8> = shown.bytes().filter(u8::is_ascii_digit).map(|digit| digit - b'0').collect();
     let first = digits.iter().position(|digit| *digit != 0);
-    let mut exponent = first.map_or(0, |first| point as i64 - 1 - first as i64);
+    let exponent = first.map_or(0, |first| point as i64 - 1 - first as i64);
     let mut kept: Vec<u8> = digits.into_iter().skip(first.unwrap_or(usize::MAX)).collect();
     kept.resize(kept.len().max(shape.behind + 2), 0);
     // Half goes away from zero, as numerics round.
@@ -137,14 +138,14 @@ fn scientific(value: &Numeric, shape: Shape) -> String {
             *digit = if carry { 0 } else { *digit + 1 };
         }
     }
+    // A mantissa that rounds up to ten stays ten: PostgreSQL chooses the exponent before it rounds.
+    let digits_before_point = if carry { 2 } else { 1 };
     if carry {
         kept.insert(0, 1);
-        kept.pop();
-        exponent += 1;
     }
     let mut out = String::from(if value.is_negative() { "-" } else { " " });
     for (index, digit) in kept.iter().enumerate() {
-        if index == 1 {
+        if index == digits_before_point {
             out.push('.');
         }
         out.push(char::from(b'0' + digit));
@@ -246,7 +247,9 @@ fn place(picture: &Picture, mut shape: Shape, number: &str) -> String {
         at: 0,
         blank_places,
         place: 0,
-        place_count: (shape.before + shape.behind).wrapping_sub(1).wrapping_add(usize::from(!is_sign_written && blank_places == 0)),
+        place_count: (shape.before + shape.behind)
+            .wrapping_sub(1)
+            .wrapping_add(usize::from(!is_sign_written && blank_places == 0)),
         is_negative,
         is_sign_written,
         is_inside_number: false,
@@ -293,7 +296,13 @@ impl Placer<'_> {
                 }
             }
             Node::Text(character) => self.out.push(character),
-            Node::Sign | Node::Bracket | Node::Roman(_) | Node::Exponent | Node::Multiply | Node::FillMode | Node::Nothing => {}
+            Node::Sign
+            | Node::Bracket
+            | Node::Roman(_)
+            | Node::Exponent
+            | Node::Multiply
+            | Node::FillMode
+            | Node::Nothing => {}
         }
     }
 
@@ -385,137 +394,5 @@ impl Placer<'_> {
             self.is_inside_number = true;
         }
         self.at += usize::from(character.is_some());
-    }
-}
-
-/// Reads digits, one point and one sign as the picture leads through the text; one character goes by for each literal one.
-fn to_number<'a>(value: &str, format: &str) -> Value<'a> {
-    if format.is_empty() {
-        return Ok(Datum::Null);
-    }
-    let picture = picture(format)?;
-    let shape = picture.shape;
-    if shape.has_exponent {
-        return super::fail("\"EEEE\" not supported for input");
-    }
-    if shape.is_roman {
-        return super::fail("\"RN\" not supported for input");
-    }
-    let mut reader = NumberReader { shape, rest: value, sign: None, number: String::new(), behind: 0, has_point: false };
-    for node in &picture.nodes {
-        if reader.rest.is_empty() {
-            break;
-        }
-        reader.node(*node);
-    }
-    let NumberReader { sign, number, behind, .. } = reader;
-    let shown = format!("{}{}", if sign == Some('-') { "-" } else { "" }, number.trim_end_matches('.'));
-    // PostgreSQL reads what it found as `numeric`, sign column included.
-    let parsed = Numeric::parse(&shown).map_err(|_| {
-        EvalError::new(format!("invalid input syntax for type numeric: \"{}{number}\"", sign.unwrap_or(' ')))
-    })?;
-    let typmod = NumericTypmod { precision: (shape.before + shape.multiply + behind) as u16, scale: behind as i16 };
-    let mut parsed = parsed.with_typmod(typmod).map_err(EvalError::from_value)?;
-    if shape.has_multiply {
-        let factor = Numeric::from_i64(10).power(&Numeric::from_i64(-(shape.multiply as i64)));
-        parsed = factor.and_then(|factor| parsed.mul(&factor)).map_err(EvalError::from_value)?;
-    }
-    Ok(Datum::Numeric(parsed))
-}
-
-struct NumberReader<'t> {
-    shape: Shape,
-    rest: &'t str,
-    sign: Option<char>,
-    number: String,
-    /// Digits read behind the point.
-    behind: usize,
-    has_point: bool,
-}
-
-impl NumberReader<'_> {
-    fn peek(&self) -> Option<char> {
-        self.rest.chars().next()
-    }
-
-    fn skip(&mut self) {
-        let mut characters = self.rest.chars();
-        characters.next();
-        self.rest = characters.as_str();
-    }
-
-    /// Passes over characters that cannot belong to a number.
-    fn skip_other(&mut self, count: usize) {
-        for _ in 0..count {
-            if self.peek().is_some_and(|next| !"0123456789.,+-".contains(next)) {
-                self.skip();
-            }
-        }
-    }
-
-    fn node(&mut self, node: Node) {
-        match node {
-            Node::Digit { .. } => self.digit(true),
-            Node::Point => self.digit(false),
-            Node::Group => {
-                if self.peek() == Some(',') {
-                    self.skip();
-                }
-            }
-            Node::Currency => self.skip_other(1),
-            Node::Ordinal(_) => self.skip_other(2),
-            Node::Minus | Node::Plus | Node::PlusOrMinus => match self.peek() {
-                Some('-') if node != Node::Plus => self.take_sign(),
-                Some('+') if node != Node::Minus => self.take_sign(),
-                _ => self.skip_other(1),
-            },
-            Node::Text(_) => self.skip(),
-            Node::Sign | Node::Bracket | Node::Roman(_) | Node::Exponent | Node::Multiply | Node::FillMode | Node::Nothing => {}
-        }
-    }
-
-    fn take_sign(&mut self) {
-        self.sign = self.peek();
-        self.skip();
-    }
-
-    /// One place: a sign before the first digit, then a digit or the point, then a sign that is tied to the last digit.
-    fn digit(&mut self, may_have_sign: bool) {
-        if self.peek() == Some(' ') {
-            self.skip();
-        }
-        if self.sign.is_none() && may_have_sign && self.number.is_empty() {
-            match self.peek() {
-                Some('-' | '+') => self.take_sign(),
-                Some('<') if self.shape.has_bracket => {
-                    self.sign = Some('-');
-                    self.skip();
-                }
-                _ => {}
-            }
-        }
-        match self.peek() {
-            Some(digit) if digit.is_ascii_digit() => {
-                if self.has_point && self.behind == self.shape.behind {
-                    return;
-                }
-                self.number.push(digit);
-                self.behind += usize::from(self.has_point);
-            }
-            Some('.') if self.shape.has_point && !self.has_point => {
-                self.number.push('.');
-                self.has_point = true;
-            }
-            Some(sign @ ('-' | '+')) if self.sign.is_none() && !self.number.is_empty() && self.shape.sign.is_none() => {
-                if self.shape.has_plus || self.shape.has_minus {
-                    self.sign = Some(sign);
-                }
-            }
-            _ => {}
-        }
-        self.skip();
-        if self.sign.is_none() && self.shape.sign.is_some() && !self.number.is_empty() && matches!(self.peek(), Some('-' | '+')) {
-            self.take_sign();
-        }
     }
 }

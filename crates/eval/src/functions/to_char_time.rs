@@ -140,6 +140,11 @@ fn push_number(field: &Field, value: i64, width: usize, out: &mut String) {
     push_ordinal(field, start, out);
 }
 
+/// As `push_number`, with the minus sign inside the width.
+fn push_count(field: &Field, value: i64, width: usize, out: &mut String) {
+    push_number(field, value, width - usize::from(value < 0), out);
+}
+
 fn push_ordinal(field: &Field, start: usize, out: &mut String) {
     if let Some(case) = field.ordinal {
         let suffix = ordinal_suffix(&out[start..], case);
@@ -210,16 +215,16 @@ fn show_field(moment: &Moment, field: &Field, out: &mut String) -> Result<(), Ev
         Unit::Month => push_number(field, moment.month, 2, out),
         Unit::DayName => push_name(field, DAYS[moment.week_day()], 9, out),
         Unit::DayShort => push_name(field, &DAYS[moment.week_day()][..3], 0, out),
-        Unit::DayOfYear => push_number(field, moment.day_of_year, 3, out),
+        Unit::DayOfYear => push_count(field, moment.day_of_year, 3, out),
         Unit::IsoDayOfYear => {
             let (_, week) = moment.iso_year_and_week();
-            push_number(field, (week - 1) * 7 + i64::from(calendar::iso_week_day(moment.days as i32)), 3, out);
+            push_count(field, (week - 1) * 7 + i64::from(calendar::iso_week_day(moment.days as i32)), 3, out);
         }
-        Unit::Day => push_number(field, moment.day, 2, out),
+        Unit::Day => push_count(field, moment.day, 2, out),
         Unit::WeekDay => push_number(field, moment.week_day() as i64 + 1, 1, out),
         Unit::IsoWeekDay => push_number(field, i64::from(calendar::iso_week_day(moment.days as i32)), 1, out),
-        Unit::Week => push_number(field, (moment.day_of_year - 1) / 7 + 1, 2, out),
-        Unit::IsoWeek => push_number(field, moment.iso_year_and_week().1, 2, out),
+        Unit::Week => push_count(field, (moment.day_of_year - 1) / 7 + 1, 2, out),
+        Unit::IsoWeek => push_count(field, moment.iso_year_and_week().1, 2, out),
         Unit::WeekOfMonth => push_number(field, (moment.day - 1) / 7 + 1, 1, out),
         Unit::Quarter => {
             if moment.month != 0 {

@@ -6,8 +6,8 @@
 
 mod tokens;
 
-use eval::resolve::{self, Resolution};
 use eval::Expr;
+use eval::resolve::{self, Resolution};
 use row::{Datum, Numeric, NumericTypmod, OwnedDatum, ScalarType};
 use tokens::{Token, tokenize};
 
@@ -17,7 +17,7 @@ pub fn bind(sql: &str) -> Result<Expr, String> {
     let expr = parser.or()?;
     assert!(parser.at == parser.tokens.len(), "the probe parser stopped at {:?} of {sql}", &parser.tokens[parser.at..]);
     // What is still untyped at the top of a SELECT list is text.
-    Ok(if expr.ty(&[]) == ScalarType::Unknown { cast(expr, &ScalarType::Text, false) } else { expr })
+    if expr.ty(&[]) == ScalarType::Unknown { cast(expr, &ScalarType::Text, false) } else { Ok(expr) }
 }
 
 struct Parser {
@@ -31,12 +31,18 @@ fn literal(datum: Datum<'_>, ty: ScalarType) -> Expr {
     Expr::Literal { value: OwnedDatum::new(&datum), ty }
 }
 
-fn cast(expr: Expr, to: &ScalarType, explicit: bool) -> Expr {
+fn cast(expr: Expr, to: &ScalarType, explicit: bool) -> Bound {
     let from = expr.ty(&[]);
     if from == *to {
-        return expr;
+        return Ok(expr);
     }
-    Expr::Cast { input: Box::new(expr), from, to: to.clone(), explicit }
+    let is_untyped = from == ScalarType::Unknown;
+    let cast = Expr::Cast { input: Box::new(expr), from, to: to.clone(), explicit };
+    // An untyped literal becomes its value when the statement is read, so that a bad one is found even where it is not reached.
+    if is_untyped {
+        cast.eval(&[], &eval::Arena::new()).map_err(|error| error.to_string())?;
+    }
+    Ok(cast)
 }
 
 fn explicit_cast(expr: Expr, to: &ScalarType) -> Bound {
@@ -44,12 +50,12 @@ fn explicit_cast(expr: Expr, to: &ScalarType) -> Bound {
     if !resolve::can_cast(&from, to, true) {
         return Err(format!("cannot cast type {} to {}", eval::type_name(&from), eval::type_name(to)));
     }
-    Ok(cast(expr, to, true))
+    cast(expr, to, true)
 }
 
 fn call(resolution: Result<Resolution, resolve::ResolveError>, args: Vec<Expr>) -> Bound {
     let Resolution { function, arg_types, returns } = resolution.map_err(|error| error.message)?;
-    let args = args.into_iter().zip(&arg_types).map(|(arg, ty)| cast(arg, ty, false)).collect();
+    let args = args.into_iter().zip(&arg_types).map(|(arg, ty)| cast(arg, ty, false)).collect::<Result<_, _>>()?;
     Ok(Expr::Call { function, args, ty: returns })
 }
 
@@ -66,11 +72,23 @@ fn binary(op: &str, left: Expr, right: Expr) -> Bound {
 fn unify(what: &str, exprs: Vec<Expr>) -> Result<(Vec<Expr>, ScalarType), String> {
     let types: Vec<_> = exprs.iter().map(|expr| expr.ty(&[])).collect();
     let ty = resolve::common_type(what, &types).map_err(|error| error.message)?;
-    Ok((exprs.into_iter().map(|expr| cast(expr, &ty, false)).collect(), ty))
+    Ok((exprs.into_iter().map(|expr| cast(expr, &ty, false)).collect::<Result<_, _>>()?, ty))
 }
 
-fn boolean(expr: Expr) -> Expr {
+fn boolean(what: &str, expr: Expr) -> Bound {
+    let ty = expr.ty(&[]);
+    if !resolve::can_cast(&ty, &ScalarType::Bool, false) {
+        return Err(format!("argument of {what} must be type boolean, not type {}", eval::type_name(&ty)));
+    }
     cast(expr, &ScalarType::Bool, false)
+}
+
+/// One operand as it is, several as booleans.
+fn connect(what: &str, mut operands: Vec<Expr>, connect: fn(Vec<Expr>) -> Expr) -> Bound {
+    if operands.len() == 1 {
+        return Ok(operands.remove(0));
+    }
+    Ok(connect(operands.into_iter().map(|operand| boolean(what, operand)).collect::<Result<_, _>>()?))
 }
 
 impl Parser {
@@ -107,7 +125,7 @@ impl Parser {
         while self.take_word("or") {
             operands.push(self.and()?);
         }
-        Ok(if operands.len() == 1 { operands.remove(0) } else { Expr::Or(operands.into_iter().map(boolean).collect()) })
+        connect("OR", operands, Expr::Or)
     }
 
     fn and(&mut self) -> Bound {
@@ -115,12 +133,12 @@ impl Parser {
         while self.take_word("and") {
             operands.push(self.not()?);
         }
-        Ok(if operands.len() == 1 { operands.remove(0) } else { Expr::And(operands.into_iter().map(boolean).collect()) })
+        connect("AND", operands, Expr::And)
     }
 
     fn not(&mut self) -> Bound {
         if self.take_word("not") {
-            return Ok(Expr::Not(Box::new(boolean(self.not()?))));
+            return Ok(Expr::Not(Box::new(boolean("NOT", self.not()?)?)));
         }
         self.is()
     }
@@ -135,16 +153,16 @@ impl Parser {
                 self.expect_word("from");
                 let right = self.comparison()?;
                 let resolution = resolve::binary("=", &left.ty(&[]), &right.ty(&[])).map_err(|error| error.message)?;
-                let left = cast(left, &resolution.arg_types[0], false);
-                let right = cast(right, &resolution.arg_types[1], false);
+                let left = cast(left, &resolution.arg_types[0], false)?;
+                let right = cast(right, &resolution.arg_types[1], false)?;
                 Expr::Not(Box::new(Expr::IsNotDistinct(Box::new(left), Box::new(right))))
             } else if self.take_word("unknown") {
-                Expr::IsNull(Box::new(boolean(left)))
+                Expr::IsNull(Box::new(boolean("IS UNKNOWN", left)?))
             } else {
                 let wanted = self.take_word("true");
                 assert!(wanted || self.take_word("false"));
                 let wanted = literal(Datum::Bool(wanted), ScalarType::Bool);
-                Expr::IsNotDistinct(Box::new(boolean(left)), Box::new(wanted))
+                Expr::IsNotDistinct(Box::new(boolean("IS TRUE", left)?), Box::new(wanted))
             };
             left = if negated { Expr::Not(Box::new(test)) } else { test };
         }
@@ -181,7 +199,8 @@ impl Parser {
 
     fn pattern(&mut self) -> Bound {
         let left = self.other()?;
-        let negated = self.is_word(0, "not") && ["like", "ilike", "similar", "in", "between"].iter().any(|word| self.is_word(1, word));
+        let negated = self.is_word(0, "not")
+            && ["like", "ilike", "similar", "in", "between"].iter().any(|word| self.is_word(1, word));
         self.at += usize::from(negated);
         if self.take_word("in") {
             self.expect("(");
@@ -220,8 +239,8 @@ impl Parser {
 
     fn other(&mut self) -> Bound {
         const OTHERS: [&str; 21] = [
-            "||", "~", "~*", "!~", "!~*", "->", "->>", "#>", "#>>", "@>", "<@", "?", "?|", "?&", "&", "|", "#", "<<", ">>", "&&",
-            "^@",
+            "||", "~", "~*", "!~", "!~*", "->", "->>", "#>", "#>>", "@>", "<@", "?", "?|", "?&", "&", "|", "#", "<<",
+            ">>", "&&", "^@",
         ];
         let mut left = self.sum()?;
         while let Some(op) = self.symbol_of(&OTHERS) {
@@ -269,6 +288,15 @@ impl Parser {
     }
 
     fn prefix(&mut self) -> Bound {
+        // A minus before a number is part of it, so that the least integer can be written.
+        if let (Some(Token::Symbol(minus)), Some(Token::Number(text))) = (self.peek(0), self.peek(1))
+            && minus == "-"
+            && !matches!(self.peek(2), Some(Token::Symbol(next)) if next == "::")
+        {
+            let negative = format!("-{text}");
+            self.at += 2;
+            return Ok(number(&negative));
+        }
         if let Some(op) = self.symbol_of(&["-", "+", "@", "~"]) {
             let operand = self.prefix()?;
             return call(resolve::unary(&op, &operand.ty(&[])), vec![operand]);
@@ -345,7 +373,7 @@ impl Parser {
             let condition = self.or()?;
             conditions.push(match &operand {
                 Some(operand) => binary("=", operand.clone(), condition)?,
-                None => boolean(condition),
+                None => boolean("CASE/WHEN", condition)?,
             });
             self.expect_word("then");
             results.push(self.or()?);
@@ -429,7 +457,9 @@ impl Parser {
 
     /// A type's name.
     fn ty(&mut self) -> ScalarType {
-        let Some(Token::Word(word)) = self.peek(0).cloned() else { panic!("the probe parser wants a type before {:?}", self.peek(0)) };
+        let Some(Token::Word(word)) = self.peek(0).cloned() else {
+            panic!("the probe parser wants a type before {:?}", self.peek(0))
+        };
         self.at += 1;
         let base = match word.as_str() {
             "double" => {

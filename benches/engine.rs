@@ -1,0 +1,334 @@
+//! The engine against a hand-written program, in one run on one machine.
+//!
+//! ```text
+//!   shop_stream ──> events ─┬─ in_process: resolver and dataflow, from decoded records ─┐
+//!                           ├─ limit: the hand-written program, if it is given ─────────┼─> one table: min, median, ratio
+//!                           ├─ end_to_end: livemart run, JSONL to SQLite ───────────────┤
+//!                           └─ end_to_end: livemart serve, one change at a time ────────┘
+//! ```
+//!
+//! 1. Costs are CPU seconds, user and system, of whole processes: they say the same on a busy machine, wall time does not.
+//! 2. Every measured run is a process of its own, and ours and the limit's alternate, so that both meet the same weather.
+//! 3. Every program's result is compared with plain hash maps over the same events; a wrong answer is no measurement.
+
+mod end_to_end;
+mod in_process;
+mod limit;
+mod mart;
+mod measure;
+mod report;
+mod shop_stream;
+
+use std::error::Error;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use clap::{Parser, Subcommand};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::{Deserialize, Serialize};
+
+use end_to_end::Place;
+use limit::{Limit, LimitRun};
+use mart::{ByHand, Mart, fingerprint, first_difference, read_events};
+use measure::{Samples, process_cpu, run_child};
+use report::{Line, Report, grouped};
+use shop_stream::{Size, Workload, workload};
+
+/// As the binary does.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const SEED: u64 = 42;
+const BINARY: &str = env!("CARGO_BIN_EXE_livemart");
+const PROJECT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/project");
+
+/// Measures Q1 of the shop stream and prints one table.
+#[derive(Parser)]
+#[command(name = "engine")]
+struct Options {
+    /// S (1,000 customers), M (20,000; 1.9 million events) or L (50,000).
+    #[arg(long, default_value = "M")]
+    size: Size,
+    /// Measured runs of each program; they alternate.
+    #[arg(long, default_value_t = 5)]
+    runs: u32,
+    /// Changes under `livemart serve`.
+    #[arg(long, default_value_t = 200)]
+    changes: u32,
+    /// Folder of the hand-written program to measure against; it is copied, not written to.
+    #[arg(long, env = "LIVEMART_LIMIT")]
+    limit: Option<PathBuf>,
+    /// Which parts to measure.
+    #[arg(long, value_delimiter = ',', default_value = "engine,run,serve")]
+    only: Vec<Part>,
+    /// What cargo says to every bench.
+    #[arg(long, hide = true)]
+    bench: bool,
+    #[command(subcommand)]
+    inner: Option<Inner>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    /// Q1 from decoded records, without source and sink.
+    Engine,
+    /// `livemart run` from JSONL to SQLite.
+    Run,
+    /// One change under `livemart serve`.
+    Serve,
+}
+
+#[derive(Subcommand)]
+enum Inner {
+    /// One measured run in a process of its own; prints its figures as JSON.
+    #[command(hide = true)]
+    InProcess { events: PathBuf },
+}
+
+/// What the inner process tells.
+#[derive(Serialize, Deserialize)]
+struct Figures {
+    catch_up_us: f64,
+    resolver_us: f64,
+    middle_p50_us: f64,
+    single_p50_us: f64,
+    single_p99_us: f64,
+    single_wall_p50_us: f64,
+    single_wall_p99_us: f64,
+    fingerprint: u64,
+    difference: Option<String>,
+}
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    let outcome = match &options.inner {
+        Some(Inner::InProcess { events }) => in_process_figures(events),
+        None => bench(&options),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            let mut cause = error.source();
+            while let Some(error) = cause {
+                eprintln!("  caused by: {error}");
+                cause = error.source();
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn bench(options: &Options) -> Result<(), Box<dyn Error>> {
+    let cache = cache_dir()?.join("bench");
+    let workload = prepare(&cache, options.size)?;
+    let (mart, by_hand_us) = by_hand(&workload)?;
+    let limit = match &options.limit {
+        Some(dir) => Some(build_limit(dir, &cache, &workload, &mart)?),
+        None => None,
+    };
+    let mut report = Report { head: head(options, &workload), ..Report::default() };
+    if options.only.contains(&Part::Engine) {
+        engine_lines(options, &workload, limit.as_ref(), &cache, &mut report)?;
+    }
+    if options.only.contains(&Part::Run) {
+        run_lines(options, &workload, &mart, &cache, &mut report)?;
+    }
+    if options.only.contains(&Part::Serve) {
+        serve_lines(options, &workload, &cache, &mut report)?;
+    }
+    report.tail.push(format!("plain hash maps, no engine: {by_hand_us:.3} µs of CPU per event"));
+    report.tail.push(format!("result {:016x}, equal in all programs", fingerprint(&mart)));
+    print!("{report}");
+    Ok(())
+}
+
+fn cache_dir() -> Result<PathBuf, Box<dyn Error>> {
+    if let Some(dir) = std::env::var_os("LIVEMART_CACHE") {
+        return Ok(dir.into());
+    }
+    let home = std::env::var_os("HOME").ok_or("neither LIVEMART_CACHE nor HOME says where to keep the events")?;
+    Ok(Path::new(&home).join(".cache/livemart"))
+}
+
+fn prepare(cache: &Path, size: Size) -> Result<Workload, Box<dyn Error>> {
+    let bar = bar("events");
+    let mut progress = |done, total| {
+        bar.set_length(total);
+        bar.set_position(done);
+    };
+    let workload = workload(&cache.join(size.name), size, SEED, &mut progress)?;
+    bar.finish_and_clear();
+    Ok(workload)
+}
+
+/// Drawn on stderr, and only where that is a terminal.
+fn bar(what: &str) -> ProgressBar {
+    let target =
+        if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    let style = ProgressStyle::with_template("{msg:>12} {wide_bar} {human_pos}/{human_len} {eta}");
+    let bar = ProgressBar::with_draw_target(None, target).with_message(what.to_owned());
+    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+fn head(options: &Options, workload: &Workload) -> Vec<String> {
+    let said = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
+    let commit = said("LIVEMART_BENCH_COMMIT").unwrap_or_else(|| "unknown".to_owned());
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load = load.split(' ').next().unwrap_or("?").to_owned();
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let profile = if cfg!(debug_assertions) { "with debug assertions" } else { "release" };
+    vec![
+        format!(
+            "shop stream, size {}: {} customers, {} events (hash {:016x})",
+            options.size.name,
+            grouped(i64::from(workload.summary.customers)),
+            grouped(i64::try_from(workload.summary.events).unwrap_or(i64::MAX)),
+            workload.summary.hash
+        ),
+        format!("commit {commit}, {profile}, {} runs each, one worker, {cores} cores, load {load}", options.runs),
+    ]
+}
+
+/// The answer, and what it costs without any engine.
+fn by_hand(workload: &Workload) -> Result<(Mart, f64), Box<dyn Error>> {
+    let events = read_events(&workload.events_file())?;
+    let begun = process_cpu();
+    let mut by_hand = ByHand::default();
+    events.iter().for_each(|event| by_hand.apply(event));
+    let cpu_us = (process_cpu() - begun).as_secs_f64() * 1e6 / events.len().max(1) as f64;
+    Ok((by_hand.mart(), cpu_us))
+}
+
+fn build_limit(dir: &Path, cache: &Path, workload: &Workload, mart: &Mart) -> Result<Limit, Box<dyn Error>> {
+    eprintln!("building the limit program of {} (minutes, the first time)", dir.display());
+    let limit = Limit::build(dir, cache)?;
+    match first_difference(mart, &limit.mart(workload)?) {
+        None => Ok(limit),
+        Some(difference) => Err(format!("the limit program's result differs: {difference}").into()),
+    }
+}
+
+fn engine_lines(
+    options: &Options,
+    workload: &Workload,
+    limit: Option<&Limit>,
+    cache: &Path,
+    report: &mut Report,
+) -> Result<(), Box<dyn Error>> {
+    let (mut ours, mut limits) = (Vec::new(), Vec::new());
+    let bar = bar("engine").with_position(0);
+    bar.set_length(u64::from(options.runs));
+    for _ in 0..options.runs {
+        ours.push(in_a_child(workload, cache)?);
+        limits.extend(limit.map(|limit| limit.run(workload)).transpose()?);
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    let limits_of = |of: fn(&LimitRun) -> f64| limit.map(|_| limits.iter().map(of).collect::<Samples>());
+    let mut add = |what, unit, of: fn(&Figures) -> f64, limit: Option<fn(&LimitRun) -> f64>| {
+        report.lines.push(Line {
+            what,
+            unit,
+            ours: ours.iter().map(of).collect(),
+            limit: limit.and_then(limits_of),
+            has_limit: limit.is_some(),
+        });
+    };
+    let [catch_up, single_p50, single_p99]: [fn(&LimitRun) -> f64; 3] =
+        [|run| run.catch_up_us_per_event, |run| run.single_p50_us, |run| run.single_p99_us];
+    add("Q1 from records, epochs of 10,000", "CPU µs/event", |it| it.catch_up_us, Some(catch_up));
+    add("  the resolver's part (the limit has none)", "CPU µs/event", |it| it.resolver_us, None);
+    add("Q1, epochs of 100, p50", "CPU µs/epoch", |it| it.middle_p50_us, None);
+    add("Q1, epochs of 1, p50", "CPU µs/epoch", |it| it.single_p50_us, Some(single_p50));
+    add("Q1, epochs of 1, p99", "CPU µs/epoch", |it| it.single_p99_us, Some(single_p99));
+    add("  the same by the clock, p50", "µs/epoch", |it| it.single_wall_p50_us, None);
+    add("  the same by the clock, p99", "µs/epoch", |it| it.single_wall_p99_us, None);
+    Ok(())
+}
+
+/// One run of ours in a process of its own.
+fn in_a_child(workload: &Workload, cache: &Path) -> Result<Figures, Box<dyn Error>> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg("in-process").arg(workload.events_file());
+    let (printed, _) = run_child(&mut command, &cache.join("in-process.log"))?;
+    let figures: Figures = serde_json::from_str(&printed)?;
+    match &figures.difference {
+        None => Ok(figures),
+        Some(difference) => Err(format!("the engine's result differs from plain hash maps: {difference}").into()),
+    }
+}
+
+fn in_process_figures(events: &Path) -> Result<(), Box<dyn Error>> {
+    let deployment = in_process::deployment(Path::new(PROJECT), events)?;
+    let outcome = in_process::run(&deployment, in_process::read_records(&deployment)?, 1)?;
+    let mut by_hand = ByHand::default();
+    read_events(events)?.iter().for_each(|event| by_hand.apply(event));
+    let per_event = |cpu: std::time::Duration| cpu.as_secs_f64() * 1e6 / outcome.catch_up_events.max(1) as f64;
+    let of = |samples: &Samples, percent| samples.percentile(percent).unwrap_or(0.0);
+    let figures = Figures {
+        catch_up_us: per_event(outcome.catch_up_cpu),
+        resolver_us: per_event(outcome.resolver_cpu),
+        middle_p50_us: of(&outcome.middle_cpu_us, 50.0),
+        single_p50_us: of(&outcome.single_cpu_us, 50.0),
+        single_p99_us: of(&outcome.single_cpu_us, 99.0),
+        single_wall_p50_us: of(&outcome.single_wall_us, 50.0),
+        single_wall_p99_us: of(&outcome.single_wall_us, 99.0),
+        fingerprint: fingerprint(&outcome.mart),
+        difference: first_difference(&by_hand.mart(), &outcome.mart),
+    };
+    println!("{}", serde_json::to_string(&figures)?);
+    Ok(())
+}
+
+fn run_lines(
+    options: &Options,
+    workload: &Workload,
+    mart: &Mart,
+    cache: &Path,
+    report: &mut Report,
+) -> Result<(), Box<dyn Error>> {
+    let mut costs = Vec::new();
+    let bar = bar("run").with_position(0);
+    bar.set_length(u64::from(options.runs));
+    for _ in 0..options.runs {
+        let place = Place::prepare(Path::new(BINARY), Path::new(PROJECT), &cache.join("run"))?;
+        costs.push(end_to_end::run(&place, workload)?);
+        if let Some(difference) = first_difference(mart, &place.mart()?) {
+            return Err(format!("what livemart run published differs from plain hash maps: {difference}").into());
+        }
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    let mut add = |what, unit, ours: Samples| {
+        report.lines.push(Line { what, unit, ours, limit: None, has_limit: false });
+    };
+    let cpu_us = |cost: &end_to_end::RunCost| 1e6 / cost.events_per_cpu_second;
+    let mebibytes = |cost: &end_to_end::RunCost| cost.resident_max_bytes as f64 / f64::from(1 << 20);
+    add("livemart run, JSONL to SQLite", "CPU µs/event", costs.iter().map(cpu_us).collect());
+    add("  the same the other way up", "events/CPU s", costs.iter().map(|cost| cost.events_per_cpu_second).collect());
+    add("  peak resident memory", "MiB", costs.iter().map(mebibytes).collect());
+    Ok(())
+}
+
+fn serve_lines(
+    options: &Options,
+    workload: &Workload,
+    cache: &Path,
+    report: &mut Report,
+) -> Result<(), Box<dyn Error>> {
+    let place = Place::prepare(Path::new(BINARY), Path::new(PROJECT), &cache.join("serve"))?;
+    let took = end_to_end::serve(&place, workload, options.changes)?;
+    let of = |percent| took.percentile(percent).unwrap_or(0.0);
+    report.tail.push(format!(
+        "livemart serve, commit_interval 10ms, {} single changes, file to SQLite row: p50 {:.1} ms, p99 {:.1} ms, \
+         least {:.1} ms, most {:.1} ms (by the clock)",
+        options.changes,
+        of(50.0),
+        of(99.0),
+        of(0.0),
+        of(100.0)
+    ));
+    Ok(())
+}

@@ -1,0 +1,153 @@
+//! What verbs that run the engine share: the sink, the clock and the limits of a project's target.
+
+use std::sync::Arc;
+
+use crate::engine::{AssembleError, EngineError, Limits};
+use crate::project::{ClockMode as ConfiguredClock, Project, ProjectError, SinkConfig};
+use crate::sink::postgres::{PostgresConfig, PostgresSink};
+use crate::sink::sqlite::SqliteSink;
+use crate::sink::{Sink, SinkError};
+use crate::time::{Clock, ClockMode};
+
+/// An epoch never holds more records than this: it bounds the memory of a catch-up.
+const EPOCH_RECORDS_MAX: u64 = 200_000;
+
+/// What went wrong in a verb, with its way out.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct VerbError {
+    pub message: String,
+    pub hint: Option<String>,
+}
+
+impl VerbError {
+    pub fn new(message: impl Into<String>) -> VerbError {
+        VerbError { message: message.into(), hint: None }
+    }
+
+    pub fn with_hint(mut self, hint: impl Into<String>) -> VerbError {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+/// The error and the causes below it, on one line each.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let line = error.to_string();
+        if !text.contains(&line) {
+            text.push_str("\n  caused by: ");
+            text.push_str(&line);
+        }
+        cause = error.source();
+    }
+    text
+}
+
+impl From<ProjectError> for VerbError {
+    fn from(error: ProjectError) -> VerbError {
+        VerbError { message: error.to_string(), hint: error.hint.clone() }
+    }
+}
+
+impl From<AssembleError> for VerbError {
+    fn from(error: AssembleError) -> VerbError {
+        VerbError { message: error.to_string(), hint: error.hint }
+    }
+}
+
+impl From<SinkError> for VerbError {
+    fn from(error: SinkError) -> VerbError {
+        let hint = match &error {
+            SinkError::Refused { hint, .. } => hint.clone(),
+            _ => None,
+        };
+        VerbError { message: with_causes(&error), hint }
+    }
+}
+
+impl From<EngineError> for VerbError {
+    fn from(error: EngineError) -> VerbError {
+        match error {
+            EngineError::Sink(error) => error.into(),
+            EngineError::Source(error) => VerbError { message: with_causes(&error), hint: error.hint },
+            EngineError::Rewritten { message, hint } => VerbError { message, hint: Some(hint) },
+            error @ EngineError::Workers(_) => VerbError::new(error.to_string()),
+        }
+    }
+}
+
+/// `project.target`: the name under which the bookkeeping tables know this deployment.
+pub fn instance_name(project: &Project) -> String {
+    format!("{}.{}", project.name, project.target.name)
+}
+
+/// A name for this process that no other has.
+fn owner_name() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let host = match host.trim() {
+        "" => "localhost",
+        host => host,
+    };
+    format!("{host}:{}:{}", std::process::id(), crate::time::wall_micros())
+}
+
+/// Opens the target's sink and takes ownership of the instance.
+pub fn open_sink(project: &Project) -> Result<Box<dyn Sink>, SinkError> {
+    let instance = instance_name(project);
+    let owner = owner_name();
+    Ok(match &project.target.sink {
+        SinkConfig::Sqlite { path } => Box::new(SqliteSink::open(path, &instance, &owner)?),
+        SinkConfig::Postgres { .. } => {
+            let config = postgres_config(project).expect("the sink is PostgreSQL");
+            Box::new(PostgresSink::open(config, &instance, &owner)?)
+        }
+    })
+}
+
+/// The PostgreSQL sink's settings; None for another sink.
+pub fn postgres_config(project: &Project) -> Option<PostgresConfig> {
+    match &project.target.sink {
+        SinkConfig::Sqlite { .. } => None,
+        SinkConfig::Postgres { url, password_file, schema, meta_schema } => Some(PostgresConfig {
+            url: url.clone(),
+            password_file: password_file.clone(),
+            schema: schema.clone(),
+            meta_schema: meta_schema.clone(),
+        }),
+    }
+}
+
+/// Where the sink is, for people; never with a password.
+pub fn sink_place(project: &Project) -> String {
+    match &project.target.sink {
+        SinkConfig::Sqlite { path } => path.display().to_string(),
+        SinkConfig::Postgres { schema, .. } => format!("PostgreSQL, schema {schema}"),
+    }
+}
+
+pub fn clock(project: &Project, stored: Option<i64>) -> Result<Clock, VerbError> {
+    let config = &project.target.clock;
+    let mode = match config.mode {
+        ConfiguredClock::Wall => ClockMode::Wall,
+        ConfiguredClock::Event => ClockMode::Event,
+        ConfiguredClock::Fixed => {
+            let at = config.at.as_deref().unwrap_or_default();
+            let micros = row::calendar::parse_timestamptz(at, chrono_tz::Tz::UTC)
+                .map_err(|error| VerbError::new(format!("clock: at: {error}")).with_hint("write at: 2025-01-31 12:00:00"))?;
+            ClockMode::Fixed(micros)
+        }
+    };
+    Ok(Clock::new(mode, stored))
+}
+
+pub fn limits(project: &Project) -> Limits {
+    Limits { commit_interval: project.target.commit_interval, epoch_records_max: EPOCH_RECORDS_MAX }
+}
+
+/// A list of shared names, for messages.
+pub fn joined(names: &[Arc<str>]) -> String {
+    names.iter().map(|name| name.to_string()).collect::<Vec<_>>().join(", ")
+}

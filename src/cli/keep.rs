@@ -1,0 +1,154 @@
+//! Keeping tables current: what `run`, `build`, `serve` and `demo` have in common.
+//!
+//! ```text
+//!   project + selection ──prepare──> wanted ──(sink's state)──> deployment ──keep──> cuts, until the end or a signal
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
+
+use super::instance::{self, VerbError};
+use crate::engine::{
+    Assembled, Deployment, Drive, EngineEvent, Report, StopFlag, Wanted, assemble,
+};
+use crate::project::{Project, ResourceType, Selection};
+use crate::sink::{Sink, SinkState};
+use crate::source::{OpenReader, Positions, Until, open_readers};
+
+/// What a verb decides.
+#[derive(Clone, Debug, Default)]
+pub struct KeepOptions {
+    /// Go on for ever, following what is appended; else to the end each source has now.
+    pub follow: bool,
+    /// Maintain the tests that touch the selected models.
+    pub tests: bool,
+    /// `--workers`; else the target's.
+    pub workers: Option<usize>,
+    /// Take over tables that livemart did not create.
+    pub adopt: bool,
+}
+
+/// A deployment whose sink is open.
+pub struct Opened {
+    pub assembled: Assembled,
+    pub state: SinkState,
+    sink: Box<dyn Sink>,
+    readers: Vec<OpenReader>,
+}
+
+/// Compiles the selected models, what they read, and (where wanted) their tests.
+pub fn prepare(
+    project: &mut Project,
+    selection: &Selection,
+    tests: bool,
+    deployed: BTreeMap<String, String>,
+) -> Result<(Wanted, Vec<String>), VerbError> {
+    let selected = project.select(selection)?;
+    let of = |wanted: ResourceType| -> BTreeSet<String> {
+        let ids = selected.ids.iter().filter(|id| project.resource_type(id) == Some(wanted));
+        ids.cloned().collect()
+    };
+    let models = of(ResourceType::Model);
+    let tests = if tests { of(ResourceType::Test) } else { BTreeSet::new() };
+    let wanted = Wanted { models, tests, deployed, without_tables: false };
+    compile(project, &wanted)?;
+    Ok((wanted, selected.warnings))
+}
+
+/// Compiles all that is wanted and all that it reads.
+pub fn compile(project: &mut Project, wanted: &Wanted) -> Result<(), VerbError> {
+    let mut needed: BTreeSet<String> = BTreeSet::new();
+    let mut queue: Vec<String> = wanted.models.iter().chain(&wanted.tests).chain(wanted.deployed.keys()).cloned().collect();
+    while let Some(id) = queue.pop() {
+        if let Some(node) = project.nodes.get(&id)
+            && needed.insert(id)
+        {
+            queue.extend(node.depends_on.iter().cloned());
+        }
+    }
+    for id in needed {
+        if project.nodes[&id].resource_type != ResourceType::Seed {
+            project.compile(&id)?;
+        }
+    }
+    Ok(())
+}
+
+/// (model, fingerprint) of what a sink has.
+pub fn deployed_models(state: &SinkState) -> BTreeMap<String, String> {
+    state.models.iter().map(|(model, _, fingerprint)| (model.clone(), fingerprint.clone())).collect()
+}
+
+/// Opens sink and sources of a project and plans it. Nothing is written yet but the ownership.
+pub fn open(
+    project: &mut Project,
+    selection: &Selection,
+    options: &KeepOptions,
+) -> Result<(Opened, Vec<String>), VerbError> {
+    // The project is planned once without the sink, so that a mistake in it is told before anything is opened.
+    let (wanted, warnings) = prepare(project, selection, options.tests, BTreeMap::new())?;
+    let name = instance::instance_name(project);
+    let planned = assemble(project, &name, &wanted)?;
+    // Sources before the sink: one that cannot be read leaves the sink as it is.
+    let until = if options.follow { Until::Stopped } else { Until::End };
+    open_readers(planned.deployment.sources, &Positions::new(), Until::End).map_err(crate::engine::EngineError::from)?;
+    let mut sink = instance::open_sink(project)?;
+    let state = sink.state()?;
+    let wanted = Wanted { deployed: deployed_models(&state), ..wanted };
+    compile(project, &wanted)?;
+    let assembled = assemble(project, &name, &wanted)?;
+    let sources = assembled.deployment.sources.clone();
+    let readers = open_readers(sources, &Positions::new(), until).map_err(crate::engine::EngineError::from)?;
+    Ok((Opened { assembled, state, sink, readers }, warnings))
+}
+
+impl Opened {
+    pub fn deployment(&self) -> &Deployment {
+        &self.assembled.deployment
+    }
+
+    /// Records that the sources hold now, where they know.
+    pub fn records_ahead(&self) -> Option<u64> {
+        let remaining = self.readers.iter().flat_map(|open| open.reader.remaining());
+        remaining.map(|(_, _, records)| records).sum()
+    }
+
+    /// Runs until the sources end (or for ever) or `stop` is set.
+    pub fn keep(
+        self,
+        project: &Project,
+        options: &KeepOptions,
+        stop: StopFlag,
+        on_event: &mut dyn FnMut(EngineEvent<'_>),
+    ) -> Result<Report, VerbError> {
+        let clock = instance::clock(project, self.state.cut.as_ref().map(|cut| cut.clock))?;
+        let workers = options.workers.unwrap_or(project.target.workers).max(1);
+        let drive = Drive::start(
+            &self.assembled.deployment,
+            &self.state,
+            self.sink,
+            options.adopt,
+            workers,
+            clock,
+            instance::limits(project),
+            stop,
+            &self.readers,
+            on_event,
+        )?;
+        Ok(drive.run(self.readers, &self.state)?)
+    }
+}
+
+/// A flag that SIGINT and SIGTERM set; once per process.
+pub fn stop_on_signals() -> Result<StopFlag, VerbError> {
+    let stop = StopFlag::default();
+    let flag = stop.clone();
+    ctrlc::set_handler(move || flag.stop())
+        .map_err(|error| VerbError::new(format!("could not listen to signals: {error}")))?;
+    Ok(stop)
+}
+
+/// Seconds since, as dbt shows them.
+pub fn seconds_since(started: Instant) -> f64 {
+    started.elapsed().as_secs_f64()
+}

@@ -1,0 +1,506 @@
+//! From a compiled project to a deployment: every model planned, in one graph, with its table and its sources.
+//!
+//! ```text
+//!   compiled models ──bind──> plans ──row-wise views into their readers──> optimize ──inline──> one graph
+//!   declared sources ─────────┘                                                       └─> tables, tests, demanded columns
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use md5::{Digest, Md5};
+use row::ScalarType;
+
+use super::deployment::{Deployment, ModelPlan, PublishedModel, TestPlan, demanded_columns};
+use crate::plan::rewrite::{RewriteOptions, optimize};
+use crate::plan::sql::parse_type;
+use crate::plan::{self, BoundModel, Column, Plan, RelationId, RelationType};
+use crate::project::{self, Materialization, Node, Project, ResourceType, SourceTable};
+use crate::sink::{TableColumn, TableSpec};
+use crate::source::{self, Connector, Envelope, Format, SourceColumn, TableSource};
+
+/// Part of every fingerprint: raised when the engine gives other values for the same plan.
+const SEMANTICS_VERSION: u32 = 1;
+
+/// What to deploy.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    /// Unique ids of the selected models.
+    pub models: BTreeSet<String>,
+    /// Unique ids of the tests to maintain.
+    pub tests: BTreeSet<String>,
+    /// (model, fingerprint) of what the sink has: these tables advance in every cut, selected or not.
+    pub deployed: BTreeMap<String, String>,
+    /// Deploy the selected models whether or not they have tables of their own: for `show` and `explain`.
+    pub without_tables: bool,
+}
+
+/// Why a project cannot be deployed: names the model or source, the place, and the way out.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{what}\n  {message}")]
+pub struct AssembleError {
+    /// `Compilation Error in model stg_orders (models/staging/stg_orders.sql)`.
+    pub what: String,
+    pub message: String,
+    pub hint: Option<String>,
+}
+
+impl AssembleError {
+    fn node(node: &Node, message: impl Into<String>, hint: Option<String>) -> AssembleError {
+        AssembleError {
+            what: format!("Compilation Error in {} ({})", node.title(), node.original_file_path),
+            message: message.into(),
+            hint,
+        }
+    }
+
+    fn source(table: &SourceTable, message: impl Into<String>, hint: impl Into<String>) -> AssembleError {
+        AssembleError {
+            what: format!(
+                "Configuration Error in source {}.{} ({})",
+                table.source_name, table.name, table.original_file_path
+            ),
+            message: message.into(),
+            hint: Some(hint.into()),
+        }
+    }
+}
+
+/// A deployment, and what planning wants to say about it.
+#[derive(Clone, Debug, Default)]
+pub struct Assembled {
+    pub deployment: Deployment,
+    /// (model, warning).
+    pub warnings: Vec<(String, String)>,
+    /// Columns of each planned model, in the order of `deployment.models`.
+    pub columns: Vec<Vec<Column>>,
+}
+
+/// Plans a compiled project. Every wanted model and test, and all that they read, must have been compiled.
+pub fn assemble(project: &Project, instance: &str, wanted: &Wanted) -> Result<Assembled, AssembleError> {
+    let roots = roots(project, wanted);
+    if roots.is_empty() && !wanted.without_tables {
+        return Err(AssembleError {
+            what: "Runtime Error".to_owned(),
+            message: "no selected model is published, so there is nothing to keep current".to_owned(),
+            hint: Some(
+                "select a model that is a table, or publish a view with meta: {livemart: {publish: true}}".to_owned(),
+            ),
+        });
+    }
+    let order = dependency_order(project, roots.iter().chain(&wanted.models).chain(&wanted.tests));
+    let mut planner = Planner::new(project);
+    for id in &order {
+        planner.plan(id)?;
+    }
+    planner.finish(instance, wanted, &roots)
+}
+
+/// The models that are published: the selected ones, and those that the sink has already.
+fn roots(project: &Project, wanted: &Wanted) -> BTreeSet<String> {
+    let selected = wanted.models.iter().filter(|id| project.nodes.get(*id).is_some_and(|node| is_published(project, node)));
+    let deployed = wanted.deployed.keys().filter(|id| project.nodes.contains_key(*id));
+    selected.chain(deployed).cloned().collect()
+}
+
+/// Whether a model has a table in the sink: tables always, views when no model reads them or an exposure does.
+pub fn is_published(project: &Project, node: &Node) -> bool {
+    if node.resource_type != ResourceType::Model || node.is_ephemeral() {
+        return false;
+    }
+    let publish = node.meta().get("livemart").and_then(|livemart| livemart.get("publish")).and_then(|value| value.as_bool());
+    if let Some(publish) = publish {
+        return publish;
+    }
+    match node.materialized() {
+        Some(Materialization::Table | Materialization::Incremental | Materialization::MaterializedView) => true,
+        Some(Materialization::View) => {
+            let read = project.nodes.values().any(|reader| {
+                reader.resource_type == ResourceType::Model && reader.depends_on.contains(&node.unique_id)
+            });
+            let exposed = project.exposures.values().any(|exposure| exposure.depends_on.contains(&node.unique_id));
+            !read || exposed
+        }
+        _ => false,
+    }
+}
+
+/// All nodes that `ids` read, and they, each after what it reads.
+fn dependency_order<'a>(project: &Project, ids: impl Iterator<Item = &'a String>) -> Vec<String> {
+    fn visit(project: &Project, id: &str, seen: &mut BTreeSet<String>, order: &mut Vec<String>) {
+        if !seen.insert(id.to_owned()) {
+            return;
+        }
+        if let Some(node) = project.nodes.get(id) {
+            for parent in &node.depends_on {
+                visit(project, parent, seen, order);
+            }
+            order.push(id.to_owned());
+        }
+    }
+    let (mut seen, mut order) = (BTreeSet::new(), Vec::new());
+    for id in ids {
+        visit(project, id, &mut seen, &mut order);
+    }
+    order
+}
+
+struct Planned {
+    id: String,
+    bound: BoundModel,
+    /// Types for the models that read it.
+    typ: RelationType,
+    fingerprint: String,
+    row_wise: bool,
+}
+
+struct Planner<'p> {
+    project: &'p Project,
+    sources: BTreeMap<String, RelationType>,
+    planned: Vec<Planned>,
+    by_id: BTreeMap<String, usize>,
+    warnings: Vec<(String, String)>,
+}
+
+impl<'p> Planner<'p> {
+    fn new(project: &'p Project) -> Planner<'p> {
+        Planner {
+            project,
+            sources: BTreeMap::new(),
+            planned: Vec::new(),
+            by_id: BTreeMap::new(),
+            warnings: Vec::new(),
+        }
+    }
+
+    fn plan(&mut self, id: &str) -> Result<(), AssembleError> {
+        let node = &self.project.nodes[id];
+        if node.is_ephemeral() {
+            // Its SQL stands in its readers'.
+            return Ok(());
+        }
+        if !matches!(node.resource_type, ResourceType::Model | ResourceType::Test | ResourceType::Analysis) {
+            return Err(AssembleError::node(
+                node,
+                format!("a {} is not maintained yet", node.resource_type),
+                Some("select models that do not read it (--exclude), or make it a model or a source".to_owned()),
+            ));
+        }
+        for parent in &node.depends_on {
+            if let Some(table) = self.project.sources.get(parent)
+                && !self.sources.contains_key(parent)
+            {
+                let typ = source_type(self.project, table)?;
+                self.sources.insert(parent.clone(), typ);
+            }
+        }
+        let sql = node.compiled_code.as_deref().unwrap_or_default();
+        let resolve = |parts: &[String]| {
+            let id = self.project.relation(parts)?.to_owned();
+            let typ = match self.by_id.get(&id) {
+                Some(planned) => self.planned[*planned].typ.clone(),
+                None => self.sources.get(&id)?.clone(),
+            };
+            Some((RelationId(id.as_str().into()), typ))
+        };
+        let bound = plan::bind(sql, &resolve).map_err(|error| AssembleError::node(node, error.to_string(), error.hint))?;
+        self.warnings.extend(bound.warnings.iter().map(|warning| (id.to_owned(), warning.clone())));
+        let typ = RelationType { columns: bound.columns.clone(), keys: bound.plan.typ().keys };
+        let fingerprint = self.fingerprint(node, &bound);
+        let planned = Planned { id: id.to_owned(), row_wise: is_row_wise(&bound.plan), typ, fingerprint, bound };
+        self.by_id.insert(id.to_owned(), self.planned.len());
+        self.planned.push(planned);
+        Ok(())
+    }
+
+    /// What a model's table depends on: its plan as bound, and the fingerprints of what it reads.
+    fn fingerprint(&self, node: &Node, bound: &BoundModel) -> String {
+        let mut hash = Md5::new();
+        hash.update(SEMANTICS_VERSION.to_le_bytes());
+        hash.update(format!("{:?}", bound.plan));
+        let names: Vec<&str> = bound.columns.iter().map(|column| column.name.as_str()).collect();
+        hash.update(format!("{names:?}"));
+        for parent in &node.depends_on {
+            hash.update(parent);
+            if let Some(planned) = self.by_id.get(parent) {
+                hash.update(&self.planned[*planned].fingerprint);
+            }
+            if let Some(settings) = self.project.target.sources.get(parent) {
+                hash.update(format!("{:?}{:?}", settings.envelope, settings.key));
+            }
+        }
+        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    fn finish(self, instance: &str, wanted: &Wanted, roots: &BTreeSet<String>) -> Result<Assembled, AssembleError> {
+        self.refuse_changed(wanted)?;
+        let is_root = |id: &str| {
+            roots.contains(id) || wanted.tests.contains(id) || wanted.without_tables && wanted.models.contains(id)
+        };
+        // A view that only renames and computes row by row is planned into each of its readers, so that filters and unread
+        // columns go through it; everything else is one shared node.
+        let mut readers = plan::Inliner::default();
+        let mut plans = Vec::new();
+        for planned in &self.planned {
+            let relation = RelationId(planned.id.as_str().into());
+            let inlined = readers.plan(&planned.bound.plan);
+            if planned.row_wise && !roots.contains(&planned.id) {
+                readers.add(relation.clone(), inlined.clone());
+            }
+            plans.push((relation, inlined));
+        }
+        let plans = plan::inline(optimize(plans, &RewriteOptions::default()));
+        let mut deployment = Deployment { instance: instance.to_owned(), ..Deployment::default() };
+        let mut columns = Vec::new();
+        for (planned, (_, plan)) in self.planned.iter().zip(&plans) {
+            if !is_root(&planned.id) {
+                continue;
+            }
+            let node = &self.project.nodes[&planned.id];
+            let model = deployment.models.len();
+            deployment.models.push(ModelPlan { id: planned.id.clone(), plan: plan.clone() });
+            columns.push(planned.typ.columns.clone());
+            if node.resource_type == ResourceType::Test {
+                deployment.tests.push(test_plan(self.project, node, model)?);
+            } else if roots.contains(&planned.id) {
+                deployment.published.push(PublishedModel { model, table: table(node, planned, plan) });
+            }
+        }
+        refuse_twins(self.project, &deployment)?;
+        let plans: Vec<Arc<Plan>> = deployment.models.iter().map(|model| model.plan.clone()).collect();
+        deployment.sources = sources(self.project, &demanded_columns(&plans), &self.sources)?;
+        Ok(Assembled { deployment, warnings: self.warnings, columns })
+    }
+
+    /// A model that is published, has changed, and is not selected would leave the cut without a truth.
+    fn refuse_changed(&self, wanted: &Wanted) -> Result<(), AssembleError> {
+        for (model, fingerprint) in &wanted.deployed {
+            let Some(planned) = self.by_id.get(model) else { continue };
+            if !wanted.models.contains(model) && self.planned[*planned].fingerprint != *fingerprint {
+                let node = &self.project.nodes[model];
+                return Err(AssembleError::node(
+                    node,
+                    "it is published and has changed, but it is not selected: its table could not be kept current",
+                    Some(format!("select it too: --select {}", node.name)),
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a plan maps each row of one relation to at most one row, by itself.
+fn is_row_wise(plan: &Plan) -> bool {
+    match plan {
+        Plan::Get { .. } => true,
+        Plan::Map { input, .. } | Plan::Project { input, .. } | Plan::Filter { input, .. } => is_row_wise(input),
+        _ => false,
+    }
+}
+
+fn table(node: &Node, planned: &Planned, plan: &Arc<Plan>) -> TableSpec {
+    let keys = plan.typ().keys;
+    TableSpec {
+        model: node.unique_id.clone(),
+        schema: node.schema.clone(),
+        name: node.alias.clone(),
+        columns: planned
+            .typ
+            .columns
+            .iter()
+            .map(|column| TableColumn { name: column.name.clone(), ty: column.ty.clone(), nullable: column.nullable })
+            .collect(),
+        key: keys.into_iter().min_by_key(Vec::len).filter(|key| !key.is_empty()),
+        fingerprint: planned.fingerprint.clone(),
+        compiled_sql: node.compiled_code.clone().unwrap_or_default(),
+    }
+}
+
+fn test_plan(project: &Project, node: &Node, model: usize) -> Result<TestPlan, AssembleError> {
+    let settings = node.test_settings();
+    if !settings.fail_calc.trim().eq_ignore_ascii_case("count(*)") {
+        return Err(AssembleError::node(
+            node,
+            format!("fail_calc \"{}\" is not maintained", settings.fail_calc),
+            Some("count the failing rows (the default), and let the test's query give one row per failure".to_owned()),
+        ));
+    }
+    let tested = node.test.as_ref().and_then(|test| test.attached_node.clone());
+    let tested = tested.or_else(|| node.depends_on.first().cloned()).unwrap_or_default();
+    let tested_name = project.nodes.get(&tested).map_or(tested.clone(), |node| node.name.clone());
+    let severity = match settings.severity {
+        project::Severity::Error => "error",
+        project::Severity::Warn => "warn",
+    };
+    Ok(TestPlan { model, name: node.name.clone(), tested: tested_name, severity: severity.to_owned() })
+}
+
+/// On SQLite two models of one alias would be one table; on PostgreSQL two of one schema and alias.
+fn refuse_twins(project: &Project, deployment: &Deployment) -> Result<(), AssembleError> {
+    let sqlite = matches!(project.target.sink, project::SinkConfig::Sqlite { .. });
+    let mut seen: BTreeMap<(String, String), &str> = BTreeMap::new();
+    for published in &deployment.published {
+        let schema = if sqlite { String::new() } else { published.table.schema.clone() };
+        let place = (schema, published.table.name.to_lowercase());
+        if let Some(other) = seen.insert(place, &published.table.model) {
+            let node = &project.nodes[&published.table.model];
+            return Err(AssembleError::node(
+                node,
+                format!("it and {other} would both be the table \"{}\"", published.table.name),
+                Some("give one of them another alias".to_owned()),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The columns and key of a declared source table.
+fn source_type(project: &Project, table: &SourceTable) -> Result<RelationType, AssembleError> {
+    if table.columns.is_empty() {
+        return Err(AssembleError::source(
+            table,
+            "it declares no columns, so its types are not known",
+            "list its columns with their data_type",
+        ));
+    }
+    let mut columns = Vec::new();
+    for column in &table.columns {
+        let Some(data_type) = &column.data_type else {
+            return Err(AssembleError::source(
+                table,
+                format!("column \"{}\" has no data_type", column.name),
+                format!("write  - name: {}  with  data_type: text  (or what it is)", column.name),
+            ));
+        };
+        let ty = parse_type(data_type).map_err(|error| {
+            AssembleError::source(
+                table,
+                format!("column \"{}\": {error}", column.name),
+                "write a type as PostgreSQL names it: bigint, numeric(12,2), text, timestamp, date, boolean, jsonb, …",
+            )
+        })?;
+        let scale_max = match &ty {
+            ScalarType::Numeric(Some(typmod)) => u16::try_from(typmod.scale).ok(),
+            _ => None,
+        };
+        columns.push(Column { name: folded(&column.name), ty, nullable: true, scale_max });
+    }
+    let mut keys = Vec::new();
+    if let Some(key) = key_columns(project, table)? {
+        for column in &key {
+            columns[*column].nullable = false;
+        }
+        keys.push(key);
+    }
+    Ok(RelationType { columns, keys })
+}
+
+/// A declared name as PostgreSQL would fold it; dbt creates tables with unquoted names.
+fn folded(name: &str) -> String {
+    name.to_lowercase()
+}
+
+/// Positions of the key's columns: livemart.yml's, else the declared one; append-only tables have one only when livemart.yml says so.
+fn key_columns(project: &Project, table: &SourceTable) -> Result<Option<Vec<usize>>, AssembleError> {
+    let settings = project.target.sources.get(&table.unique_id);
+    let configured = settings.and_then(|settings| settings.key.clone());
+    let appends = settings.is_some_and(|settings| settings.envelope == project::EnvelopeKind::Append);
+    let key = configured.or_else(|| if appends { None } else { table.declared_key.clone() });
+    let Some(key) = key else { return Ok(None) };
+    let position = |name: &String| {
+        table.columns.iter().position(|column| column.name.eq_ignore_ascii_case(name)).ok_or_else(|| {
+            AssembleError::source(
+                table,
+                format!("its key names the column \"{name}\", which it does not declare"),
+                "name declared columns in key: […] of livemart.yml",
+            )
+        })
+    };
+    key.iter().map(position).collect::<Result<Vec<usize>, _>>().map(Some)
+}
+
+/// Where the demanded sources are read.
+fn sources(
+    project: &Project,
+    demanded: &BTreeMap<RelationId, BTreeSet<usize>>,
+    types: &BTreeMap<String, RelationType>,
+) -> Result<Vec<TableSource>, AssembleError> {
+    let mut sources = Vec::new();
+    for (index, (relation, columns)) in demanded.iter().enumerate() {
+        let table = &project.sources[&*relation.0];
+        let typ = &types[&table.unique_id];
+        let Some(settings) = project.target.sources.get(&table.unique_id) else {
+            return Err(AssembleError::source(
+                table,
+                format!("target '{}' does not say where it is read", project.target.name),
+                format!("add  {}: {{connector: file, path: …}}  to sources in livemart.yml", table.source_name),
+            ));
+        };
+        let spec = source::TableSpec {
+            relation: relation.clone(),
+            name: format!("{}.{}", table.source_name, table.name),
+            columns: (typ.columns.iter())
+                .map(|column| SourceColumn { name: column.name.clone(), ty: column.ty.clone() })
+                .collect(),
+            demanded: (0..typ.columns.len()).map(|column| columns.contains(&column)).collect(),
+            key: typ.keys.first().cloned(),
+            envelope: match settings.envelope {
+                project::EnvelopeKind::Debezium => Envelope::Debezium,
+                project::EnvelopeKind::Upsert => Envelope::Upsert,
+                project::EnvelopeKind::Append => Envelope::Append,
+            },
+        };
+        let format = match settings.format {
+            project::Format::Json => Format::Json,
+            project::Format::Csv => Format::Csv,
+            project::Format::Avro | project::Format::Parquet => {
+                return Err(AssembleError::source(
+                    table,
+                    format!("format {:?} is not read yet", settings.format).to_lowercase(),
+                    "use json or csv",
+                ));
+            }
+        };
+        if settings.retain.is_some() {
+            return Err(AssembleError::source(
+                table,
+                "retain is not maintained yet",
+                "leave it out: all rows of the source are kept",
+            ));
+        }
+        let connector = match &settings.connector {
+            project::Connector::File { path } => Connector::File { path: path.clone(), topic: None },
+            project::Connector::Kafka { brokers, topic, properties, .. } => Connector::Kafka {
+                brokers: brokers.clone(),
+                topic: topic.clone(),
+                properties: properties.clone(),
+            },
+        };
+        sources.push(TableSource {
+            table: index,
+            spec,
+            source: table.source_name.clone(),
+            identifier: table.identifier.clone(),
+            is_shared: is_shared(project, table),
+            connector,
+            format,
+            encodings: BTreeMap::new(),
+        });
+    }
+    Ok(sources)
+}
+
+/// Whether all tables of a source name one file: it is then read once.
+fn is_shared(project: &Project, table: &SourceTable) -> bool {
+    let place = |other: &SourceTable| -> Option<PathBuf> {
+        match &project.target.sources.get(&other.unique_id)?.connector {
+            project::Connector::File { path } => Some(path.clone()),
+            project::Connector::Kafka { .. } => None,
+        }
+    };
+    let Some(own) = place(table) else { return false };
+    let siblings: Vec<&SourceTable> =
+        project.sources.values().filter(|other| other.source_name == table.source_name).collect();
+    siblings.len() > 1 && siblings.iter().all(|other| place(other).as_ref() == Some(&own))
+}

@@ -1,0 +1,77 @@
+//! Evaluates a deployment once, in memory: what `show`, `test` and comparisons look at. Nothing is published.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use row::{Diff, Row};
+
+use super::deployment::Deployment;
+use super::drive::EngineError;
+use super::workers::{Output, Workers};
+use crate::sink::ProgressRow;
+use crate::source::{Batch, Poll, Positions, Resolved, Resolver, Until, open_readers};
+
+/// What a deployment's models hold.
+#[derive(Clone, Debug, Default)]
+pub struct Evaluated {
+    /// Rows with their counts, by model.
+    pub models: Vec<BTreeMap<Row, Diff>>,
+    /// Error rows (see `render::error_columns`) with their counts.
+    pub errors: BTreeMap<Row, Diff>,
+    pub records: u64,
+}
+
+/// Reads every source up to the given positions, or to its end where `positions` is None, and evaluates all models.
+pub fn evaluate(deployment: &Deployment, positions: Option<&[ProgressRow]>) -> Result<Evaluated, EngineError> {
+    let readers = open_readers(deployment.sources.clone(), &Positions::new(), Until::End)?;
+    let several = readers.iter().flat_map(|reader| &reader.tables).filter(|(_, several)| *several);
+    let mut resolver = Resolver::new(&deployment.source_specs(), several.map(|(table, _)| *table).collect::<Vec<_>>());
+    let limits: Option<HashMap<(&str, &str), u64>> = positions.map(|positions| {
+        positions.iter().map(|row| ((row.source.as_str(), row.partition.as_str()), row.position)).collect()
+    });
+    let workers = Workers::start(deployment.dataflow(), 1);
+    let mut evaluated = Evaluated { models: vec![BTreeMap::new(); deployment.models.len()], ..Evaluated::default() };
+    for open in readers {
+        let mut reader = open.reader;
+        loop {
+            let batch = match reader.poll(Duration::from_millis(100))? {
+                Poll::Batch(batch) => batch,
+                Poll::Idle => continue,
+                Poll::End => break,
+            };
+            let batch = match &limits {
+                Some(limits) => up_to(batch, limits),
+                None => batch,
+            };
+            evaluated.records += batch.records.len() as u64;
+            let mut resolved = Resolved::default();
+            resolver.resolve_batch(batch, &mut resolved);
+            let mut by_table: BTreeMap<usize, Vec<(Row, Diff)>> = BTreeMap::new();
+            for (table, row, diff) in resolved.updates {
+                by_table.entry(table).or_default().push((row, diff));
+            }
+            for (table, updates) in by_table {
+                workers.feed(table, updates)?;
+            }
+        }
+    }
+    workers.close(0)?;
+    let changes = workers.changes().recv().map_err(|_| super::WorkersGone)?;
+    workers.stop();
+    for (output, updates) in changes.outputs {
+        let rows = match output {
+            Output::Model(model) => &mut evaluated.models[model],
+            Output::Errors => &mut evaluated.errors,
+            Output::Positions => continue,
+        };
+        rows.extend(updates);
+    }
+    Ok(evaluated)
+}
+
+/// The part of a batch that lies below its partition's position; a partition without one has nothing.
+fn up_to(mut batch: Batch, limits: &HashMap<(&str, &str), u64>) -> Batch {
+    let limit = limits.get(&(&*batch.source, &*batch.partition)).copied().unwrap_or(0);
+    batch.records.retain(|record| record.offset < limit);
+    batch
+}

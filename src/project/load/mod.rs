@@ -1,0 +1,504 @@
+//! Loads a project: files become nodes, nodes become a graph.
+//!
+//! ```text
+//!   dbt_project.yml ─► settings ┐
+//!   profiles.yml, livemart.yml ─► target ┤
+//!   packages.yml ─► packages ┤─► World (macros, docs, vars) ─► property files ─► nodes ─► tests ─► links ─► Project
+//! ```
+//!
+//! 1. Every template is rendered once with `execute` false: what it refs, and how it is configured, is known afterwards.
+//! 2. Nothing is read but the project's own files, the profile and what the caller passed in.
+
+mod exposures;
+mod generic_tests;
+mod link;
+mod packages;
+mod seeds;
+mod sources;
+mod sql_nodes;
+mod unit_tests;
+
+pub(super) use generic_tests::{KWARGS, render_kwargs};
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde_json::{Map as JsonMap, Value as Json};
+
+use super::config;
+use super::error::{ProjectError, Result};
+use super::files;
+use super::jinja::failure::failure_of;
+use super::jinja::macros::{self, INTERNAL_PACKAGE};
+use super::jinja::relation::Relation;
+use super::jinja::scope::{NodeFacts, Phase, Scope, Vars, World, WorldParts};
+use super::jinja::segments::{BlockKind, Syntax, blocks};
+use super::jinja::{INTERNAL_MACROS, has_jinja, render_text};
+use super::node::{Exposure, Node, ResourceType, SourceTable, UnitTest};
+use super::profile::{self, Places, Profile};
+use super::properties::{self, Entry};
+use super::render::failed;
+use super::settings::{self, Settings};
+use super::target::{SinkConfig, Target, TargetsFile};
+use super::yaml::Yaml;
+use super::{Project, ProjectOptions};
+
+/// Everything found so far.
+pub(super) struct Loader {
+    pub world: Arc<World>,
+    /// The project first, then its packages.
+    pub packages: Vec<Settings>,
+    pub entries: Vec<(usize, Entry)>,
+    pub nodes: BTreeMap<String, Node>,
+    pub disabled: BTreeMap<String, Node>,
+    pub sources: BTreeMap<String, SourceTable>,
+    pub disabled_sources: BTreeSet<(String, String)>,
+    pub exposures: BTreeMap<String, Exposure>,
+    pub unit_tests: BTreeMap<String, UnitTest>,
+    pub notes: Vec<String>,
+}
+
+pub(super) fn load(options: ProjectOptions) -> Result<Project> {
+    let raw = settings::read(&options.project_dir)?;
+    let boot = boot_scope(&options, &raw, JsonMap::new());
+    let found = select_target(&options, &raw, &boot)?;
+    let yaml_scope = boot_scope(&options, &raw, found.facts.clone());
+    let root = settings::resolve(&options.project_dir, &raw, &yaml_scope)?;
+    let all = packages::find(&root, &yaml_scope)?;
+    let world = Arc::new(world(&options, &all, found.facts)?);
+    let mut loader = Loader {
+        world: Arc::clone(&world),
+        packages: all,
+        entries: Vec::new(),
+        nodes: BTreeMap::new(),
+        disabled: BTreeMap::new(),
+        sources: BTreeMap::new(),
+        disabled_sources: BTreeSet::new(),
+        exposures: BTreeMap::new(),
+        unit_tests: BTreeMap::new(),
+        notes: Vec::new(),
+    };
+    loader.read_properties()?;
+    for at in 0..loader.packages.len() {
+        loader.load_sql_nodes(at)?;
+        loader.load_seeds(at)?;
+    }
+    loader.load_sources()?;
+    loader.load_generic_tests()?;
+    loader.load_exposures()?;
+    loader.load_unit_tests()?;
+    loader.render_descriptions()?;
+    let links = loader.link()?;
+    let tables = loader.declared_tables();
+    let target = found.target.resolve(found.sink, &tables)?;
+    drop(tables);
+    let target_path = options.target_path.clone().unwrap_or_else(|| PathBuf::from(&loader.packages[0].target_path));
+    Ok(Project {
+        name: loader.packages[0].name.clone(),
+        root: options.project_dir.clone(),
+        target_path: options.project_dir.join(target_path),
+        profile_name: found.profile_name,
+        target_name: target.name.clone(),
+        target,
+        packages: loader.packages,
+        nodes: loader.nodes,
+        disabled: loader.disabled,
+        sources: loader.sources,
+        exposures: loader.exposures,
+        unit_tests: loader.unit_tests,
+        parents: links.parents,
+        children: links.children,
+        notes: loader.notes,
+        world,
+        refs: Arc::new(links.refs),
+        introspect: options.introspect,
+    })
+}
+
+/// The scope of files that are read before the project's own world exists.
+fn boot_scope(options: &ProjectOptions, raw: &Yaml, target: JsonMap<String, Json>) -> Arc<Scope> {
+    let world = World::new(WorldParts {
+        project_name: raw.get("name").and_then(Yaml::scalar_text).unwrap_or_default(),
+        target,
+        vars: Vars { cli: options.vars.clone(), of_package: BTreeMap::new() },
+        env_vars: options.env.clone(),
+        flags: flags(options),
+        invocation_id: options.invocation_id.clone(),
+        started_at: options.started_at,
+        ..WorldParts::default()
+    });
+    let mut scope = Scope::for_yaml(Arc::new(world));
+    scope.may_read_secrets = true;
+    Arc::new(scope)
+}
+
+fn flags(options: &ProjectOptions) -> JsonMap<String, Json> {
+    let flags = serde_json::json!({
+        "FULL_REFRESH": options.full_refresh, "STORE_FAILURES": options.store_failures, "WHICH": options.command,
+        "INVOCATION_COMMAND": format!("livemart {}", options.command), "USE_COLORS": false, "DEBUG": false, "FAIL_FAST": false,
+        "WARN_ERROR": false, "QUIET": false, "NO_PRINT": false, "PRINT": true, "EMPTY": false,
+        "PROFILES_DIR": options.profiles_dir.as_ref().map(|dir| dir.display().to_string()),
+        "REQUIRE_SQL_HEADER_IN_TEST_CONFIGS": false,
+    });
+    flags.as_object().cloned().unwrap_or_default()
+}
+
+struct FoundTarget {
+    profile_name: Option<String>,
+    target: Target,
+    sink: SinkConfig,
+    /// The template's `target`.
+    facts: JsonMap<String, Json>,
+}
+
+/// The target: `--target`, else the profile's default, else the only one.
+fn select_target(options: &ProjectOptions, raw: &Yaml, boot: &Arc<Scope>) -> Result<FoundTarget> {
+    let profile_name = match (&options.profile, raw.get("profile")) {
+        (Some(name), _) => Some(name.clone()),
+        (None, Some(name)) => profile::render(name, settings::FILE, boot)?.scalar_text(),
+        (None, None) => None,
+    };
+    let env_dir = options.env.get("DBT_PROFILES_DIR").map(PathBuf::from);
+    let home = options.env.get("HOME").map(PathBuf::from);
+    let places = Places {
+        profiles_dir: options.profiles_dir.as_deref(),
+        env_dir: env_dir.as_deref(),
+        project_dir: &options.project_dir,
+        current_dir: &options.current_dir,
+        home: home.as_deref(),
+    };
+    let profile = match &profile_name {
+        Some(name) => profile::find(&places, name, boot)?,
+        None => None,
+    };
+    let targets = TargetsFile::read(&options.project_dir)?;
+    let name = target_name(options, profile.as_ref(), targets.as_ref())?;
+    let named = boot_scope(options, raw, serde_json::json!({"name": name, "target_name": name}).as_object().cloned().unwrap_or_default());
+    let target = match &targets {
+        Some(file) => file.target(&name, &named)?,
+        None => Target::empty(&name, &options.project_dir),
+    };
+    let output = match &profile {
+        Some(profile) => profile.output(&name, boot)?,
+        None => None,
+    };
+    if let (Some(profile), None, None) = (&profile, &output, &targets) {
+        let known = profile.targets();
+        let error = ProjectError::runtime(format!("The profile '{}' does not have a target named '{name}'.", profile.name));
+        return Err(error.hint(format!("the valid target names are: {}", known.join(", "))));
+    }
+    let project_name = raw.get("name").and_then(Yaml::scalar_text).unwrap_or_default();
+    let own_sink = target.sink()?;
+    let sink = own_sink
+        .or_else(|| output.as_ref().and_then(profile_sink))
+        .unwrap_or_else(|| SinkConfig::Sqlite { path: target.default_folder().join("marts.db") });
+    let facts = target_facts(options, &name, profile_name.as_deref(), output.as_ref(), &target, &sink, &project_name)?;
+    Ok(FoundTarget { profile_name, target, sink, facts })
+}
+
+fn target_name(options: &ProjectOptions, profile: Option<&Profile>, targets: Option<&TargetsFile>) -> Result<String> {
+    let from_env = options.env.get("DBT_TARGET").cloned();
+    if let Some(name) = options.target.clone().or(from_env).or_else(|| profile.and_then(|profile| profile.default_target.clone())) {
+        return Ok(name);
+    }
+    let names = targets.map_or_else(|| profile.map_or_else(Vec::new, Profile::targets), TargetsFile::names);
+    match names.as_slice() {
+        [] => Ok("default".into()),
+        [only] => Ok(only.clone()),
+        several if several.iter().any(|name| name == "default") => Ok("default".into()),
+        several => Err(ProjectError::configuration(format!("there are several targets ({}) and no default", several.join(", ")))
+            .hint("choose one with --target")),
+    }
+}
+
+/// The sink that a profile of type postgres stands for.
+fn profile_sink(output: &Yaml) -> Option<SinkConfig> {
+    let text = |key: &str| output.get(key).and_then(Yaml::scalar_text);
+    if text("type")? != "postgres" {
+        return None;
+    }
+    let host = text("host").unwrap_or_else(|| "localhost".into());
+    let port = text("port").unwrap_or_else(|| "5432".into());
+    let user = text("user").unwrap_or_default();
+    let database = text("dbname").or_else(|| text("database")).unwrap_or_default();
+    let password = text("password").or_else(|| text("pass")).map_or(String::new(), |password| format!(":{}", percent_encoded(&password)));
+    let mode = text("sslmode").map_or(String::new(), |mode| format!("?sslmode={mode}"));
+    Some(SinkConfig::Postgres {
+        url: format!("postgresql://{}{password}@{host}:{port}/{}{mode}", percent_encoded(&user), percent_encoded(&database)),
+        password_file: None,
+        schema: text("schema").unwrap_or_else(|| "public".into()),
+        meta_schema: super::target::META_SCHEMA.into(),
+    })
+}
+
+fn percent_encoded(text: &str) -> String {
+    text.bytes()
+        .map(|byte| match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
+            other => format!("%{other:02X}"),
+        })
+        .collect()
+}
+
+fn target_facts(
+    options: &ProjectOptions,
+    name: &str,
+    profile_name: Option<&str>,
+    output: Option<&Yaml>,
+    target: &Target,
+    sink: &SinkConfig,
+    project_name: &str,
+) -> Result<JsonMap<String, Json>> {
+    let of_profile = |key: &str| output.and_then(|output| output.get(key)).and_then(Yaml::scalar_text);
+    let mut facts = JsonMap::new();
+    // What a profile says beside its secrets is visible to templates: many projects branch on a key of their own.
+    for (key, value) in output.and_then(Yaml::as_map).into_iter().flat_map(super::yaml::Map::iter) {
+        let key = key.scalar_text().unwrap_or_default();
+        let is_secret = ["pass", "password", "token", "private_key", "secret", "url"].iter().any(|word| key.contains(word));
+        if !is_secret {
+            facts.insert(key, value.to_json());
+        }
+    }
+    let database = match sink {
+        SinkConfig::Postgres { url, .. } => database_of_url(url),
+        SinkConfig::Sqlite { .. } => None,
+    };
+    let database = database.or_else(|| of_profile("dbname")).or_else(|| of_profile("database")).unwrap_or_else(|| project_name.into());
+    let default_schema = if matches!(sink, SinkConfig::Postgres { .. }) { "public" } else { "main" };
+    let schema = target.sink_schema()?.or_else(|| of_profile("schema")).unwrap_or_else(|| default_schema.into());
+    let threads = options.threads.or_else(|| of_profile("threads").and_then(|threads| threads.parse().ok())).unwrap_or(1);
+    for (key, value) in [
+        ("name", Json::from(name)),
+        ("target_name", name.into()),
+        ("profile_name", profile_name.into()),
+        ("type", "postgres".into()),
+        ("database", database.clone().into()),
+        ("dbname", database.into()),
+        ("schema", schema.into()),
+        ("threads", threads.into()),
+    ] {
+        facts.insert(key.into(), value);
+    }
+    Ok(facts)
+}
+
+/// The database's name in a connection URL or in `key=value` words.
+fn database_of_url(url: &str) -> Option<String> {
+    let config: tokio_postgres::Config = url.parse().ok()?;
+    config.get_dbname().map(String::from)
+}
+
+fn world(options: &ProjectOptions, packages: &[Settings], target: JsonMap<String, Json>) -> Result<World> {
+    let root = &packages[0];
+    let mut world = World::new(WorldParts {
+        project_name: root.name.clone(),
+        dispatch: root.dispatch.clone(),
+        packages: packages.iter().map(|package| package.name.clone()).collect(),
+        target,
+        vars: Vars {
+            cli: options.vars.clone(),
+            of_package: packages.iter().map(|package| (package.name.clone(), package.vars.clone())).collect(),
+        },
+        env_vars: options.env.clone(),
+        flags: flags(options),
+        invocation_id: options.invocation_id.clone(),
+        started_at: options.started_at,
+    });
+    for (file, text) in INTERNAL_MACROS {
+        macros::load(&mut world, INTERNAL_PACKAGE, file, text).map_err(|error| syntax_error(error, file))?;
+    }
+    for package in packages {
+        let mut found = files::find(&package.root, &package.macro_paths, &["sql"])?;
+        let generic: Vec<String> = package.test_paths.iter().map(|path| format!("{path}/generic")).collect();
+        found.extend(files::find(&package.root, &generic, &["sql"])?);
+        for file in found {
+            let text = files::read(&file.path, &file.original)?;
+            macros::load(&mut world, &package.name, &file.original, &text).map_err(|error| syntax_error(error, &file.original))?;
+        }
+        for file in files::find(&package.root, &package.docs_paths, &["md"])? {
+            let text = files::read(&file.path, &file.original)?;
+            for block in blocks(&text).map_err(|error| syntax_error(error, &file.original))? {
+                if block.kind == BlockKind::Docs {
+                    world.docs.insert((package.name.clone(), block.header.to_string()), block.body.trim().to_string());
+                }
+            }
+        }
+    }
+    Ok(world)
+}
+
+fn syntax_error(error: Syntax, file: &str) -> ProjectError {
+    ProjectError::compilation(error.message).in_file(file).at_line(error.line)
+}
+
+impl Loader {
+    pub(super) fn root(&self) -> &Settings {
+        &self.packages[0]
+    }
+
+    fn yaml_scope(&self, package: &str) -> Arc<Scope> {
+        let node = NodeFacts { package: package.to_string(), ..NodeFacts::default() };
+        Arc::new(Scope::new(Arc::clone(&self.world), Phase::Yaml, node))
+    }
+
+    fn read_properties(&mut self) -> Result<()> {
+        for (at, package) in self.packages.iter().enumerate() {
+            let scope = self.yaml_scope(&package.name);
+            for found in files::find(&package.root, &package.source_paths(), &["yml", "yaml"])? {
+                self.entries.extend(properties::read(&found, &scope)?.into_iter().map(|entry| (at, entry)));
+            }
+        }
+        Ok(())
+    }
+
+    /// The configuration of a node but for its own `config()` calls: defaults, trees, property file.
+    pub(super) fn base_config(&self, package: usize, resource_type: ResourceType, fqn: &[String], patch: &JsonMap<String, Json>) -> JsonMap<String, Json> {
+        let mut config = config::defaults(resource_type);
+        for layer in self.tree_layers(package, resource_type, fqn) {
+            config::merge(&mut config, &layer);
+        }
+        config::merge(&mut config, patch);
+        config
+    }
+
+    /// What the root project says of a package's node: it goes above the node's own word.
+    pub(super) fn finish_config(&self, package: usize, resource_type: ResourceType, fqn: &[String], config: &mut JsonMap<String, Json>) {
+        if package != 0 {
+            for layer in self.tree_layers(0, resource_type, fqn) {
+                config::merge(config, &layer);
+            }
+        }
+    }
+
+    fn tree_layers(&self, package: usize, resource_type: ResourceType, fqn: &[String]) -> Vec<JsonMap<String, Json>> {
+        let trees = &self.packages[package].trees;
+        let names: &[&str] = match resource_type {
+            ResourceType::Model => &["models"],
+            ResourceType::Seed => &["seeds"],
+            ResourceType::Snapshot => &["snapshots"],
+            ResourceType::Test => &["tests", "data_tests"],
+            ResourceType::Source => &["sources"],
+            ResourceType::Exposure => &["exposures"],
+            ResourceType::UnitTest => &["unit_tests"],
+            ResourceType::Analysis | ResourceType::Operation => &["analyses"],
+        };
+        names.iter().flat_map(|name| config::tree_layers(trees.get(*name), fqn)).collect()
+    }
+
+    /// The scope that renders a node's templates for the first time.
+    pub(super) fn parse_scope(&self, node: &Node) -> Scope {
+        Scope::new(Arc::clone(&self.world), Phase::Parse, self.facts(node))
+    }
+
+    pub(super) fn facts(&self, node: &Node) -> NodeFacts {
+        node_facts(node, &self.quoting())
+    }
+
+    pub(super) fn quoting(&self) -> [bool; 3] {
+        quoting_of(&self.root().quoting)
+    }
+
+    /// Database, schema, alias and the relation they name, by the project's `generate_…_name` macros.
+    pub(super) fn name_relation(&self, node: &mut Node) -> Result<()> {
+        let scope = Arc::new(self.parse_scope(node));
+        let text = |key: &str| node.config.get(key).filter(|value| !value.is_null()).cloned().unwrap_or(Json::Null);
+        let node_json = node.to_json();
+        let call = |component: &str, custom: Json| -> Result<String> {
+            let name = format!("generate_{component}_name");
+            let Some(definition) = self.world.macros.find(&name, &node.package, &self.world.project_name) else {
+                return Err(ProjectError::compilation(format!("the macro '{name}' is missing")));
+            };
+            let args = [super::jinja::value::from_json(&custom), super::jinja::value::from_json(&node_json)];
+            let value = macros::call(&scope, definition, &args).map_err(|error| {
+                failed(failure_of(error), &node.raw_code).in_object(node.title()).in_file(node.original_file_path.clone())
+            })?;
+            Ok(value.to_string().trim().to_string())
+        };
+        let database = call("database", text("database"))?;
+        let schema = call("schema", text("schema"))?;
+        let alias = call("alias", text("alias"))?;
+        (node.database, node.schema, node.alias) = (database, schema, alias);
+        if node.resource_type == ResourceType::Snapshot {
+            for (key, part) in [("target_database", &mut node.database), ("target_schema", &mut node.schema)] {
+                if let Some(text) = node.config.get(key).and_then(Json::as_str) {
+                    *part = text.to_string();
+                }
+            }
+        }
+        let has_relation = match node.resource_type {
+            ResourceType::Model => !node.is_ephemeral(),
+            ResourceType::Seed | ResourceType::Snapshot => true,
+            ResourceType::Test => node.test_settings().store_failures || self.world.flags.get("STORE_FAILURES") == Some(&Json::Bool(true)),
+            _ => false,
+        };
+        node.relation_name = has_relation.then(|| relation_of(node, &self.quoting()).text());
+        Ok(())
+    }
+
+    /// Renders `{{ doc('…') }}` and other Jinja of descriptions.
+    fn render_descriptions(&mut self) -> Result<()> {
+        let world = Arc::clone(&self.world);
+        let render = |text: &mut String, package: &str, unique_id: &str, file: &str| -> Result<()> {
+            if has_jinja(text) {
+                let node = NodeFacts { package: package.into(), unique_id: unique_id.into(), file: file.into(), ..NodeFacts::default() };
+                let scope = Arc::new(Scope::new(Arc::clone(&world), Phase::Yaml, node));
+                *text = render_text(&scope, text, "description").map_err(|failure| failed(failure, text))?;
+            }
+            Ok(())
+        };
+        for node in self.nodes.values_mut() {
+            let (package, id, file) = (node.package.clone(), node.unique_id.clone(), node.original_file_path.clone());
+            render(&mut node.description, &package, &id, &file)?;
+            for column in &mut node.columns {
+                render(&mut column.description, &package, &id, &file)?;
+            }
+        }
+        for source in self.sources.values_mut() {
+            let (package, id, file) = (source.package.clone(), source.unique_id.clone(), source.original_file_path.clone());
+            render(&mut source.description, &package, &id, &file)?;
+            render(&mut source.source_description, &package, &id, &file)?;
+            for column in &mut source.columns {
+                render(&mut column.description, &package, &id, &file)?;
+            }
+        }
+        for exposure in self.exposures.values_mut() {
+            let (package, id, file) = (exposure.package.clone(), exposure.unique_id.clone(), exposure.original_file_path.clone());
+            render(&mut exposure.description, &package, &id, &file)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn note(&mut self, note: impl Into<String>) {
+        self.notes.push(note.into());
+    }
+}
+
+/// A project's `quoting:`; everything is quoted unless it says otherwise.
+pub(super) fn quoting_of(quoting: &JsonMap<String, Json>) -> [bool; 3] {
+    ["database", "schema", "identifier"].map(|part| quoting.get(part).and_then(Json::as_bool).unwrap_or(true))
+}
+
+pub(super) fn relation_of(node: &Node, quoting: &[bool; 3]) -> Relation {
+    let mut relation = Relation::new(&node.database, &node.schema, &node.alias);
+    relation.quote = *quoting;
+    relation.kind = match node.materialized() {
+        Some(super::node::Materialization::View) => Some("view".into()),
+        _ => Some("table".into()),
+    };
+    relation
+}
+
+/// What a node's templates see of it.
+pub(super) fn node_facts(node: &Node, quoting: &[bool; 3]) -> NodeFacts {
+    NodeFacts {
+        unique_id: node.unique_id.clone(),
+        name: node.name.clone(),
+        resource_type: node.resource_type.name().to_string(),
+        package: node.package.clone(),
+        file: node.original_file_path.clone(),
+        this: Some(relation_of(node, quoting)),
+        config: node.config.clone(),
+        model: node.to_json(),
+    }
+}

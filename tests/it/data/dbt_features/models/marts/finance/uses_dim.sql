@@ -1,0 +1,1 @@
+select * from {{ ref('dim') }} join {{ ref('dim', version=1) }} using (id)

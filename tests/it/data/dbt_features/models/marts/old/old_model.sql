@@ -1,0 +1,1 @@
+select broken from {{ ref('does_not_exist') }}
