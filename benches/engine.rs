@@ -23,6 +23,7 @@ use std::error::Error;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -89,14 +90,15 @@ enum Inner {
 /// What the inner process tells.
 #[derive(Serialize, Deserialize)]
 struct Figures {
+    operators: usize,
     catch_up_us: f64,
+    catch_up_wall_us: f64,
     resolver_us: f64,
     middle_p50_us: f64,
     single_p50_us: f64,
     single_p99_us: f64,
     single_wall_p50_us: f64,
     single_wall_p99_us: f64,
-    fingerprint: u64,
     difference: Option<String>,
 }
 
@@ -202,7 +204,7 @@ fn by_hand(workload: &Workload) -> Result<(Mart, f64), Box<dyn Error>> {
 }
 
 fn build_limit(dir: &Path, cache: &Path, workload: &Workload, mart: &Mart) -> Result<Limit, Box<dyn Error>> {
-    eprintln!("building the limit program of {} (minutes, the first time)", dir.display());
+    eprintln!("building the limit program of {} (takes minutes the first time)", dir.display());
     let limit = Limit::build(dir, cache)?;
     match first_difference(mart, &limit.mart(workload)?) {
         None => Ok(limit),
@@ -226,6 +228,9 @@ fn engine_lines(
         bar.inc(1);
     }
     bar.finish_and_clear();
+    if let Some(figures) = ours.first() {
+        report.tail.push(format!("{} operators in the engine's dataflow", figures.operators));
+    }
     let limits_of = |of: fn(&LimitRun) -> f64| limit.map(|_| limits.iter().map(of).collect::<Samples>());
     let mut add = |what, unit, of: fn(&Figures) -> f64, limit: Option<fn(&LimitRun) -> f64>| {
         report.lines.push(Line {
@@ -239,6 +244,7 @@ fn engine_lines(
     let [catch_up, single_p50, single_p99]: [fn(&LimitRun) -> f64; 3] =
         [|run| run.catch_up_us_per_event, |run| run.single_p50_us, |run| run.single_p99_us];
     add("Q1 from records, epochs of 10,000", "CPU µs/event", |it| it.catch_up_us, Some(catch_up));
+    add("  the same by the clock", "µs/event", |it| it.catch_up_wall_us, None);
     add("  the resolver's part (the limit has none)", "CPU µs/event", |it| it.resolver_us, None);
     add("Q1, epochs of 100, p50", "CPU µs/epoch", |it| it.middle_p50_us, None);
     add("Q1, epochs of 1, p50", "CPU µs/epoch", |it| it.single_p50_us, Some(single_p50));
@@ -265,17 +271,18 @@ fn in_process_figures(events: &Path) -> Result<(), Box<dyn Error>> {
     let outcome = in_process::run(&deployment, in_process::read_records(&deployment)?, 1)?;
     let mut by_hand = ByHand::default();
     read_events(events)?.iter().for_each(|event| by_hand.apply(event));
-    let per_event = |cpu: std::time::Duration| cpu.as_secs_f64() * 1e6 / outcome.catch_up_events.max(1) as f64;
+    let per_event = |time: Duration| time.as_secs_f64() * 1e6 / outcome.catch_up_events.max(1) as f64;
     let of = |samples: &Samples, percent| samples.percentile(percent).unwrap_or(0.0);
     let figures = Figures {
+        operators: outcome.operators,
         catch_up_us: per_event(outcome.catch_up_cpu),
+        catch_up_wall_us: per_event(outcome.catch_up_wall),
         resolver_us: per_event(outcome.resolver_cpu),
         middle_p50_us: of(&outcome.middle_cpu_us, 50.0),
         single_p50_us: of(&outcome.single_cpu_us, 50.0),
         single_p99_us: of(&outcome.single_cpu_us, 99.0),
         single_wall_p50_us: of(&outcome.single_wall_us, 50.0),
         single_wall_p99_us: of(&outcome.single_wall_us, 99.0),
-        fingerprint: fingerprint(&outcome.mart),
         difference: first_difference(&by_hand.mart(), &outcome.mart),
     };
     println!("{}", serde_json::to_string(&figures)?);

@@ -49,6 +49,8 @@ pub enum InProcessError {
 /// What Q1 cost.
 #[derive(Clone, Debug)]
 pub struct Outcome {
+    /// Operators of the dataflow: each of them is paid for by every epoch.
+    pub operators: usize,
     pub catch_up_events: usize,
     pub catch_up_cpu: Duration,
     /// The part of it that the resolver took.
@@ -120,6 +122,7 @@ pub fn run(deployment: &Deployment, records: Records, workers: usize) -> Result<
         return Err(InProcessError::Tables(deployment.published.len()));
     };
     let mut running = Running::start(deployment, Output::Model(published.model), workers);
+    let operators = running.workers.statistics.operators;
     let (cpu, wall) = (process_cpu(), Instant::now());
     for batch in records.catch_up {
         running.epoch(batch)?;
@@ -131,6 +134,7 @@ pub fn run(deployment: &Deployment, records: Records, workers: usize) -> Result<
     let catch_up_events = records.catch_up_events;
     let mart = running.finish()?;
     Ok(Outcome {
+        operators,
         catch_up_events,
         catch_up_cpu,
         resolver_cpu,

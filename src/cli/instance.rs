@@ -1,12 +1,10 @@
 //! What verbs that run the engine share: the sink, the clock and the limits of a project's target.
 
-use std::sync::Arc;
-
 use crate::engine::{AssembleError, EngineError, Limits};
 use crate::project::{ClockMode as ConfiguredClock, Project, ProjectError, SinkConfig};
-use crate::sink::postgres::{PostgresConfig, PostgresSink};
-use crate::sink::sqlite::SqliteSink;
-use crate::sink::{Sink, SinkError};
+use crate::sink::postgres::{self, PostgresConfig, PostgresSink};
+use crate::sink::sqlite::{self, SqliteSink};
+use crate::sink::{Sink, SinkError, SinkState};
 use crate::time::{Clock, ClockMode};
 
 /// An epoch never holds more records than this: it bounds the memory of a catch-up.
@@ -18,11 +16,15 @@ const EPOCH_RECORDS_MAX: u64 = 200_000;
 pub struct VerbError {
     pub message: String,
     pub hint: Option<String>,
+    /// 1 when a node failed; 2 when the project cannot be read.
+    pub exit_code: i32,
+    /// Another process owns the instance.
+    pub owned: bool,
 }
 
 impl VerbError {
     pub fn new(message: impl Into<String>) -> VerbError {
-        VerbError { message: message.into(), hint: None }
+        VerbError { message: message.into(), hint: None, exit_code: 1, owned: false }
     }
 
     pub fn with_hint(mut self, hint: impl Into<String>) -> VerbError {
@@ -48,13 +50,13 @@ fn with_causes(error: &dyn std::error::Error) -> String {
 
 impl From<ProjectError> for VerbError {
     fn from(error: ProjectError) -> VerbError {
-        VerbError { message: error.to_string(), hint: error.hint.clone() }
+        VerbError { message: error.to_string(), hint: error.hint.clone(), exit_code: 2, owned: false }
     }
 }
 
 impl From<AssembleError> for VerbError {
     fn from(error: AssembleError) -> VerbError {
-        VerbError { message: error.to_string(), hint: error.hint }
+        VerbError { message: error.to_string(), hint: error.hint, exit_code: 1, owned: false }
     }
 }
 
@@ -62,9 +64,11 @@ impl From<SinkError> for VerbError {
     fn from(error: SinkError) -> VerbError {
         let hint = match &error {
             SinkError::Refused { hint, .. } => hint.clone(),
+            SinkError::Owned { .. } => Some("stop that process first, or wait until it has ended".to_owned()),
             _ => None,
         };
-        VerbError { message: with_causes(&error), hint }
+        let owned = matches!(error, SinkError::Owned { .. });
+        VerbError { message: with_causes(&error), hint, exit_code: 1, owned }
     }
 }
 
@@ -72,8 +76,8 @@ impl From<EngineError> for VerbError {
     fn from(error: EngineError) -> VerbError {
         match error {
             EngineError::Sink(error) => error.into(),
-            EngineError::Source(error) => VerbError { message: with_causes(&error), hint: error.hint },
-            EngineError::Rewritten { message, hint } => VerbError { message, hint: Some(hint) },
+            EngineError::Source(error) => VerbError { message: with_causes(&error), hint: error.hint, exit_code: 1, owned: false },
+            EngineError::Rewritten { message, hint } => VerbError { message, hint: Some(hint), exit_code: 1, owned: false },
             error @ EngineError::Workers(_) => VerbError::new(error.to_string()),
         }
     }
@@ -105,6 +109,19 @@ pub fn open_sink(project: &Project) -> Result<Box<dyn Sink>, SinkError> {
             Box::new(PostgresSink::open(config, &instance, &owner)?)
         }
     })
+}
+
+/// What the sink has published, read without owning it; None before the first cut.
+pub fn published_state(project: &Project) -> Result<Option<SinkState>, SinkError> {
+    let instance = instance_name(project);
+    let state = match &project.target.sink {
+        SinkConfig::Sqlite { path } => sqlite::peek(path, &instance)?,
+        SinkConfig::Postgres { .. } => {
+            let config = postgres_config(project).expect("the sink is PostgreSQL");
+            postgres::peek(&config, &instance)?
+        }
+    };
+    Ok(state.filter(|state| state.cut.is_some()))
 }
 
 /// The PostgreSQL sink's settings; None for another sink.
@@ -145,9 +162,4 @@ pub fn clock(project: &Project, stored: Option<i64>) -> Result<Clock, VerbError>
 
 pub fn limits(project: &Project) -> Limits {
     Limits { commit_interval: project.target.commit_interval, epoch_records_max: EPOCH_RECORDS_MAX }
-}
-
-/// A list of shared names, for messages.
-pub fn joined(names: &[Arc<str>]) -> String {
-    names.iter().map(|name| name.to_string()).collect::<Vec<_>>().join(", ")
 }

@@ -1,4 +1,60 @@
 //! The command line: one file per verb, dbt's words and exit codes.
+//!
+//! ```text
+//!   args ──> verb ──> exit code      0: all right, or warnings only, or nothing selected
+//!                                    1: a node or a test failed
+//!                                    2: a usage error, or the project cannot be read
+//! ```
+//!
+//! Results go to stdout, talk goes to stderr.
 
+pub mod args;
+mod clean;
+mod compile;
+mod debug;
+mod demo;
+mod explain;
 pub mod instance;
 pub mod keep;
+mod ls;
+mod parse;
+mod run;
+mod serve;
+mod show;
+mod talk;
+mod test;
+
+use args::{Args, Verb};
+use instance::VerbError;
+use talk::Speaker;
+
+/// Runs a parsed command line; gives the exit code.
+pub fn main(args: &Args) -> i32 {
+    let options = args.project_options();
+    let invocation = options.as_ref().map(|options| options.invocation_id.clone()).unwrap_or_default();
+    let speaker = Speaker::new(&args.common, &invocation);
+    match &args.verb {
+        Verb::Serve(serve) => serve::run(args, serve, &speaker),
+        Verb::Run(run) => run::run(args, run, &speaker, false),
+        Verb::Build(build) => run::run(args, build, &speaker, true),
+        Verb::Test(test) => test::run(args, test, &speaker),
+        Verb::Compile(compile) => compile::run(args, compile, None, &speaker),
+        Verb::Ls(ls) => ls::run(args, ls, &speaker),
+        Verb::Show(show) => show::run(args, show, &speaker),
+        Verb::Parse(parse) => parse::run(args, parse, &speaker),
+        Verb::Debug(debug) => debug::run(args, debug, &speaker),
+        Verb::Explain(explain) => explain::run(args, explain, &speaker),
+        Verb::Clean(clean) => clean::run(args, clean, &speaker),
+        Verb::Demo(demo) => demo::run(args, demo, &speaker),
+    }
+}
+
+/// Says an error that ends a verb; gives the exit code.
+fn refuse(speaker: &Speaker, error: &VerbError) -> i32 {
+    speaker.error("Encountered an error:");
+    speaker.error(&error.message);
+    if let Some(hint) = &error.hint {
+        speaker.error(&format!("  {hint}"));
+    }
+    error.exit_code
+}

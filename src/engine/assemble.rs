@@ -75,6 +75,8 @@ pub struct Assembled {
     pub warnings: Vec<(String, String)>,
     /// Columns of each planned model, in the order of `deployment.models`.
     pub columns: Vec<Vec<Column>>,
+    /// Unique ids of the tests, in the order of `deployment.tests`.
+    pub tests: Vec<String>,
 }
 
 /// Plans a compiled project. Every wanted model and test, and all that they read, must have been compiled.
@@ -95,6 +97,25 @@ pub fn assemble(project: &Project, instance: &str, wanted: &Wanted) -> Result<As
         planner.plan(id)?;
     }
     planner.finish(instance, wanted, &roots)
+}
+
+/// Plans one query over a project: `sql` may name any source and any model whose SQL is compiled and can be planned.
+pub fn assemble_query(project: &Project, instance: &str, sql: &str) -> Result<Assembled, AssembleError> {
+    let models: Vec<&String> =
+        project.nodes.values().filter(|node| node.compiled_code.is_some()).map(|node| &node.unique_id).collect();
+    let mut planner = Planner::new(project);
+    for id in dependency_order(project, models.into_iter()) {
+        if project.nodes[&id].resource_type == ResourceType::Model {
+            // A model that cannot be planned is only unknown to the query.
+            let _ = planner.plan(&id);
+        }
+    }
+    for table in project.sources.values() {
+        if let Ok(typ) = source_type(project, table) {
+            planner.sources.entry(table.unique_id.clone()).or_insert(typ);
+        }
+    }
+    planner.finish_query(instance, sql)
 }
 
 /// The models that are published: the selected ones, and those that the sink has already.
@@ -196,15 +217,8 @@ impl<'p> Planner<'p> {
             }
         }
         let sql = node.compiled_code.as_deref().unwrap_or_default();
-        let resolve = |parts: &[String]| {
-            let id = self.project.relation(parts)?.to_owned();
-            let typ = match self.by_id.get(&id) {
-                Some(planned) => self.planned[*planned].typ.clone(),
-                None => self.sources.get(&id)?.clone(),
-            };
-            Some((RelationId(id.as_str().into()), typ))
-        };
-        let bound = plan::bind(sql, &resolve).map_err(|error| AssembleError::node(node, error.to_string(), error.hint))?;
+        let bound = plan::bind(sql, &|parts| self.resolve(parts))
+            .map_err(|error| AssembleError::node(node, error.to_string(), error.hint))?;
         self.warnings.extend(bound.warnings.iter().map(|warning| (id.to_owned(), warning.clone())));
         let typ = RelationType { columns: bound.columns.clone(), keys: bound.plan.typ().keys };
         let fingerprint = self.fingerprint(node, &bound);
@@ -212,6 +226,35 @@ impl<'p> Planner<'p> {
         self.by_id.insert(id.to_owned(), self.planned.len());
         self.planned.push(planned);
         Ok(())
+    }
+
+    fn finish_query(self, instance: &str, sql: &str) -> Result<Assembled, AssembleError> {
+        let error = |message: String, hint: Option<String>| AssembleError {
+            what: "Compilation Error in inline query".to_owned(),
+            message,
+            hint,
+        };
+        let bound = plan::bind(sql, &|parts| self.resolve(parts)).map_err(|cause| error(cause.to_string(), cause.hint))?;
+        let relation = |id: &str| RelationId(id.into());
+        let mut plans: Vec<_> =
+            self.planned.iter().map(|planned| (relation(&planned.id), planned.bound.plan.clone())).collect();
+        plans.push((relation("inline query"), bound.plan.clone()));
+        let mut plans = plan::inline(optimize(plans, &RewriteOptions::default()));
+        let (_, plan) = plans.pop().expect("the query is the last plan");
+        let sources = sources(self.project, &demanded_columns(&[plan.clone()]), &self.sources)?;
+        let models = vec![ModelPlan { id: "inline query".to_owned(), plan }];
+        let deployment = Deployment { instance: instance.to_owned(), models, sources, ..Deployment::default() };
+        Ok(Assembled { deployment, columns: vec![bound.columns], warnings: Vec::new(), tests: Vec::new() })
+    }
+
+    /// What a relation's name in compiled SQL stands for.
+    fn resolve(&self, parts: &[String]) -> Option<(RelationId, RelationType)> {
+        let id = self.project.relation(parts)?.to_owned();
+        let typ = match self.by_id.get(&id) {
+            Some(planned) => self.planned[*planned].typ.clone(),
+            None => self.sources.get(&id)?.clone(),
+        };
+        Some((RelationId(id.as_str().into()), typ))
     }
 
     /// What a model's table depends on: its plan as bound, and the fingerprints of what it reads.
@@ -252,7 +295,7 @@ impl<'p> Planner<'p> {
         }
         let plans = plan::inline(optimize(plans, &RewriteOptions::default()));
         let mut deployment = Deployment { instance: instance.to_owned(), ..Deployment::default() };
-        let mut columns = Vec::new();
+        let (mut columns, mut tests) = (Vec::new(), Vec::new());
         for (planned, (_, plan)) in self.planned.iter().zip(&plans) {
             if !is_root(&planned.id) {
                 continue;
@@ -263,6 +306,7 @@ impl<'p> Planner<'p> {
             columns.push(planned.typ.columns.clone());
             if node.resource_type == ResourceType::Test {
                 deployment.tests.push(test_plan(self.project, node, model)?);
+                tests.push(planned.id.clone());
             } else if roots.contains(&planned.id) {
                 deployment.published.push(PublishedModel { model, table: table(node, planned, plan) });
             }
@@ -270,7 +314,7 @@ impl<'p> Planner<'p> {
         refuse_twins(self.project, &deployment)?;
         let plans: Vec<Arc<Plan>> = deployment.models.iter().map(|model| model.plan.clone()).collect();
         deployment.sources = sources(self.project, &demanded_columns(&plans), &self.sources)?;
-        Ok(Assembled { deployment, warnings: self.warnings, columns })
+        Ok(Assembled { deployment, warnings: self.warnings, columns, tests })
     }
 
     /// A model that is published, has changed, and is not selected would leave the cut without a truth.

@@ -11,7 +11,6 @@ use row::{Diff, Epoch, Row};
 use super::deployment::Deployment;
 use super::publish::{CommitReport, EpochNotes, Publish, Published, Publisher, position_row};
 use super::workers::{Workers, WorkersGone};
-use crate::render::Statistics;
 use crate::sink::{Deploy, ErrorRow, ProgressRow, Sink, SinkError, SinkState};
 use crate::source::{Batch, OpenReader, Poll, Reader, Resolved, Resolver, SourceError, SourceFault};
 use crate::time::Clock;
@@ -51,6 +50,10 @@ impl StopFlag {
 /// What happens, for whoever shows or counts it.
 #[derive(Debug)]
 pub enum EngineEvent<'a> {
+    /// The dataflow stands.
+    Built { operators: usize },
+    /// The sink could not be reached; the same cut is tried again.
+    Retrying { seq: u64, attempt: u32, reason: &'a str },
     /// Records taken in; `set_aside` of them as errors.
     Records { source: &'a str, records: u64, set_aside: u64 },
     /// The loop went round; `idle` when nothing waits to be published.
@@ -72,6 +75,8 @@ pub struct Report {
     pub hydrated_records: u64,
     /// Rows that came and went, by table, over the run.
     pub tables: BTreeMap<usize, (u64, u64)>,
+    /// Failing rows of each maintained test.
+    pub failures: Vec<i64>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -176,13 +181,9 @@ impl<'a> Drive<'a> {
         })
     }
 
-    /// What the dataflow is made of.
-    pub fn statistics(&self) -> &Statistics {
-        &self.workers.statistics
-    }
-
     /// Rebuilds the collections to the sink's positions, then follows the readers to their end or until stopped, publishing.
     pub fn run(mut self, readers: Vec<OpenReader>, state: &SinkState) -> Result<Report, EngineError> {
+        (self.on_event)(EngineEvent::Built { operators: self.workers.statistics.operators });
         let inbox = start_readers(readers, &self.stop);
         let outcome = self.hydrate(&inbox, state).and_then(|held| self.follow(&inbox, held));
         // Readers notice the stop or their closed queue; the publisher its closed notes.
@@ -392,8 +393,9 @@ impl<'a> Drive<'a> {
 
     fn settle(&mut self, published: Published) -> Result<(), EngineError> {
         match published {
-            Published::Epoch { committed } => {
+            Published::Epoch { committed, failures } => {
                 self.in_flight -= 1;
+                self.report.failures = failures;
                 if let Some(report) = committed {
                     self.report.cuts += 1;
                     self.report.seq = report.seq;
@@ -404,6 +406,10 @@ impl<'a> Drive<'a> {
                     }
                     (self.on_event)(EngineEvent::Committed(&report));
                 }
+                Ok(())
+            }
+            Published::Retrying { seq, attempt, reason } => {
+                (self.on_event)(EngineEvent::Retrying { seq, attempt, reason: &reason });
                 Ok(())
             }
             Published::Failed(error) => Err(error.into()),

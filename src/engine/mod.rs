@@ -19,7 +19,7 @@ mod evaluate;
 mod publish;
 mod workers;
 
-pub use assemble::{AssembleError, Assembled, Wanted, assemble, is_published};
+pub use assemble::{AssembleError, Assembled, Wanted, assemble, assemble_query, is_published};
 pub use deployment::{Deployment, ModelPlan, PublishedModel, TestPlan, demanded_columns};
 pub use drive::{Drive, EngineError, EngineEvent, Limits, Report, StopFlag};
 pub use evaluate::{Evaluated, evaluate};

@@ -59,8 +59,10 @@ pub struct TestOutput {
 /// What the publisher tells the engine.
 #[derive(Debug)]
 pub enum Published {
-    /// The next epoch has been dealt with; with a report when it was committed.
-    Epoch { committed: Option<CommitReport> },
+    /// The next epoch has been dealt with; with a report when it was committed. `failures`: of each test, as of this epoch.
+    Epoch { committed: Option<CommitReport>, failures: Vec<i64> },
+    /// The sink could not be reached; the same cut is tried again.
+    Retrying { seq: u64, attempt: u32, reason: String },
     /// The sink refused for good; the engine stops.
     Failed(SinkError),
 }
@@ -72,6 +74,10 @@ pub struct CommitReport {
     pub clock: i64,
     /// (table, rows that came, rows that went).
     pub tables: Vec<(usize, u64, u64)>,
+    /// (test, failures) of the tests whose count was written.
+    pub tests: Vec<(usize, i64)>,
+    /// How many errors of each kind are set aside now.
+    pub errors: Vec<(String, u64)>,
     pub took: Duration,
     /// From the first event taken in to the commit.
     pub latency: Duration,
@@ -95,6 +101,10 @@ pub struct Publisher {
     /// Failure counts of all tests, and which of them are yet to be written.
     failures: Vec<i64>,
     tests_unwritten: Vec<bool>,
+    /// A count changed since the last commit.
+    tests_moved: bool,
+    /// Errors set aside now, by kind.
+    errors: BTreeMap<String, i64>,
     /// The last committed cut; 0 before the first.
     seq: u64,
     /// The error multiset is written anew by the next commit: what the sink holds came from other models.
@@ -135,8 +145,10 @@ impl Publisher {
             workers,
             failures: vec![0; tests.len()],
             tests_unwritten: vec![true; tests.len()],
+            tests_moved: false,
             tables,
             tests,
+            errors: BTreeMap::new(),
             seq,
             resets_errors,
             arriving: BTreeMap::new(),
@@ -148,14 +160,14 @@ impl Publisher {
     pub fn run(mut self, notes: &Receiver<EpochNotes>, changes: &Receiver<Changes>, published: &Sender<Published>) {
         while let Ok(note) = notes.recv() {
             let Some(outputs) = self.await_epoch(note.epoch, changes) else { return };
-            let report = match self.take(&note, outputs) {
+            let report = match self.take(&note, outputs, published) {
                 Ok(report) => report,
                 Err(error) => {
                     let _ = published.send(Published::Failed(error));
                     return;
                 }
             };
-            if published.send(Published::Epoch { committed: report }).is_err() {
+            if published.send(Published::Epoch { committed: report, failures: self.failures.clone() }).is_err() {
                 return;
             }
         }
@@ -185,6 +197,7 @@ impl Publisher {
         &mut self,
         note: &EpochNotes,
         mut outputs: BTreeMap<Output, Vec<(Row, Diff)>>,
+        published: &Sender<Published>,
     ) -> Result<Option<CommitReport>, SinkError> {
         let hydrating = note.mode == Publish::Hydrate;
         for (table, spec) in self.tables.iter().enumerate() {
@@ -200,13 +213,17 @@ impl Publisher {
                 let moved: i64 = updates.iter().map(|(_, diff)| diff).sum();
                 self.failures[i] += moved;
                 self.tests_unwritten[i] |= moved != 0;
+                self.tests_moved |= moved != 0 && !hydrating;
             }
         }
+        let mut errors = note.faults.clone();
+        let updates = outputs.remove(&Output::Errors).unwrap_or_default();
+        errors.extend(updates.iter().map(|(row, diff)| (expression_error(row), *diff)));
+        for (error, diff) in &errors {
+            *self.errors.entry(error.kind.clone()).or_default() += diff;
+        }
         if !hydrating || self.resets_errors {
-            self.pending.errors.extend(note.faults.iter().cloned());
-            if let Some(updates) = outputs.remove(&Output::Errors) {
-                self.pending.errors.extend(updates.iter().map(|(row, diff)| (expression_error(row), *diff)));
-            }
+            self.pending.errors.extend(errors);
         }
         if !hydrating {
             self.pending.note_positions(outputs.remove(&Output::Positions).unwrap_or_default());
@@ -219,7 +236,7 @@ impl Publisher {
         if note.mode == Publish::Always && !self.has_changes() && self.pending.progress.is_empty() && self.seq > 0 {
             return Ok(None);
         }
-        self.commit(note).map(Some)
+        self.commit(note, published).map(Some)
     }
 
     fn has_changes(&mut self) -> bool {
@@ -230,10 +247,11 @@ impl Publisher {
         self.resets_errors
             || !self.pending.errors.is_empty()
             || self.pending.deltas.values().any(|updates| !updates.is_empty())
-            || self.tests_unwritten.contains(&true)
+            || self.tests_unwritten.contains(&true) && self.seq == 0
+            || self.tests_moved
     }
 
-    fn commit(&mut self, note: &EpochNotes) -> Result<CommitReport, SinkError> {
+    fn commit(&mut self, note: &EpochNotes, published: &Sender<Published>) -> Result<CommitReport, SinkError> {
         let started = Instant::now();
         let pending = std::mem::take(&mut self.pending);
         let commit = Commit {
@@ -245,13 +263,16 @@ impl Publisher {
             resets_errors: self.resets_errors,
             tests: self.changed_tests(),
         };
-        let mut wait = RETRY_FIRST;
+        let (mut wait, mut attempt) = (RETRY_FIRST, 0);
         loop {
             match self.sink.commit(&commit) {
                 Ok(()) => break,
                 Err(SinkError::Unreachable { message, cause }) => {
+                    attempt += 1;
                     let cause = cause.map(|cause| format!(": {cause}")).unwrap_or_default();
-                    tracing::warn!("{message}{cause}; trying again in {} ms", wait.as_millis());
+                    // When the queue is full the engine waits for this very commit; it has been told before.
+                    let told = Published::Retrying { seq: commit.seq, attempt, reason: format!("{message}{cause}") };
+                    let _ = published.try_send(told);
                     std::thread::sleep(wait);
                     wait = (wait * 2).min(RETRY_MAX);
                 }
@@ -260,7 +281,10 @@ impl Publisher {
         }
         self.seq = commit.seq;
         self.resets_errors = false;
+        let unwritten = self.tests_unwritten.iter().enumerate().filter(|(_, unwritten)| **unwritten);
+        let tests = unwritten.map(|(test, _)| (test, self.failures[test])).collect();
         self.tests_unwritten.fill(false);
+        self.tests_moved = false;
         let tables = commit.deltas.iter().map(|(table, updates)| {
             let came: i64 = updates.iter().map(|(_, diff)| (*diff).max(0)).sum();
             let went: i64 = updates.iter().map(|(_, diff)| (-*diff).max(0)).sum();
@@ -270,6 +294,8 @@ impl Publisher {
             seq: commit.seq,
             clock: commit.clock,
             tables: tables.collect(),
+            tests,
+            errors: self.errors.iter().map(|(kind, count)| (kind.clone(), u64::try_from(*count).unwrap_or(0))).collect(),
             took: started.elapsed(),
             latency: pending.since.map_or(Duration::ZERO, |since| since.elapsed()),
             records: pending.records,

@@ -57,11 +57,12 @@ impl Observer {
         self.0.metrics.source_records.with_label_values(&[source]).inc_by(records);
     }
 
-    /// A record was set aside because it could not be decoded.
-    pub fn decode_failed(&self, source: &str, partition: &str, position: u64, reason: &str) {
-        self.0.metrics.source_decode_errors.with_label_values(&[source]).inc();
-        // Not louder: one broken producer would otherwise fill the log; the record itself is in `errors`.
-        tracing::debug!(source, partition, position, reason, "set a record aside");
+    /// Records were set aside because they could not be decoded; what they were is in `errors`.
+    pub fn records_set_aside(&self, source: &str, records: u64) {
+        if records > 0 {
+            self.0.metrics.source_decode_errors.with_label_values(&[source]).inc_by(records);
+            tracing::debug!(source, records, "set records aside");
+        }
     }
 
     /// Records of a partition that are still to be read, where the transport knows.

@@ -24,7 +24,7 @@ mod typ;
 pub use describe::describe_expr;
 pub use error::PlanError;
 pub use inline::{Inliner, inline};
-pub use sql::{BoundModel, bind};
+pub use sql::{BoundModel, ResolveRelation, bind, bind_query};
 pub use typ::TypeCache;
 
 use std::sync::Arc;

@@ -39,7 +39,11 @@ impl Project {
 
     /// Compiles every node that has SQL.
     pub fn compile_all(&mut self) -> Result<()> {
-        let ids: Vec<String> = self.order().into_iter().filter(|id| self.nodes.get(id).is_some_and(|n| n.resource_type != ResourceType::Seed)).collect();
+        let ids: Vec<String> = self
+            .order()
+            .into_iter()
+            .filter(|id| self.nodes.get(id).is_some_and(|n| n.resource_type != ResourceType::Seed))
+            .collect();
         ids.iter().try_for_each(|id| self.compile(id).map(|_| ()))
     }
 
@@ -48,7 +52,12 @@ impl Project {
         self.compile_within(unique_id, &introspect, &mut Vec::new())
     }
 
-    fn compile_within(&self, unique_id: &str, introspect: &Arc<dyn Introspect>, path: &mut Vec<String>) -> Result<Compiled> {
+    fn compile_within(
+        &self,
+        unique_id: &str,
+        introspect: &Arc<dyn Introspect>,
+        path: &mut Vec<String>,
+    ) -> Result<Compiled> {
         let node = self.nodes.get(unique_id).ok_or_else(|| unknown(unique_id))?;
         if let Some(code) = &node.compiled_code {
             return Ok(Compiled { code: code.clone(), extra_ctes: node.extra_ctes.clone() });
@@ -56,7 +65,9 @@ impl Project {
         let facts = load::node_facts(node, &load::quoting_of(&self.packages[0].quoting));
         let mut scope = self.compile_scope(facts, introspect);
         if let Some(metadata) = node.test.as_ref().and_then(|test| test.metadata.as_ref()) {
-            let arguments = Arc::new(self.compile_scope(load::node_facts(node, &load::quoting_of(&self.packages[0].quoting)), introspect));
+            let arguments = Arc::new(
+                self.compile_scope(load::node_facts(node, &load::quoting_of(&self.packages[0].quoting)), introspect),
+            );
             let kwargs = load::render_kwargs(&arguments, &metadata.kwargs, &node.original_file_path)
                 .map_err(|error| error.in_object(node.title()).in_file(node.original_file_path.clone()))?;
             scope.record().ephemerals.extend(arguments.record().ephemerals.clone());
@@ -75,7 +86,14 @@ impl Project {
         scope
     }
 
-    fn finish(&self, scope: Arc<Scope>, source: &str, name: &str, introspect: &Arc<dyn Introspect>, path: &mut Vec<String>) -> Result<Compiled> {
+    fn finish(
+        &self,
+        scope: Arc<Scope>,
+        source: &str,
+        name: &str,
+        introspect: &Arc<dyn Introspect>,
+        path: &mut Vec<String>,
+    ) -> Result<Compiled> {
         let rendered = render_text(&scope, source, name).map_err(|failure| failed(failure, source))?;
         let rendered = without_semicolon(rendered.trim_start_matches('\n'));
         let direct = scope.record().ephemerals.clone();
@@ -95,11 +113,19 @@ impl Project {
     }
 
     /// An ephemeral model's CTE after the CTEs that it needs itself.
-    fn own_code(&self, unique_id: &str, introspect: &Arc<dyn Introspect>, path: &mut Vec<String>) -> Result<Vec<(String, String)>> {
+    fn own_code(
+        &self,
+        unique_id: &str,
+        introspect: &Arc<dyn Introspect>,
+        path: &mut Vec<String>,
+    ) -> Result<Vec<(String, String)>> {
         let node = self.nodes.get(unique_id).ok_or_else(|| unknown(unique_id))?;
-        let scope = Arc::new(self.compile_scope(load::node_facts(node, &load::quoting_of(&self.packages[0].quoting)), introspect));
+        let scope = Arc::new(
+            self.compile_scope(load::node_facts(node, &load::quoting_of(&self.packages[0].quoting)), introspect),
+        );
         let source = node.source_text();
-        let rendered = render_text(&scope, &source, &node.original_file_path).map_err(|failure| failed(failure, &source))?;
+        let rendered =
+            render_text(&scope, &source, &node.original_file_path).map_err(|failure| failed(failure, &source))?;
         let direct = scope.record().ephemerals.clone();
         let mut ctes: Vec<(String, String)> = Vec::new();
         path.push(unique_id.to_string());
@@ -138,7 +164,10 @@ impl Project {
     /// The SQL of a hook of a node's, or of the project's when no node is given.
     pub fn render_hook(&self, unique_id: Option<&str>, sql: &str) -> Result<String> {
         let facts = match unique_id {
-            Some(id) => load::node_facts(self.nodes.get(id).ok_or_else(|| unknown(id))?, &load::quoting_of(&self.packages[0].quoting)),
+            Some(id) => load::node_facts(
+                self.nodes.get(id).ok_or_else(|| unknown(id))?,
+                &load::quoting_of(&self.packages[0].quoting),
+            ),
             None => NodeFacts { package: self.name.clone(), resource_type: "operation".into(), ..NodeFacts::default() },
         };
         let object = unique_id.map_or("a hook of dbt_project.yml".to_string(), |id| format!("a hook of {id}"));
@@ -155,7 +184,11 @@ impl Project {
     /// The texts of a node's `pre-hook` or `post-hook`.
     pub fn hooks(&self, unique_id: &str, which: &str) -> Vec<String> {
         let hooks = self.nodes.get(unique_id).and_then(|node| node.config.get(which)).and_then(Json::as_array);
-        hooks.into_iter().flatten().filter_map(|hook| hook.get("sql").and_then(Json::as_str).map(String::from)).collect()
+        hooks
+            .into_iter()
+            .flatten()
+            .filter_map(|hook| hook.get("sql").and_then(Json::as_str).map(String::from))
+            .collect()
     }
 }
 
@@ -231,8 +264,14 @@ mod tests {
     fn ctes_go_before_the_querys_own() {
         let ctes = [("m".to_string(), " c as (\nselect 1\n)".to_string())];
         assert_eq!(inject("select * from c", &ctes), "with c as (\nselect 1\n)select * from c");
-        assert_eq!(inject("-- x\nWITH a as (select 1) select 1", &ctes), "-- x\nWITH c as (\nselect 1\n), a as (select 1) select 1");
-        assert_eq!(inject("with recursive a as (select 1) select 1", &ctes), "with recursive c as (\nselect 1\n), a as (select 1) select 1");
+        assert_eq!(
+            inject("-- x\nWITH a as (select 1) select 1", &ctes),
+            "-- x\nWITH c as (\nselect 1\n), a as (select 1) select 1"
+        );
+        assert_eq!(
+            inject("with recursive a as (select 1) select 1", &ctes),
+            "with recursive c as (\nselect 1\n), a as (select 1) select 1"
+        );
         assert_eq!(inject("select 1", &[]), "select 1");
     }
 }

@@ -29,15 +29,20 @@ pub fn defaults(resource_type: ResourceType) -> Config {
         ResourceType::Seed => json!({"materialized": "seed", "delimiter": ",", "quote_columns": null}),
         ResourceType::Snapshot => json!({
             "materialized": "snapshot", "strategy": null, "target_schema": null, "target_database": null, "updated_at": null,
-            "check_cols": null, "snapshot_meta_column_names": {}, "hard_deletes": null, "dbt_valid_to_current": null,
+            "check_cols": null, "hard_deletes": null, "dbt_valid_to_current": null,
+            "snapshot_meta_column_names": {"dbt_valid_to": null, "dbt_valid_from": null, "dbt_scd_id": null, "dbt_updated_at": null,
+                "dbt_is_deleted": null},
         }),
         ResourceType::Test => json!({
             "schema": "dbt_test__audit", "materialized": "test", "severity": "ERROR", "store_failures": null,
             "store_failures_as": null, "where": null, "limit": null, "fail_calc": "count(*)", "warn_if": "!= 0", "error_if": "!= 0",
         }),
         ResourceType::Source => {
-            return merged(json!({"enabled": true, "event_time": null, "freshness": null, "loaded_at_field": null,
-                "loaded_at_query": null, "meta": {}, "tags": []}), json!({}));
+            return merged(
+                json!({"enabled": true, "event_time": null, "freshness": null, "loaded_at_field": null,
+                "loaded_at_query": null, "meta": {}, "tags": []}),
+                json!({}),
+            );
         }
         ResourceType::Exposure | ResourceType::UnitTest => {
             return merged(json!({"enabled": true, "meta": {}, "tags": []}), json!({}));
@@ -79,14 +84,16 @@ fn combine(key: &str, old: &Json, new: &Json) -> Json {
             hooks.extend(listed(new).into_iter().map(hook));
             Json::Array(hooks)
         }
-        "meta" | "persist_docs" | "quoting" | "column_types" | "docs" | "contract" => match (old.as_object(), new.as_object()) {
-            (Some(old), Some(new)) => {
-                let mut map = old.clone();
-                map.extend(new.clone());
-                Json::Object(map)
+        "meta" | "persist_docs" | "quoting" | "column_types" | "docs" | "contract" | "snapshot_meta_column_names" => {
+            match (old.as_object(), new.as_object()) {
+                (Some(old), Some(new)) => {
+                    let mut map = old.clone();
+                    map.extend(new.clone());
+                    Json::Object(map)
+                }
+                _ => new.clone(),
             }
-            _ => new.clone(),
-        },
+        }
         "grants" => grants(old, new),
         _ => new.clone(),
     }
@@ -141,6 +148,23 @@ fn hook(value: Json) -> Json {
     hook
 }
 
+/// Of `store_failures` and `store_failures_as` the second has the last word, and each follows from the other.
+pub fn settle_store_failures(config: &mut Config) {
+    match config.get("store_failures_as").and_then(Json::as_str) {
+        Some(kind) => {
+            let stores = kind != "ephemeral";
+            config.insert("store_failures".into(), stores.into());
+        }
+        None => {
+            let kind = config
+                .get("store_failures")
+                .and_then(Json::as_bool)
+                .map(|stores| if stores { "table" } else { "ephemeral" });
+            config.insert("store_failures_as".into(), kind.into());
+        }
+    }
+}
+
 /// The layers of a tree for a node, from the root of the tree to the node's own entry.
 pub fn tree_layers(tree: Option<&Json>, fqn: &[String]) -> Vec<Config> {
     let mut layers = Vec::new();
@@ -185,7 +209,10 @@ mod tests {
     fn tags_and_meta_add_up_and_the_rest_is_replaced() {
         let mut config = defaults(ResourceType::Model);
         merge(&mut config, &object(json!({"tags": "a", "meta": {"x": 1}, "materialized": "table", "pre_hook": "one"})));
-        merge(&mut config, &object(json!({"tags": ["b"], "meta": {"y": 2}, "materialized": "incremental", "pre-hook": ["two"]})));
+        merge(
+            &mut config,
+            &object(json!({"tags": ["b"], "meta": {"y": 2}, "materialized": "incremental", "pre-hook": ["two"]})),
+        );
         assert_eq!(config["tags"], json!(["a", "b"]));
         assert_eq!(config["meta"], json!({"x": 1, "y": 2}));
         assert_eq!(config["materialized"], json!("incremental"));
@@ -197,12 +224,15 @@ mod tests {
         let tree = json!({"+materialized": "view", "shop": {"marts": {"+schema": "marts", "enabled": true, "finance": {"+tags": ["f"]}}}});
         let fqn: Vec<String> = ["shop", "marts", "finance", "m"].map(String::from).to_vec();
         let layers = tree_layers(Some(&tree), &fqn);
-        assert_eq!(layers, [
-            object(json!({"materialized": "view"})),
-            object(json!({})),
-            object(json!({"schema": "marts", "enabled": true})),
-            object(json!({"tags": ["f"]})),
-        ]);
+        assert_eq!(
+            layers,
+            [
+                object(json!({"materialized": "view"})),
+                object(json!({})),
+                object(json!({"schema": "marts", "enabled": true})),
+                object(json!({"tags": ["f"]})),
+            ]
+        );
     }
 
     #[test]

@@ -61,7 +61,9 @@ fn walk(folder: &Path, prefix: &str, found: &mut Vec<String>) -> Result<()> {
     if !folder.is_dir() {
         return Ok(());
     }
-    let read = |error: std::io::Error| ProjectError::runtime(format!("could not list the folder {}: {error}", folder.display()));
+    let read = |error: std::io::Error| {
+        ProjectError::runtime(format!("could not list the folder {}: {error}", folder.display()))
+    };
     let mut entries = std::fs::read_dir(folder).map_err(read)?.collect::<std::io::Result<Vec<_>>>().map_err(read)?;
     entries.sort_by_key(std::fs::DirEntry::file_name);
     for entry in entries {
@@ -78,9 +80,12 @@ fn walk(folder: &Path, prefix: &str, found: &mut Vec<String>) -> Result<()> {
 
 /// A file's text. `name` is what an error calls it.
 pub fn read(path: &Path, name: &str) -> Result<String> {
-    let bytes = std::fs::read(path).map_err(|error| ProjectError::runtime(format!("could not read {name}: {error}")).in_file(name))?;
+    let bytes = std::fs::read(path)
+        .map_err(|error| ProjectError::runtime(format!("could not read {name}: {error}")).in_file(name))?;
     let text = String::from_utf8(bytes).map_err(|_| {
-        ProjectError::runtime(format!("{name} is not UTF-8 text")).in_file(name).hint("save the file with the encoding UTF-8")
+        ProjectError::runtime(format!("{name} is not UTF-8 text"))
+            .in_file(name)
+            .hint("save the file with the encoding UTF-8")
     })?;
     Ok(text.strip_prefix('\u{feff}').map(String::from).unwrap_or(text))
 }
@@ -88,7 +93,12 @@ pub fn read(path: &Path, name: &str) -> Result<String> {
 /// The known name most like a wrong one, where one is near enough to be meant.
 pub fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let allowed = (wrong.chars().count() / 3).max(2);
-    known.into_iter().map(|name| (distance(wrong, name), name)).filter(|(distance, _)| *distance <= allowed).min().map(|(_, name)| name)
+    known
+        .into_iter()
+        .map(|name| (distance(wrong, name), name))
+        .filter(|(distance, _)| *distance <= allowed)
+        .min()
+        .map(|(_, name)| name)
 }
 
 /// Levenshtein's distance.

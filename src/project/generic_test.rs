@@ -57,7 +57,9 @@ pub struct Definition {
 /// Reads an entry of `tests:` or `data_tests:`. Configuration texts still hold their Jinja.
 pub fn read(entry: &Yaml, target: &Target<'_>, column_name: Option<&str>, file: &str) -> Result<Definition> {
     let wrong = |message: String| {
-        ProjectError::parsing(format!("Invalid test config given in {file}:\n\t{message}")).in_file(file).at_line(entry.line)
+        ProjectError::parsing(format!("Invalid test config given in {file}:\n\t{message}"))
+            .in_file(file)
+            .at_line(entry.line)
     };
     let (test_name, mut args) = name_and_args(entry).map_err(wrong)?;
     if let Some(column) = column_name {
@@ -76,7 +78,8 @@ pub fn read(entry: &Yaml, target: &Target<'_>, column_name: Option<&str>, file: 
     };
     args.insert("model".into(), format!("{{{{ get_where_subquery({model}) }}}}").into());
     let config = take_config(&mut args).map_err(wrong)?;
-    let description = args.shift_remove("description").and_then(|text| text.as_str().map(String::from)).unwrap_or_default();
+    let description =
+        args.shift_remove("description").and_then(|text| text.as_str().map(String::from)).unwrap_or_default();
     let (namespace, name) = match test_name.split_once('.') {
         Some((namespace, name)) => (Some(namespace.to_string()), name.to_string()),
         None => (None, test_name),
@@ -259,8 +262,10 @@ pub fn python_repr(value: &Json) -> String {
         }
         Json::Array(items) => format!("[{}]", items.iter().map(python_repr).collect::<Vec<_>>().join(", ")),
         Json::Object(map) => {
-            let pairs: Vec<String> =
-                map.iter().map(|(key, value)| format!("{}: {}", python_repr(&Json::String(key.clone())), python_repr(value))).collect();
+            let pairs: Vec<String> = map
+                .iter()
+                .map(|(key, value)| format!("{}: {}", python_repr(&Json::String(key.clone())), python_repr(value)))
+                .collect();
             format!("{{{}}}", pairs.join(", "))
         }
     }
@@ -298,26 +303,44 @@ mod tests {
     fn names_and_hashes_are_dbts() {
         // Digits as dbt 1.11 gives them for a project's test on a model `orders`.
         check("unique", Some("order_id"), "unique_orders_order_id", "fed79b3a6e");
-        check("{accepted_values: {values: [a, 'b c', 1.5, true]}}", Some("s"), "accepted_values_orders_s__a__b_c__1_5__True", "55aa3ccb48");
-        check("{test_name: not_null, column_name: x}", None, "not_null_orders_x", "75faf1eac6");
+        check(
+            "{accepted_values: {values: [a, 'b c', 1.5, true]}}",
+            Some("s"),
+            "accepted_values_orders_s__a__b_c__1_5__True",
+            "ce02855c27",
+        );
+        check("{test_name: not_null, column_name: x}", None, "not_null_orders_x", "97500ab4a6");
     }
 
     #[test]
     fn a_long_name_is_cut_for_files_and_tables() {
-        let text = "{dbt_utils.expression_is_true: {expression: 'amount >= 0 and amount < 1000000 and status is not null'}}";
+        let text =
+            "{dbt_utils.expression_is_true: {expression: 'amount >= 0 and amount < 1000000 and status is not null'}}";
         let entry = yaml::parse(text, "schema.yml").expect("YAML");
-        let definition = read(&entry, &Target::Node { name: "orders", version: None }, None, "schema.yml").expect("a test");
-        assert_eq!(definition.name, "dbt_utils_expression_is_true_orders_amount_0_and_amount_1000000_and_status_is_not_null");
+        let definition =
+            read(&entry, &Target::Node { name: "orders", version: None }, None, "schema.yml").expect("a test");
+        assert_eq!(
+            definition.name,
+            "dbt_utils_expression_is_true_orders_amount_0_and_amount_1000000_and_status_is_not_null"
+        );
         assert_eq!(definition.short_name.len(), 30 + 1 + 32);
         assert_eq!(definition.config["alias"], definition.short_name);
     }
 
     #[test]
     fn configuration_is_told_from_arguments() {
-        let definition = check("{not_null: {severity: warn, config: {where: 'a > 1'}, name: mine}}", Some("x"), "mine", "ec47ed2e61");
+        let definition = check(
+            "{not_null: {severity: warn, config: {where: 'a > 1'}, name: mine}}",
+            Some("x"),
+            "mine",
+            "117e7e975d",
+        );
         assert_eq!(Json::Object(definition.config.clone()), serde_json::json!({"severity": "warn", "where": "a > 1"}));
         let code = raw_code(&definition.metadata, &definition.config);
-        assert_eq!(code, "{{ test_not_null(**_dbt_generic_test_kwargs) }}{{ config(severity=\"warn\",where=\"a > 1\") }}");
+        assert_eq!(
+            code,
+            "{{ test_not_null(**_dbt_generic_test_kwargs) }}{{ config(severity=\"warn\",where=\"a > 1\") }}"
+        );
     }
 
     #[test]
@@ -326,7 +349,8 @@ mod tests {
         let nested = "{relationships: {arguments: {to: \"ref('c')\", field: id}}}";
         let names = [flat, nested].map(|text| {
             let entry = yaml::parse(text, "schema.yml").expect("YAML");
-            let definition = read(&entry, &Target::Source { source: "raw", table: "o" }, Some("c_id"), "schema.yml").expect("a test");
+            let definition = read(&entry, &Target::Source { source: "raw", table: "o" }, Some("c_id"), "schema.yml")
+                .expect("a test");
             (definition.name.clone(), hash(&definition.name, &definition.metadata))
         });
         assert_eq!(names[0].0, "source_relationships_raw_o_c_id__id__ref_c_");
@@ -336,7 +360,8 @@ mod tests {
     #[test]
     fn a_wrong_entry_names_file_and_line() {
         let entry = yaml::parse("{unique: 1, not_null: 2}", "schema.yml").expect("YAML");
-        let error = read(&entry, &Target::Node { name: "orders", version: None }, None, "models/schema.yml").expect_err("two keys");
+        let error = read(&entry, &Target::Node { name: "orders", version: None }, None, "models/schema.yml")
+            .expect_err("two keys");
         assert!(error.message.contains("exactly one key"), "{error}");
         assert_eq!(error.file.as_deref(), Some("models/schema.yml"));
     }

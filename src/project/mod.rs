@@ -42,12 +42,16 @@ pub use jinja::macros::Macro;
 pub use jinja::relation::quoted;
 pub use jinja::scope::{Introspect, NoIntrospection, RefArgs, Table, Talk};
 pub use node::{
-    Column, Exposure, Materialization, Node, ResourceType, Severity, SourceTable, TestFacts, TestMetadata, TestSettings, UnitTest,
+    Column, Exposure, Materialization, Node, ResourceType, Severity, SourceTable, TestFacts, TestMetadata,
+    TestSettings, UnitTest,
 };
 pub use seed::SeedTable;
-pub use select::{Indirect, Selected, Selection};
+pub use select::{Indirect, LISTED_TYPES, Selected, Selection};
 pub use settings::Settings;
-pub use target::{ClockConfig, ClockMode, Connector, EnvelopeKind, Format, Retain, SinkConfig, SourceSettings, TargetConfig, parse_duration};
+pub use target::{
+    ClockConfig, ClockMode, Connector, EnvelopeKind, Format, Retain, SinkConfig, SourceSettings, TargetConfig,
+    parse_duration,
+};
 pub use yaml::{Value as YamlValue, Yaml, parse as parse_yaml};
 
 /// What the caller decides about loading.
@@ -117,8 +121,10 @@ pub struct Project {
     /// Direct ancestors of each node.
     pub parents: BTreeMap<String, Vec<String>>,
     pub children: BTreeMap<String, Vec<String>>,
-    /// What the user should know and that is no error: dropped semicolons, tests of models that are not there, …
+    /// What is harmless but worth knowing: semicolons that were dropped.
     pub notes: Vec<String>,
+    /// What dbt warns of: tests of models that are not there, entries of property files that describe nothing.
+    pub warnings: Vec<String>,
     pub(in crate::project) world: Arc<jinja::scope::World>,
     pub(in crate::project) refs: Arc<jinja::scope::RefTable>,
     pub(in crate::project) introspect: Arc<dyn Introspect>,
@@ -130,8 +136,11 @@ const STACK_BYTES: usize = 256 << 20;
 /// Runs on a thread whose stack is deep enough for templates.
 fn deep<T: Send>(work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
     std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().name("templates".into()).stack_size(STACK_BYTES).spawn_scoped(scope, work);
-        let joined = thread.map_err(|error| ProjectError::runtime(format!("could not start a thread for templates: {error}")))?.join();
+        let thread =
+            std::thread::Builder::new().name("templates".into()).stack_size(STACK_BYTES).spawn_scoped(scope, work);
+        let joined = thread
+            .map_err(|error| ProjectError::runtime(format!("could not start a thread for templates: {error}")))?
+            .join();
         joined.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
 }
@@ -169,16 +178,21 @@ impl Project {
         let default_schema = self.world.target.get("schema").and_then(Json::as_str).unwrap_or_default();
         let schema = schema.map_or(default_schema, String::as_str);
         let fits = |database_of: &str, schema_of: &str, identifier_of: &str, same: fn(&str, &str) -> bool| {
-            database.is_none_or(|database| same(database, database_of)) && same(schema, schema_of) && same(identifier, identifier_of)
+            database.is_none_or(|database| same(database, database_of))
+                && same(schema, schema_of)
+                && same(identifier, identifier_of)
         };
         // A quoted name means itself; a bare one is tried without regard to case when nothing has exactly that name.
         let compare: [fn(&str, &str) -> bool; 2] = [|a, b| a == b, |a, b| a.eq_ignore_ascii_case(b)];
         for same in compare {
-            let nodes = self.nodes.values().filter(|node| node.resource_type.is_refable() && node.relation_name.is_some());
+            let nodes =
+                self.nodes.values().filter(|node| node.resource_type.is_refable() && node.relation_name.is_some());
             if let Some(node) = nodes.into_iter().find(|node| fits(&node.database, &node.schema, &node.alias, same)) {
                 return Some(&node.unique_id);
             }
-            if let Some(source) = self.sources.values().find(|source| fits(&source.database, &source.schema, &source.identifier, same)) {
+            if let Some(source) =
+                self.sources.values().find(|source| fits(&source.database, &source.schema, &source.identifier, same))
+            {
                 return Some(&source.unique_id);
             }
         }
@@ -187,7 +201,8 @@ impl Project {
 
     /// All ids of the graph, parents before children; by name where the graph leaves it open.
     pub fn order(&self) -> Vec<String> {
-        let mut missing: BTreeMap<&str, usize> = self.parents.iter().map(|(id, parents)| (id.as_str(), parents.len())).collect();
+        let mut missing: BTreeMap<&str, usize> =
+            self.parents.iter().map(|(id, parents)| (id.as_str(), parents.len())).collect();
         let mut ready: BTreeSet<&str> = missing.iter().filter(|(_, count)| **count == 0).map(|(id, _)| *id).collect();
         let mut order = Vec::new();
         while let Some(next) = ready.pop_first() {

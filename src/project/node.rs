@@ -204,8 +204,7 @@ impl Node {
             warn_if: text("warn_if", "!= 0"),
             error_if: text("error_if", "!= 0"),
             limit: self.config.get("limit").and_then(Json::as_u64),
-            store_failures: self.config.get("store_failures").and_then(Json::as_bool).unwrap_or(false)
-                || self.config_text("store_failures_as").is_some_and(|kind| kind != "ephemeral"),
+            store_failures: self.config.get("store_failures").and_then(Json::as_bool).unwrap_or(false),
         }
     }
 }
@@ -311,7 +310,8 @@ impl Column {
 impl Node {
     /// The node as templates (`model`, `graph`) and the manifest show it.
     pub fn to_json(&self) -> Json {
-        let columns: JsonMap<String, Json> = self.columns.iter().map(|column| (column.name.clone(), column.to_json())).collect();
+        let columns: JsonMap<String, Json> =
+            self.columns.iter().map(|column| (column.name.clone(), column.to_json())).collect();
         let refs: Vec<Json> = self
             .refs
             .iter()
@@ -333,8 +333,7 @@ impl Node {
             json["attached_node"] = test.attached_node.clone().into();
             json["file_key_name"] = test.file_key_name.clone().into();
             if let Some(metadata) = &test.metadata {
-                json["test_metadata"] =
-                    serde_json::json!({"name": metadata.name, "kwargs": metadata.kwargs, "namespace": metadata.namespace});
+                json["test_metadata"] = serde_json::json!({"name": metadata.name, "kwargs": metadata.kwargs, "namespace": metadata.namespace});
             }
         }
         json
@@ -344,7 +343,8 @@ impl Node {
 impl SourceTable {
     /// The table as templates and the manifest show it.
     pub fn to_json(&self) -> Json {
-        let columns: JsonMap<String, Json> = self.columns.iter().map(|column| (column.name.clone(), column.to_json())).collect();
+        let columns: JsonMap<String, Json> =
+            self.columns.iter().map(|column| (column.name.clone(), column.to_json())).collect();
         serde_json::json!({
             "database": self.database, "schema": self.schema, "name": self.name, "resource_type": "source",
             "package_name": self.package, "path": self.original_file_path, "original_file_path": self.original_file_path,

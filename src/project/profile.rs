@@ -40,7 +40,11 @@ pub struct Places<'a> {
 /// A file without the profile is an error only if it was named by an option or the environment.
 pub fn find(places: &Places<'_>, name: &str, scope: &Arc<Scope>) -> Result<Option<Profile>> {
     let named = places.profiles_dir.or(places.env_dir);
-    let implied = [Some(places.project_dir.to_path_buf()), Some(places.current_dir.to_path_buf()), places.home.map(|home| home.join(".dbt"))];
+    let implied = [
+        Some(places.project_dir.to_path_buf()),
+        Some(places.current_dir.to_path_buf()),
+        places.home.map(|home| home.join(".dbt")),
+    ];
     let folders: Vec<PathBuf> = match named {
         Some(folder) => vec![folder.to_path_buf()],
         None => implied.into_iter().flatten().collect(),
@@ -55,7 +59,8 @@ pub fn find(places: &Places<'_>, name: &str, scope: &Arc<Scope>) -> Result<Optio
     let shown = path.display().to_string();
     let root = yaml::parse(&files::read(&path, &shown)?, &shown)?;
     let Some(profile) = root.get(name) else {
-        let known: Vec<String> = root.as_map().map_or_else(Vec::new, |map| map.iter().filter_map(|(key, _)| key.scalar_text()).collect());
+        let known: Vec<String> =
+            root.as_map().map_or_else(Vec::new, |map| map.iter().filter_map(|(key, _)| key.scalar_text()).collect());
         if named.is_none() && !path.starts_with(places.project_dir) {
             return Ok(None);
         }
@@ -90,7 +95,8 @@ impl Profile {
 pub fn render(yaml: &Yaml, file: &str, scope: &Arc<Scope>) -> Result<Yaml> {
     let value = match &yaml.value {
         Value::Text(text) if has_jinja(text) => {
-            let value = render_value(scope, text, file).map_err(|failure| failed(failure, text).in_file(file).at_line(yaml.line))?;
+            let value = render_value(scope, text, file)
+                .map_err(|failure| failed(failure, text).in_file(file).at_line(yaml.line))?;
             from_json(&to_json(&value), yaml.line).value
         }
         Value::List(list) => Value::List(list.iter().map(|item| render(item, file, scope)).collect::<Result<_>>()?),

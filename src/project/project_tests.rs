@@ -108,7 +108,11 @@ fn compiled_text_is_that_of_dbt() {
 fn sources_exposures_and_unit_tests_are_those_of_dbt() {
     let (project, expected) = (load(), expected());
     let mut differences = Differences::default();
-    differences.compare("sources", &ids(project.sources.keys()), &ids(expected["sources"].as_object().expect("sources").keys()));
+    differences.compare(
+        "sources",
+        &ids(project.sources.keys()),
+        &ids(expected["sources"].as_object().expect("sources").keys()),
+    );
     for (id, source) in &project.sources {
         let ours = json!({
             "fqn": source.fqn, "schema": source.schema, "database": source.database, "identifier": source.identifier,
@@ -118,10 +122,18 @@ fn sources_exposures_and_unit_tests_are_those_of_dbt() {
         differences.compare(id, &ours, &expected["sources"][id]);
     }
     for (id, exposure) in &project.exposures {
-        differences.compare(id, &json!({"fqn": exposure.fqn, "depends_on": sorted(&exposure.depends_on)}), &expected["exposures"][id]);
+        differences.compare(
+            id,
+            &json!({"fqn": exposure.fqn, "depends_on": sorted(&exposure.depends_on)}),
+            &expected["exposures"][id],
+        );
     }
     for (id, test) in &project.unit_tests {
-        differences.compare(id, &json!({"fqn": test.fqn, "depends_on": sorted(&test.depends_on)}), &expected["unit_tests"][id]);
+        differences.compare(
+            id,
+            &json!({"fqn": test.fqn, "depends_on": sorted(&test.depends_on)}),
+            &expected["unit_tests"][id],
+        );
     }
     differences.compare("disabled", &ids(project.disabled.keys()), &expected["disabled"]);
     differences.done();
@@ -131,13 +143,16 @@ fn sources_exposures_and_unit_tests_are_those_of_dbt() {
 fn selections_are_those_of_dbt() {
     let (project, expected) = (load(), expected());
     let mut differences = Differences::default();
-    let texts = |json: &Json| json.as_array().into_iter().flatten().filter_map(|t| t.as_str().map(String::from)).collect::<Vec<_>>();
+    let texts = |json: &Json| {
+        json.as_array().into_iter().flatten().filter_map(|t| t.as_str().map(String::from)).collect::<Vec<_>>()
+    };
     for case in expected["ls"].as_array().expect("ls") {
         let selection = Selection {
             select: texts(&case["select"]),
             exclude: texts(&case["exclude"]),
             indirect: case["indirect"].as_str().and_then(Indirect::named).unwrap_or_default(),
             include_empty: true,
+            resource_types: LISTED_TYPES.to_vec(),
             ..Selection::default()
         };
         let selected = project.select(&selection).unwrap_or_else(|error| panic!("{case}: {error}"));
@@ -148,4 +163,259 @@ fn selections_are_those_of_dbt() {
         assert!(!names.is_empty() || !selected.warnings.is_empty(), "{what}: nothing selected, nothing said");
     }
     differences.done();
+}
+
+#[test]
+fn relations_of_compiled_text_lead_back_to_their_nodes() {
+    let project = load();
+    let find = |text: &str| {
+        let parts: Vec<String> = text.split('.').map(String::from).collect();
+        project.relation(&parts).map(String::from)
+    };
+    assert_eq!(find("shop.main_staging.stg_orders_v").as_deref(), Some("model.features.stg_orders"));
+    assert_eq!(find("main_staging.stg_orders_v").as_deref(), Some("model.features.stg_orders"));
+    assert_eq!(find("MAIN_STAGING.STG_ORDERS_V").as_deref(), Some("model.features.stg_orders"));
+    assert_eq!(find("shop.raw_data.Orders").as_deref(), Some("source.features.raw.orders"));
+    assert_eq!((find("other.raw_data.Orders"), find("raw_data.nope"), find("stg_orders_v")), (None, None, None));
+}
+
+/// A project of a few files in a folder of its own.
+struct Files(PathBuf);
+
+impl Files {
+    fn new(name: &str, files: &[(&str, &str)]) -> Files {
+        let root = std::env::temp_dir().join(format!("livemart-project-{}-{name}", std::process::id()));
+        let project = Files(root);
+        project.write("dbt_project.yml", "name: shop\nversion: '1'\n");
+        for (path, text) in files {
+            project.write(path, text);
+        }
+        project
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        let path = self.0.join(path);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("created");
+        std::fs::write(path, text).expect("written");
+    }
+
+    fn load(&self) -> Result<Project> {
+        Project::load(ProjectOptions::new(&self.0))
+    }
+}
+
+impl Drop for Files {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn check_error(
+    name: &str,
+    files: &[(&str, &str)],
+    first_line: &str,
+    message: &str,
+    line: Option<usize>,
+) -> ProjectError {
+    let files = Files::new(name, files);
+    let error = files.load().and_then(|mut project| project.compile_all()).expect_err(name);
+    let text = error.to_string();
+    assert!(text.starts_with(first_line), "{text}");
+    assert!(text.contains(message), "{text}");
+    assert_eq!(error.line, line, "{text}");
+    error
+}
+
+#[test]
+fn a_missing_ref_names_the_model_and_the_node() {
+    let message = "Model 'model.shop.b' (models/b.sql) depends on a node named 'stg_order' which was not found";
+    let files = [("models/stg_orders.sql", "select 1"), ("models/b.sql", "select * from {{ ref('stg_order') }}")];
+    let error = check_error("missing", &files, "Compilation Error", message, None);
+    assert_eq!(error.hint.as_deref(), Some("did you mean 'stg_orders'?"));
+    let disabled =
+        [("models/a.sql", "{{ config(enabled=false) }}select 1"), ("models/b.sql", "select * from {{ ref('a') }}")];
+    check_error("disabled", &disabled, "Compilation Error", "depends on a node named 'a' which is disabled", None);
+    let source = [("models/b.sql", "select * from {{ source('raw', 'x') }}")];
+    check_error("source", &source, "Compilation Error", "depends on a source named 'raw.x' which was not found", None);
+}
+
+#[test]
+fn a_cycle_is_named() {
+    let files = [("models/a.sql", "select * from {{ ref('b') }}"), ("models/b.sql", "select * from {{ ref('a') }}")];
+    check_error(
+        "cycle",
+        &files,
+        "Runtime Error",
+        "Found a cycle: model.shop.a --> model.shop.b --> model.shop.a",
+        None,
+    );
+}
+
+#[test]
+fn two_models_of_one_name_are_refused() {
+    let files = [("models/x/a.sql", "select 1"), ("models/y/a.sql", "select 2")];
+    check_error("twice", &files, "Compilation Error", "dbt found two models with the name \"a\".", None);
+    let places = [("models/a.sql", "select 1"), ("models/b.sql", "{{ config(alias='a') }}select 2")];
+    check_error(
+        "place",
+        &places,
+        "Compilation Error",
+        "dbt found two resources with the database representation \"shop.main.a\".",
+        None,
+    );
+}
+
+#[test]
+fn template_errors_name_model_file_and_line() {
+    let undefined = [("models/a.sql", "\n\nselect\n  {{ nope(1) }}")];
+    check_error(
+        "undefined",
+        &undefined,
+        "Compilation Error in model a (models/a.sql)",
+        "'nope' is undefined.",
+        Some(4),
+    );
+    let syntax = [("models/a.sql", "select 1\n{% if x %}")];
+    check_error("syntax", &syntax, "Compilation Error in model a (models/a.sql)", "unexpected end of input", Some(2));
+    let macros = [
+        ("macros/m.sql", "{% macro m() %}\n{{ exceptions.raise_compiler_error('no') }}\n{% endmacro %}"),
+        ("models/a.sql", "{{ m() }}"),
+    ];
+    check_error(
+        "macro",
+        &macros,
+        "Compilation Error in model a (models/a.sql)",
+        "> in macro m (macros/m.sql:2)",
+        Some(1),
+    );
+    let required = [("models/a.sql", "\n{{ var('x') }}")];
+    check_error(
+        "var",
+        &required,
+        "Compilation Error in model a (models/a.sql)",
+        "Required var 'x' not found in config:\n  Vars supplied to a = {}",
+        Some(2),
+    );
+}
+
+#[test]
+fn what_cannot_be_kept_is_refused_by_name() {
+    check_error(
+        "python",
+        &[("models/p.py", "def model(dbt, session): pass")],
+        "Compilation Error in model p (models/p.py)",
+        "Python models cannot be maintained",
+        None,
+    );
+    let custom = [("models/a.sql", "{{ config(materialized='my_kind') }}select 1")];
+    check_error(
+        "custom",
+        &custom,
+        "Compilation Error in model a (models/a.sql)",
+        "the materialization 'my_kind' is not known",
+        None,
+    );
+    let test = [("models/a.sql", "select 1"), ("models/s.yml", "models: [{name: a, tests: [no_such_test]}]")];
+    check_error(
+        "test",
+        &test,
+        "Compilation Error in test no_such_test_a_ (models/s.yml)",
+        "'test_no_such_test' is undefined",
+        Some(1),
+    );
+}
+
+#[test]
+fn a_test_of_a_missing_model_is_a_note() {
+    let files = Files::new(
+        "orphan",
+        &[
+            ("models/a.sql", "select 1;"),
+            ("models/s.yml", "models: [{name: b, columns: [{name: x, tests: [unique]}]}]"),
+        ],
+    );
+    let project = files.load().unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(project.nodes.len(), 1);
+    let notes = format!("{}\n{}", project.notes.join("\n"), project.warnings.join("\n"));
+    assert!(
+        notes.contains(
+            "Did not find matching node for patch with name 'b' in the 'models' section of file 'models/s.yml'"
+        ),
+        "{notes}"
+    );
+    assert!(notes.contains("depends on a node named 'b' which was not found"), "{notes}");
+    assert!(notes.contains("model a (models/a.sql): the semicolon at the end is ignored"), "{notes}");
+}
+
+#[test]
+fn a_project_needs_no_profile_and_no_livemart_file() {
+    let files = Files::new(
+        "plain",
+        &[("models/a.sql", "\u{feff}select 1 as x;\n"), ("models/b.sql", "select * from {{ ref('a') }}")],
+    );
+    let mut project = files.load().unwrap_or_else(|error| panic!("{error}"));
+    project.compile_all().unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(project.nodes["model.shop.a"].compiled_code.as_deref(), Some("select 1 as x"));
+    assert_eq!(project.nodes["model.shop.b"].compiled_code.as_deref(), Some("select * from \"shop\".\"main\".\"a\""));
+    assert_eq!(project.target.name, "default");
+    assert!(
+        matches!(&project.target.sink, SinkConfig::Sqlite { path } if path.ends_with(".livemart/default/marts.db"))
+    );
+}
+
+#[test]
+fn the_targets_schema_comes_from_livemart_yml_or_the_profile() {
+    let livemart =
+        "targets:\n  dev: {}\n  prod:\n    sink: {type: postgres, url: 'postgresql://u@h/marts_db', schema: marts}\n";
+    let profiles = "shop: {target: dev, outputs: {dev: {type: duckdb, schema: mine}, prod: {type: postgres, host: h, user: u, dbname: d, schema: s}}}";
+    let files =
+        Files::new("target", &[("livemart.yml", livemart), ("profiles.yml", profiles), ("models/a.sql", "select 1")]);
+    files.write("dbt_project.yml", "name: shop\nprofile: shop\n");
+    let load = |target: Option<&str>| {
+        let options = ProjectOptions { target: target.map(String::from), ..ProjectOptions::new(&files.0) };
+        Project::load(options).unwrap_or_else(|error| panic!("{error}")).nodes["model.shop.a"].relation_name.clone()
+    };
+    assert_eq!(load(None).as_deref(), Some("\"shop\".\"mine\".\"a\""));
+    assert_eq!(load(Some("prod")).as_deref(), Some("\"marts_db\".\"marts\".\"a\""));
+    let options = ProjectOptions { target: Some("pord".into()), ..ProjectOptions::new(&files.0) };
+    let error = Project::load(options).err().expect("an unknown target");
+    assert_eq!(error.hint.as_deref(), Some("did you mean 'prod'?"));
+}
+
+#[test]
+fn selectors_have_names() {
+    let selectors = "selectors:\n  - name: nightly\n    definition:\n      union:\n        - method: tag\n          value: n\n          children: true\n        - exclude: [{method: fqn, value: c}]\n  - {name: all_but, definition: {method: selector, value: nightly}}\n";
+    let files = Files::new(
+        "selectors",
+        &[
+            ("selectors.yml", selectors),
+            ("models/a.sql", "{{ config(tags='n') }}select 1"),
+            ("models/b.sql", "select * from {{ ref('a') }}"),
+            ("models/c.sql", "select * from {{ ref('b') }}"),
+        ],
+    );
+    let project = files.load().unwrap_or_else(|error| panic!("{error}"));
+    let selection = Selection { selector: Some("all_but".into()), ..Selection::default() };
+    assert_eq!(project.select(&selection).expect("selected").ids, ["model.shop.a", "model.shop.b"]);
+    let wrong = Selection { select: vec!["colour:red".into()], ..Selection::default() };
+    assert!(
+        project.select(&wrong).expect_err("no such method").message.contains("'colour' is not a valid method name")
+    );
+}
+
+#[test]
+fn columns_can_be_asked_of_the_caller() {
+    struct Plans;
+    impl Introspect for Plans {
+        fn columns(&self, unique_id: &str) -> Option<Vec<(String, String)>> {
+            (unique_id == "model.shop.a").then(|| vec![("x".into(), "integer".into()), ("y".into(), "text".into())])
+        }
+    }
+    let star = "select {% for c in adapter.get_columns_in_relation(ref('a')) %}{{ c.quoted }}{{ ', ' if not loop.last }}{% endfor %} from {{ ref('a') }}";
+    let files = Files::new("columns", &[("models/a.sql", "select 1 as x, 'y' as y"), ("models/b.sql", star)]);
+    let project = files.load().unwrap_or_else(|error| panic!("{error}"));
+    let compiled = project.compiled("model.shop.b", Arc::new(Plans)).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(compiled.code, "select \"x\", \"y\" from \"shop\".\"main\".\"a\"");
+    let error = project.compiled("model.shop.b", Arc::new(NoIntrospection)).expect_err("nobody knows");
+    assert!(error.message.contains("the columns of \"shop\".\"main\".\"a\" are not known while compiling"), "{error}");
 }

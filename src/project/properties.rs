@@ -55,7 +55,10 @@ pub fn read(found: &Found, scope: &Arc<Scope>) -> Result<Vec<Entry>> {
         return Ok(Vec::new());
     }
     let Some(map) = root.as_map() else {
-        return Err(ProjectError::parsing(format!("The schema file at {file} is invalid because it is not a dictionary")).in_file(file));
+        return Err(ProjectError::parsing(format!(
+            "The schema file at {file} is invalid because it is not a dictionary"
+        ))
+        .in_file(file));
     };
     let mut entries = Vec::new();
     for (key, list) in map.iter() {
@@ -64,16 +67,26 @@ pub fn read(found: &Found, scope: &Arc<Scope>) -> Result<Vec<Entry>> {
             continue;
         }
         let items = list.as_list().ok_or_else(|| {
-            ProjectError::parsing(format!("Invalid {section} config given in {file}: '{section}' is not a list")).in_file(file).at_line(list.line)
+            ProjectError::parsing(format!("Invalid {section} config given in {file}: '{section}' is not a list"))
+                .in_file(file)
+                .at_line(list.line)
         })?;
         for item in items {
             let Some(name) = item.get("name").and_then(Yaml::scalar_text) else {
-                return Err(ProjectError::parsing(format!("Invalid {section} config given in {file} @ {section}: 'name' is missing"))
-                    .in_file(file)
-                    .at_line(item.line));
+                return Err(ProjectError::parsing(format!(
+                    "Invalid {section} config given in {file} @ {section}: 'name' is missing"
+                ))
+                .in_file(file)
+                .at_line(item.line));
             };
             let yaml = render(item, &section, &mut Vec::new(), file, scope)?;
-            entries.push(Entry { section: section.clone(), file: file.to_string(), folders: found.folders(), name, yaml });
+            entries.push(Entry {
+                section: section.clone(),
+                file: file.to_string(),
+                folders: found.folders(),
+                name,
+                yaml,
+            });
         }
     }
     Ok(entries)
@@ -88,7 +101,8 @@ fn render(yaml: &Yaml, section: &str, path: &mut Path, file: &str, scope: &Arc<S
     }
     let value = match &yaml.value {
         Value::Text(text) if has_jinja(text) => {
-            let value = render_value(scope, text, file).map_err(|failure| failed(failure, text).in_file(file).at_line(yaml.line))?;
+            let value = render_value(scope, text, file)
+                .map_err(|failure| failed(failure, text).in_file(file).at_line(yaml.line))?;
             from_json(&to_json(&value), yaml.line).value
         }
         Value::List(list) => {
@@ -186,10 +200,9 @@ pub fn tests_of(yaml: &Yaml, file: &str) -> Result<Vec<Yaml>> {
     }
     match new.or(old) {
         None => Ok(Vec::new()),
-        Some(tests) => tests
-            .as_list()
-            .map(<[Yaml]>::to_vec)
-            .ok_or_else(|| ProjectError::parsing("Invalid test config: 'data_tests' is not a list").in_file(file).at_line(tests.line)),
+        Some(tests) => tests.as_list().map(<[Yaml]>::to_vec).ok_or_else(|| {
+            ProjectError::parsing("Invalid test config: 'data_tests' is not a list").in_file(file).at_line(tests.line)
+        }),
     }
 }
 
@@ -203,7 +216,9 @@ pub fn columns_of(yaml: &Yaml, file: &str) -> Result<Vec<ColumnEntry>> {
     let mut found = Vec::new();
     for item in yaml.get("columns").and_then(Yaml::as_list).unwrap_or_default() {
         let Some(name) = item.get("name").and_then(Yaml::scalar_text) else {
-            return Err(ProjectError::parsing("Invalid column config: 'name' is missing").in_file(file).at_line(item.line));
+            return Err(ProjectError::parsing("Invalid column config: 'name' is missing")
+                .in_file(file)
+                .at_line(item.line));
         };
         let config = config_of(item, &["meta", "tags"]);
         let column = Column {
@@ -213,7 +228,13 @@ pub fn columns_of(yaml: &Yaml, file: &str) -> Result<Vec<ColumnEntry>> {
             meta: config.get("meta").and_then(Json::as_object).cloned().unwrap_or_default(),
             tags: config.get("tags").map_or_else(Vec::new, |tags| texts(&from_json(tags, item.line))),
             quote: item.get("quote").and_then(Yaml::as_bool),
-            constraints: item.get("constraints").and_then(Yaml::as_list).unwrap_or_default().iter().map(Yaml::to_json).collect(),
+            constraints: item
+                .get("constraints")
+                .and_then(Yaml::as_list)
+                .unwrap_or_default()
+                .iter()
+                .map(Yaml::to_json)
+                .collect(),
         };
         found.push(ColumnEntry { column, tests: tests_of(item, file)? });
     }

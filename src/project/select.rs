@@ -33,6 +33,17 @@ pub struct Selection {
     pub include_empty: bool,
 }
 
+/// What `ls` shows unless it is told otherwise.
+pub const LISTED_TYPES: [ResourceType; 7] = [
+    ResourceType::Model,
+    ResourceType::Snapshot,
+    ResourceType::Seed,
+    ResourceType::Test,
+    ResourceType::Source,
+    ResourceType::Exposure,
+    ResourceType::UnitTest,
+];
+
 /// Which tests come along.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Indirect {
@@ -119,21 +130,31 @@ impl Project {
         if let Some(exposure) = self.exposures.get(unique_id) {
             return format!("exposure:{}.{}", exposure.package, exposure.name);
         }
-        self.unit_tests.get(unique_id).map_or_else(|| unique_id.to_string(), |test| format!("unit_test:{}.{}", test.package, test.name))
+        self.unit_tests
+            .get(unique_id)
+            .map_or_else(|| unique_id.to_string(), |test| format!("unit_test:{}.{}", test.package, test.name))
     }
 
     fn spec(&self, selection: &Selection) -> Result<Spec> {
         let everything = Spec::Criterion(Criterion::new(Method::Everything, vec![], "*".into(), selection.indirect));
         if let Some(name) = &selection.selector {
-            return self.selectors(selection.indirect)?.into_iter().find(|known| known.name == *name).map(|known| known.spec).ok_or_else(|| {
-                ProjectError::runtime(format!("Could not find selector named {name}, expected one of the names in selectors.yml"))
-            });
+            return self
+                .selectors(selection.indirect)?
+                .into_iter()
+                .find(|known| known.name == *name)
+                .map(|known| known.spec)
+                .ok_or_else(|| {
+                    ProjectError::runtime(format!(
+                        "Could not find selector named {name}, expected one of the names in selectors.yml"
+                    ))
+                });
         }
         if selection.select.is_empty() && selection.exclude.is_empty() {
             let default = self.selectors(selection.indirect)?.into_iter().find(|known| known.is_default);
             return Ok(default.map_or(everything, |known| known.spec));
         }
-        let included = if selection.select.is_empty() { everything } else { union_of(&selection.select, selection.indirect)? };
+        let included =
+            if selection.select.is_empty() { everything } else { union_of(&selection.select, selection.indirect)? };
         if selection.exclude.is_empty() {
             return Ok(included);
         }
@@ -173,7 +194,8 @@ impl Project {
     }
 
     fn evaluate_criterion(&self, criterion: &Criterion) -> Result<(Ids, Ids)> {
-        let mut selected: Ids = self.search(&criterion.method, &criterion.arguments, &criterion.value)?.into_iter().collect();
+        let mut selected: Ids =
+            self.search(&criterion.method, &criterion.arguments, &criterion.value)?.into_iter().collect();
         let collected = selected.clone();
         if criterion.childrens_parents {
             let descendants: Ids = self.walk(&collected, None, &self.children).union(&collected).cloned().collect();
@@ -194,7 +216,13 @@ impl Project {
         let mut layer = from.clone();
         let mut steps = 0;
         while !layer.is_empty() && depth.is_none_or(|depth| steps < depth) {
-            layer = layer.iter().filter_map(|id| edges.get(id)).flatten().filter(|id| !found.contains(*id)).cloned().collect();
+            layer = layer
+                .iter()
+                .filter_map(|id| edges.get(id))
+                .flatten()
+                .filter(|id| !found.contains(*id))
+                .cloned()
+                .collect();
             found.extend(layer.iter().cloned());
             steps += 1;
         }
@@ -216,8 +244,14 @@ impl Project {
         for id in selected.iter().filter_map(|id| self.children.get(id)).flatten().filter(|id| self.is_test(id)) {
             let parents = self.parents.get(id).map(Vec::as_slice).unwrap_or_default();
             let all_in = |set: &Ids| parents.iter().all(|parent| set.contains(parent));
-            let is_ready = indirect == Indirect::Eager || all_in(&selected) || (indirect == Indirect::Buildable && all_in(&with_parents));
-            if is_ready { direct.insert(id.clone()) } else { waiting.insert(id.clone()) };
+            let is_ready = indirect == Indirect::Eager
+                || all_in(&selected)
+                || (indirect == Indirect::Buildable && all_in(&with_parents));
+            if is_ready {
+                direct.insert(id.clone())
+            } else {
+                waiting.insert(id.clone())
+            };
         }
         (direct, waiting)
     }
@@ -229,7 +263,9 @@ impl Project {
             Indirect::Cautious => {}
             Indirect::Buildable => reachable.extend(self.walk(&direct, None, &self.parents)),
         }
-        let ready = waiting.iter().filter(|id| self.parents.get(*id).is_some_and(|parents| parents.iter().all(|p| reachable.contains(p))));
+        let ready = waiting
+            .iter()
+            .filter(|id| self.parents.get(*id).is_some_and(|parents| parents.iter().all(|p| reachable.contains(p))));
         direct.iter().chain(ready).cloned().collect()
     }
 
@@ -246,11 +282,21 @@ impl Project {
         let yaml = yaml::parse(&files::read(&path, FILE)?, FILE)?;
         let mut known: Vec<NamedSpec> = Vec::new();
         for entry in yaml.get("selectors").and_then(Yaml::as_list).unwrap_or_default() {
-            let wrong = |message: &str| ProjectError::runtime(format!("Could not read selector file data: {message}")).in_file(FILE).at_line(entry.line);
-            let name = entry.get("name").and_then(Yaml::scalar_text).ok_or_else(|| wrong("a selector has no 'name'"))?;
+            let wrong = |message: &str| {
+                ProjectError::runtime(format!("Could not read selector file data: {message}"))
+                    .in_file(FILE)
+                    .at_line(entry.line)
+            };
+            let name =
+                entry.get("name").and_then(Yaml::scalar_text).ok_or_else(|| wrong("a selector has no 'name'"))?;
             let definition = entry.get("definition").ok_or_else(|| wrong("a selector has no 'definition'"))?;
-            let spec = definition_of(definition, indirect, &known).map_err(|error| error.in_file(FILE).at_line(definition.line))?;
-            known.push(NamedSpec { name, is_default: entry.get("default").and_then(Yaml::as_bool).unwrap_or(false), spec });
+            let spec = definition_of(definition, indirect, &known)
+                .map_err(|error| error.in_file(FILE).at_line(definition.line))?;
+            known.push(NamedSpec {
+                name,
+                is_default: entry.get("default").and_then(Yaml::as_bool).unwrap_or(false),
+                spec,
+            });
         }
         Ok(known)
     }
@@ -273,7 +319,8 @@ impl Criterion {
 fn union_of(texts: &[String], indirect: Indirect) -> Result<Spec> {
     let words = texts.iter().flat_map(|text| text.split(' ')).filter(|word| !word.is_empty());
     let parts = words.map(|word| {
-        let criteria = word.split(',').map(|part| criterion(part, indirect).map(Spec::Criterion)).collect::<Result<Vec<_>>>()?;
+        let criteria =
+            word.split(',').map(|part| criterion(part, indirect).map(Spec::Criterion)).collect::<Result<Vec<_>>>()?;
         Ok(Spec::Intersection(criteria, Some(word.to_string())))
     });
     Ok(Spec::Union(parts.collect::<Result<Vec<_>>>()?))
@@ -290,14 +337,19 @@ fn criterion(raw: &str, indirect: Indirect) -> Result<Criterion> {
         rest = after;
     }
     let mut children = None;
-    if let Some((before, depth)) = rest.rsplit_once('+').filter(|(_, depth)| depth.chars().all(|c| c.is_ascii_digit())) {
+    if let Some((before, depth)) = rest.rsplit_once('+').filter(|(_, depth)| depth.chars().all(|c| c.is_ascii_digit()))
+    {
         children = Some(depth.parse().ok());
         rest = before;
     }
     if childrens_parents && children.is_some() {
-        return Err(ProjectError::runtime(format!("Invalid node spec {raw} - \"@\" prefix and \"+\" suffix are incompatible")));
+        return Err(ProjectError::runtime(format!(
+            "Invalid node spec {raw} - \"@\" prefix and \"+\" suffix are incompatible"
+        )));
     }
-    let named = rest.split_once(':').filter(|(method, _)| method.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '.')));
+    let named = rest
+        .split_once(':')
+        .filter(|(method, _)| method.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '.')));
     let (method, arguments, value) = match named {
         Some((method, value)) => {
             let mut parts = method.split('.');
@@ -306,12 +358,19 @@ fn criterion(raw: &str, indirect: Indirect) -> Result<Criterion> {
         }
         None => (Method::implied(rest), Vec::new(), rest),
     };
-    Ok(Criterion { childrens_parents, parents, children, ..Criterion::new(method, arguments, value.to_string(), indirect) })
+    Ok(Criterion {
+        childrens_parents,
+        parents,
+        children,
+        ..Criterion::new(method, arguments, value.to_string(), indirect)
+    })
 }
 
 /// A definition of selectors.yml: a text, a union, an intersection, or a method with its value.
 fn definition_of(yaml: &Yaml, indirect: Indirect, known: &[NamedSpec]) -> Result<Spec> {
-    let wrong = |message: &str| ProjectError::runtime(format!("Could not read selector file data: {message}")).at_line(yaml.line);
+    let wrong = |message: &str| {
+        ProjectError::runtime(format!("Could not read selector file data: {message}")).at_line(yaml.line)
+    };
     let map = match &yaml.value {
         Value::Text(text) => return criterion(text, indirect).map(Spec::Criterion),
         Value::Map(map) => map,
@@ -340,9 +399,11 @@ fn definition_of(yaml: &Yaml, indirect: Indirect, known: &[NamedSpec]) -> Result
         _ => return Err(wrong("expected either 1 key or else \"method\" and \"value\" keys")),
     };
     if method == "selector" {
-        return known.iter().find(|spec| spec.name == value).map(|spec| spec.spec.clone()).ok_or_else(|| {
-            wrong(&format!("existing selector definition for {value} not found"))
-        });
+        return known
+            .iter()
+            .find(|spec| spec.name == value)
+            .map(|spec| spec.spec.clone())
+            .ok_or_else(|| wrong(&format!("existing selector definition for {value} not found")));
     }
     let mut parts = method.split('.');
     let flag = |key: &str| map.get(key).and_then(Yaml::as_bool).unwrap_or(false);

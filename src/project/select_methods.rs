@@ -50,11 +50,15 @@ impl Method {
         if let Some((_, method)) = NAMES.iter().find(|(known, _)| *known == name) {
             return Ok(*method);
         }
-        if matches!(name, "state" | "result" | "source_status" | "metric" | "semantic_model" | "saved_query" | "selector") {
+        if matches!(
+            name,
+            "state" | "result" | "source_status" | "metric" | "semantic_model" | "saved_query" | "selector"
+        ) {
             return Err(ProjectError::runtime(format!("the selection method '{name}' is not available in livemart")));
         }
         let known: Vec<&str> = NAMES.iter().map(|(name, _)| *name).collect();
-        Err(ProjectError::runtime(format!("'{name}' is not a valid method name")).hint(format!("methods are: {}", known.join(", "))))
+        Err(ProjectError::runtime(format!("'{name}' is not a valid method name"))
+            .hint(format!("methods are: {}", known.join(", "))))
     }
 
     /// The method of a value that names none.
@@ -161,7 +165,8 @@ impl Project {
                     member.node.and_then(|node| node.config_text("group")).is_some_and(|group| glob(value, group))
                 }
                 Method::Access => member.node.is_some_and(|node| {
-                    node.resource_type == ResourceType::Model && node.config_text("access").unwrap_or("protected") == value
+                    node.resource_type == ResourceType::Model
+                        && node.config_text("access").unwrap_or("protected") == value
                 }),
                 Method::Version => member.node.is_some_and(|node| version_matches(node, value)),
             })
@@ -254,7 +259,11 @@ fn path_matches(member: &Member<'_>, value: &str) -> bool {
     let pattern: Vec<&str> = value.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
     let file: Vec<&str> = member.file.split('/').collect();
     let is_under = (1..=file.len()).any(|length| components_match(&pattern, &file[..length]));
-    let patch = member.node.and_then(|node| node.patch_path.as_deref()).and_then(|path| path.split_once("://")).map(|(_, path)| path);
+    let patch = member
+        .node
+        .and_then(|node| node.patch_path.as_deref())
+        .and_then(|path| path.split_once("://"))
+        .map(|(_, path)| path);
     is_under || patch.is_some_and(|path| components_match(&pattern, &path.split('/').collect::<Vec<_>>()))
 }
 
@@ -262,13 +271,16 @@ fn components_match(pattern: &[&str], path: &[&str]) -> bool {
     match pattern.split_first() {
         None => path.is_empty(),
         Some((&"**", rest)) => (0..=path.len()).any(|skip| components_match(rest, &path[skip..])),
-        Some((first, rest)) => path.split_first().is_some_and(|(part, path)| glob(first, part) && components_match(rest, path)),
+        Some((first, rest)) => {
+            path.split_first().is_some_and(|(part, path)| glob(first, part) && components_match(rest, path))
+        }
     }
 }
 
 fn config_matches(config: &serde_json::Map<String, Json>, path: &[String], wanted: &str) -> bool {
     let Some((first, rest)) = path.split_first() else { return false };
-    let Some(value) = rest.iter().try_fold(config.get(first), |value, key| value.map(|value| value.get(key))).flatten() else {
+    let Some(value) = rest.iter().try_fold(config.get(first), |value, key| value.map(|value| value.get(key))).flatten()
+    else {
         return false;
     };
     let is_severity = path.len() == 1 && first == "severity";

@@ -99,15 +99,23 @@ pub fn resolve(root: &Path, raw: &Yaml, scope: &Arc<Scope>) -> Result<Settings> 
     let rendered = render(raw, &mut Vec::new(), scope)?;
     let map = rendered.as_map().cloned().unwrap_or_default();
     let text = |key: &str| map.get(key).and_then(Yaml::scalar_text);
-    let name = text("name").ok_or_else(|| ProjectError::runtime("'name' is a required property").in_file(FILE).at_line(rendered.line))?;
+    let name = text("name")
+        .ok_or_else(|| ProjectError::runtime("'name' is a required property").in_file(FILE).at_line(rendered.line))?;
     if !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') || name.starts_with(|c: char| c.is_ascii_digit()) {
         let line = map.get("name").map_or(1, |name| name.line);
-        return Err(ProjectError::runtime(format!("'{name}' is not a valid project name")).in_file(FILE).at_line(line).hint(
-            "a project's name holds letters, digits and underscores only",
-        ));
+        return Err(ProjectError::runtime(format!("'{name}' is not a valid project name"))
+            .in_file(FILE)
+            .at_line(line)
+            .hint("a project's name holds letters, digits and underscores only"));
     }
     let paths = |key: &str, default: &[&str]| -> Vec<String> {
-        let old = if key == "model-paths" { map.get("source-paths") } else if key == "seed-paths" { map.get("data-paths") } else { None };
+        let old = if key == "model-paths" {
+            map.get("source-paths")
+        } else if key == "seed-paths" {
+            map.get("data-paths")
+        } else {
+            None
+        };
         map.get(key).or(old).map_or_else(|| default.iter().map(ToString::to_string).collect(), texts)
     };
     let mut settings = Settings {
@@ -167,9 +175,9 @@ fn dispatch(yaml: Option<&Yaml>) -> BTreeMap<String, Vec<String>> {
 fn render(yaml: &Yaml, path: &mut Vec<String>, scope: &Arc<Scope>) -> Result<Yaml> {
     let is_late = match path.first().map(String::as_str) {
         Some("on-run-start" | "on-run-end" | "query-comment" | "vars") => true,
-        Some("models" | "seeds" | "snapshots" | "tests" | "data_tests") => path
-            .iter()
-            .any(|key| matches!(key.trim_start_matches(['+', ' ']), "pre-hook" | "post-hook" | "pre_hook" | "post_hook")),
+        Some("models" | "seeds" | "snapshots" | "tests" | "data_tests") => path.iter().any(|key| {
+            matches!(key.trim_start_matches(['+', ' ']), "pre-hook" | "post-hook" | "pre_hook" | "post_hook")
+        }),
         _ => false,
     };
     if is_late {
@@ -177,7 +185,8 @@ fn render(yaml: &Yaml, path: &mut Vec<String>, scope: &Arc<Scope>) -> Result<Yam
     }
     let value = match &yaml.value {
         Value::Text(text) if has_jinja(text) => {
-            let value = render_value(scope, text, FILE).map_err(|failure| failed(failure, text).in_file(FILE).at_line(yaml.line))?;
+            let value = render_value(scope, text, FILE)
+                .map_err(|failure| failed(failure, text).in_file(FILE).at_line(yaml.line))?;
             from_json(&to_json(&value), yaml.line).value
         }
         Value::List(list) => Value::List(list.iter().map(|item| render(item, path, scope)).collect::<Result<_>>()?),
@@ -200,7 +209,9 @@ pub fn from_json(json: &Json, line: usize) -> Yaml {
     let value = match json {
         Json::Null => Value::Null,
         Json::Bool(bool) => Value::Bool(*bool),
-        Json::Number(number) => number.as_i64().map_or_else(|| Value::Float(number.as_f64().unwrap_or(0.0)), Value::Int),
+        Json::Number(number) => {
+            number.as_i64().map_or_else(|| Value::Float(number.as_f64().unwrap_or(0.0)), Value::Int)
+        }
         Json::String(text) => Value::Text(text.clone()),
         Json::Array(items) => Value::List(items.iter().map(|item| from_json(item, line)).collect()),
         Json::Object(map) => {

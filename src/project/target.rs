@@ -57,7 +57,13 @@ pub struct SourceSettings {
 pub enum Connector {
     /// A path or a glob.
     File { path: PathBuf },
-    Kafka { brokers: String, topic: String, group_id: Option<String>, properties: BTreeMap<String, String>, schema_registry: Option<String> },
+    Kafka {
+        brokers: String,
+        topic: String,
+        group_id: Option<String>,
+        properties: BTreeMap<String, String>,
+        schema_registry: Option<String>,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,7 +144,8 @@ impl TargetsFile {
     pub fn target(&self, name: &str, scope: &Arc<Scope>) -> Result<Target> {
         let Some(raw) = self.targets.get(name) else {
             let names = self.names();
-            let error = ProjectError::configuration(format!("{} has no target '{name}'", self.shown)).in_file(self.shown.clone());
+            let error = ProjectError::configuration(format!("{} has no target '{name}'", self.shown))
+                .in_file(self.shown.clone());
             return Err(match files::nearest(name, names.iter().map(String::as_str)) {
                 Some(near) => error.hint(format!("did you mean '{near}'?")),
                 None => error.hint(format!("it has: {}", names.join(", "))),
@@ -275,7 +282,9 @@ impl Target {
         }
         let time_zone = clock.text("time_zone")?.unwrap_or_else(|| "UTC".into());
         if time_zone.parse::<chrono_tz::Tz>().is_err() {
-            return Err(clock.error(format!("unknown time zone '{time_zone}'")).hint("use a name such as Europe/Berlin"));
+            return Err(clock
+                .error(format!("unknown time zone '{time_zone}'"))
+                .hint("use a name such as Europe/Berlin"));
         }
         Ok(ClockConfig { mode, at, time_zone })
     }
@@ -283,7 +292,8 @@ impl Target {
     fn sources(&self, fields: &Fields<'_>, tables: &[DeclaredTable<'_>]) -> Result<BTreeMap<String, SourceSettings>> {
         let mut found = BTreeMap::new();
         let Some(entries) = fields.map("sources")? else { return Ok(found) };
-        let mut known: Vec<String> = tables.iter().flat_map(|t| [t.source.to_string(), format!("{}.{}", t.source, t.table)]).collect();
+        let mut known: Vec<String> =
+            tables.iter().flat_map(|t| [t.source.to_string(), format!("{}.{}", t.source, t.table)]).collect();
         known.sort();
         known.dedup();
         for (key, _) in entries.iter() {
@@ -317,7 +327,9 @@ impl Target {
     fn source(&self, fields: &Fields<'_>, table: &DeclaredTable<'_>) -> Result<SourceSettings> {
         const SHARED: [&str; 7] = ["connector", "format", "envelope", "key", "event_time", "retain", "delimiter"];
         let fill = |text: String| {
-            text.replace("{table}", table.table).replace("{identifier}", table.identifier).replace("{source}", table.source)
+            text.replace("{table}", table.table)
+                .replace("{identifier}", table.identifier)
+                .replace("{source}", table.source)
         };
         let connector = match fields.require_text("connector")?.as_str() {
             "file" => {
@@ -325,13 +337,17 @@ impl Target {
                 Connector::File { path: self.folder.join(fill(fields.require_text("path")?)) }
             }
             "kafka" => {
-                fields.only(&[&SHARED[..], &["brokers", "topic", "properties", "group_id", "schema_registry"]].concat())?;
+                fields.only(
+                    &[&SHARED[..], &["brokers", "topic", "properties", "group_id", "schema_registry"]].concat(),
+                )?;
                 let mut properties = BTreeMap::new();
                 if let Some(map) = fields.map("properties")? {
                     for (key, value) in map.iter() {
                         let text = match value.value {
                             Value::Bool(bool) => bool.to_string(),
-                            _ => value.scalar_text().ok_or_else(|| fields.wrong(value, "a property of librdkafka is a text"))?,
+                            _ => value
+                                .scalar_text()
+                                .ok_or_else(|| fields.wrong(value, "a property of librdkafka is a text"))?,
                         };
                         properties.insert(key.scalar_text().unwrap_or_default(), text);
                     }
@@ -373,7 +389,15 @@ impl Target {
             }
         };
         let delimiter = fields.text("delimiter")?.and_then(|text| text.chars().next()).unwrap_or(',');
-        Ok(SourceSettings { connector, format, envelope, key, event_time: fields.text("event_time")?, retain, delimiter })
+        Ok(SourceSettings {
+            connector,
+            format,
+            envelope,
+            key,
+            event_time: fields.text("event_time")?,
+            retain,
+            delimiter,
+        })
     }
 }
 
@@ -470,7 +494,9 @@ impl<'a> Fields<'a> {
 
     fn unknown_value(&self, key: &str, value: &str, known: &[&str]) -> ProjectError {
         let line = self.value(key).map_or(self.line, |value| value.line);
-        let error = ProjectError::configuration(format!("{}: unknown {key} '{value}'", self.what)).in_file(self.file).at_line(line);
+        let error = ProjectError::configuration(format!("{}: unknown {key} '{value}'", self.what))
+            .in_file(self.file)
+            .at_line(line);
         match files::nearest(value, known.iter().copied()) {
             Some(near) => error.hint(format!("did you mean '{near}'?")),
             None => error.hint(format!("known are: {}", known.join(", "))),

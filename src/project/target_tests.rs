@@ -2,8 +2,12 @@ use super::*;
 use crate::project::jinja::scope::{World, WorldParts};
 
 fn scope() -> Arc<Scope> {
-    let env_vars = [("KAFKA_BROKERS".to_string(), "k:9092".to_string()), ("DBT_ENV_SECRET_URL".to_string(), "postgresql://x".to_string())];
-    let world = World::new(WorldParts { project_name: "shop".into(), env_vars: env_vars.into(), ..WorldParts::default() });
+    let env_vars = [
+        ("KAFKA_BROKERS".to_string(), "k:9092".to_string()),
+        ("DBT_ENV_SECRET_URL".to_string(), "postgresql://x".to_string()),
+    ];
+    let world =
+        World::new(WorldParts { project_name: "shop".into(), env_vars: env_vars.into(), ..WorldParts::default() });
     let mut scope = Scope::for_yaml(Arc::new(world));
     scope.may_read_secrets = true;
     Arc::new(scope)
@@ -15,7 +19,8 @@ const TABLES: [DeclaredTable<'static>; 2] = [
 ];
 
 fn load(text: &str, name: &str) -> Result<TargetConfig> {
-    let folder = std::env::temp_dir().join(format!("livemart-target-{}-{:?}", std::process::id(), std::thread::current().id()));
+    let folder =
+        std::env::temp_dir().join(format!("livemart-target-{}-{:?}", std::process::id(), std::thread::current().id()));
     std::fs::create_dir_all(&folder).expect("a temporary folder");
     std::fs::write(folder.join(FILE), text).expect("written");
     let read = TargetsFile::read(&folder);
@@ -57,10 +62,21 @@ fn only_the_selected_target_is_rendered() {
 fn kafka_takes_what_librdkafka_takes() {
     let text = "targets:\n  prod:\n    sources:\n      raw: {connector: kafka, brokers: \"{{ env_var('KAFKA_BROKERS') }}\", topic: \"s.{table}\", format: avro, properties: {security.protocol: SASL_SSL, enable.x: true}}\n    sink: {type: postgres, url: \"{{ env_var('DBT_ENV_SECRET_URL') }}\", schema: marts}\n    clock: {mode: wall, time_zone: Europe/Berlin}\n    workers: 4\n";
     let config = load(text, "prod").expect("valid");
-    let Connector::Kafka { brokers, topic, properties, .. } = &config.sources["source.shop.raw.orders"].connector else { panic!("kafka") };
+    let Connector::Kafka { brokers, topic, properties, .. } = &config.sources["source.shop.raw.orders"].connector
+    else {
+        panic!("kafka")
+    };
     assert_eq!((brokers.as_str(), topic.as_str()), ("k:9092", "s.orders"));
     assert_eq!(properties["enable.x"], "true");
-    assert_eq!(config.sink, SinkConfig::Postgres { url: "postgresql://x".into(), password_file: None, schema: "marts".into(), meta_schema: "livemart".into() });
+    assert_eq!(
+        config.sink,
+        SinkConfig::Postgres {
+            url: "postgresql://x".into(),
+            password_file: None,
+            schema: "marts".into(),
+            meta_schema: "livemart".into()
+        }
+    );
     assert_eq!((config.clock.mode, config.workers), (ClockMode::Wall, 4));
 }
 
@@ -69,7 +85,12 @@ fn an_unknown_field_is_refused_with_its_line_and_the_nearest_name() {
     check_error("targets:\n  dev:\n    comit_interval: 1s\n", "unknown field 'comit_interval'", 3, "commit_interval");
     check_error("targets:\n  dev:\n    sink:\n      type: sqlite\n      paht: x\n", "unknown field 'paht'", 5, "path");
     check_error("targets:\n  dev:\n    sink: {type: sqllite, path: x}\n", "unknown type 'sqllite'", 3, "sqlite");
-    check_error("targets:\n  dev:\n    sources:\n      raw.order: {connector: file, path: x}\n", "no dbt source is called 'raw.order'", 4, "raw.orders");
+    check_error(
+        "targets:\n  dev:\n    sources:\n      raw.order: {connector: file, path: x}\n",
+        "no dbt source is called 'raw.order'",
+        4,
+        "raw.orders",
+    );
     check_error("targets:\n  dev:\n    commit_interval: soon\n", "'soon' is not a duration", 3, "200ms");
     check_error("targets:\n  dev:\n    clock: {mode: fixed}\n", "a fixed clock needs it", 3, "");
 }

@@ -135,9 +135,8 @@ impl Yaml {
             Value::Null => serde_json::Value::Null,
             Value::Bool(bool) => (*bool).into(),
             Value::Int(int) => (*int).into(),
-            Value::Float(float) => {
-                serde_json::Number::from_f64(*float).map_or_else(|| float_text(*float).into(), serde_json::Value::Number)
-            }
+            Value::Float(float) => serde_json::Number::from_f64(*float)
+                .map_or_else(|| float_text(*float).into(), serde_json::Value::Number),
             Value::Text(text) => text.clone().into(),
             Value::List(list) => list.iter().map(Yaml::to_json).collect(),
             Value::Map(map) => serde_json::Value::Object(
@@ -186,10 +185,14 @@ impl<'a> Builder<'a> {
     fn next(&mut self) -> Result<(Event<'a>, Span)> {
         match self.parser.next_event() {
             Some(Ok(event)) => Ok(event),
-            Some(Err(error)) => Err(ProjectError::parsing(format!("Syntax error near line {}\n{}", error.marker().line(), error.info()))
-                .in_file(self.file)
-                .at_line(error.marker().line())
-                .hint("check the indentation and the quotes of that line")),
+            Some(Err(error)) => Err(ProjectError::parsing(format!(
+                "Syntax error near line {}\n{}",
+                error.marker().line(),
+                error.info()
+            ))
+            .in_file(self.file)
+            .at_line(error.marker().line())
+            .hint("check the indentation and the quotes of that line")),
             None => Ok((Event::StreamEnd, Span::default())),
         }
     }
@@ -217,7 +220,9 @@ impl<'a> Builder<'a> {
         let (value, anchor) = match event {
             Event::Alias(id) => {
                 return self.anchors.get(&id).cloned().ok_or_else(|| {
-                    ProjectError::parsing("found an alias of an anchor that is not complete").in_file(self.file).at_line(line)
+                    ProjectError::parsing("found an alias of an anchor that is not complete")
+                        .in_file(self.file)
+                        .at_line(line)
                 });
             }
             Event::Scalar(text, style, anchor, tag) => (self.scalar(&text, style, tag.as_deref(), line)?, anchor),
@@ -257,9 +262,10 @@ impl<'a> Builder<'a> {
             let value = self.node(event, span)?;
             if !is_merge {
                 if matches!(key.value, Value::List(_) | Value::Map(_)) {
-                    return Err(ProjectError::parsing("found unhashable key").in_file(self.file).at_line(key.line).hint(
-                        "put quotes around a value that starts with `{{`: YAML takes it for a map otherwise",
-                    ));
+                    return Err(ProjectError::parsing("found unhashable key")
+                        .in_file(self.file)
+                        .at_line(key.line)
+                        .hint("put quotes around a value that starts with `{{`: YAML takes it for a map otherwise"));
                 }
                 own.push((key, value));
                 continue;
@@ -325,7 +331,11 @@ fn int(text: &str) -> Option<i64> {
     };
     let radix = |digits: &str, radix: u32| {
         let digits = digits.replace('_', "");
-        if digits.is_empty() || !digits.chars().all(|c| c.is_digit(radix)) { None } else { i64::from_str_radix(&digits, radix).ok() }
+        if digits.is_empty() || !digits.chars().all(|c| c.is_digit(radix)) {
+            None
+        } else {
+            i64::from_str_radix(&digits, radix).ok()
+        }
     };
     let first_is_digit = digits.starts_with(|c: char| c.is_ascii_digit());
     let magnitude = if !first_is_digit {
@@ -377,7 +387,8 @@ fn float(text: &str) -> Option<f64> {
     };
     let (whole, fraction) = mantissa.split_once('.')?;
     let digits = |text: &str| text.chars().all(|c| c.is_ascii_digit() || c == '_');
-    if !digits(whole) || !digits(fraction) || (whole.is_empty() && !fraction.starts_with(|c: char| c.is_ascii_digit())) {
+    if !digits(whole) || !digits(fraction) || (whole.is_empty() && !fraction.starts_with(|c: char| c.is_ascii_digit()))
+    {
         return None;
     }
     if let Some(exponent) = exponent {
@@ -428,7 +439,8 @@ fn dump_into(value: &serde_json::Value, indent: usize, out: &mut String) {
 }
 
 fn nested(item: &serde_json::Value, indent: usize, out: &mut String, in_list: bool) {
-    let is_block = item.as_array().is_some_and(|list| !list.is_empty()) || item.as_object().is_some_and(|map| !map.is_empty());
+    let is_block =
+        item.as_array().is_some_and(|list| !list.is_empty()) || item.as_object().is_some_and(|map| !map.is_empty());
     if !is_block {
         if !in_list {
             out.push(' ');
@@ -452,7 +464,9 @@ fn dump_scalar(value: &serde_json::Value) -> String {
         serde_json::Value::String(text) => {
             let is_plain = matches!(plain(text), Value::Text(_))
                 && !text.is_empty()
-                && !text.starts_with(['-', '?', ':', ',', '[', ']', '{', '}', '#', '&', '*', '!', '|', '>', '\'', '"', '%', '@', '`', ' '])
+                && !text.starts_with([
+                    '-', '?', ':', ',', '[', ']', '{', '}', '#', '&', '*', '!', '|', '>', '\'', '"', '%', '@', '`', ' ',
+                ])
                 && !text.ends_with(' ')
                 && !text.contains(": ")
                 && !text.contains(" #")

@@ -22,7 +22,10 @@ fn the_last_of_two_equal_keys_wins() {
 #[test]
 fn merged_keys_give_way_to_the_maps_own() {
     check("base: &b {x: 1, y: 2}\nuse: {<<: *b, y: 3}\n", r#"{"base": {"x": 1, "y": 2}, "use": {"x": 1, "y": 3}}"#);
-    check("a: &a {x: 1}\nb: &b {x: 2, z: 2}\nuse:\n  <<: [*a, *b]\n", r#"{"a": {"x": 1}, "b": {"x": 2, "z": 2}, "use": {"x": 1, "z": 2}}"#);
+    check(
+        "a: &a {x: 1}\nb: &b {x: 2, z: 2}\nuse:\n  <<: [*a, *b]\n",
+        r#"{"a": {"x": 1}, "b": {"x": 2, "z": 2}, "use": {"x": 1, "z": 2}}"#,
+    );
 }
 
 #[test]

@@ -15,18 +15,19 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use differential_dataflow::AsCollection;
-use eval::accumulate::{Accumulators, ROWS};
+use eval::accumulate::Accumulators;
 use eval::{AggregateCall, AggregateFunction, Expr};
 use flow::{Accum, Accums, Arrangement, Group, Keyed, failed_row};
 use row::{Datum, OwnedDatum, Row, RowBuilder, RowRef, ScalarType};
 use timely::dataflow::operators::ToStream;
 
-use super::Context;
+use super::join::JoinPart;
+use super::{Context, node_key};
 use super::errors::Blame;
 use super::layout::Layout;
 use super::mfp::Mfp;
-use super::parts::{Finish, Part};
-use crate::plan::{Column, Plan};
+use super::parts::{Finish, Form, Part};
+use crate::plan::{Column, JoinKind, Plan};
 
 impl<'scope> Context<'scope> {
     pub fn reduce(
@@ -62,27 +63,12 @@ impl<'scope> Context<'scope> {
 
     fn accumulated(&mut self, input: &Arc<Plan>, groups: &[Expr], calls: &[AggregateCall]) -> Arrangement<'scope> {
         let accumulators = Rc::new(Accumulators::new(calls));
-        let (base, mfp) = self.peel_input(input);
-        let plain: Vec<usize> = (0..calls.len()).filter(|call| !calls[*call].distinct).collect();
-        let mut collections = vec![self.lanes_of_rows(&base, &mfp, groups, calls, &plain, &accumulators)];
-        let mut sets: BTreeMap<(Option<Expr>, Option<Expr>), Vec<usize>> = BTreeMap::new();
-        for (i, call) in calls.iter().enumerate().filter(|(_, call)| call.distinct) {
-            sets.entry((call.arg.clone(), call.filter.clone())).or_default().push(i);
-        }
-        for members in sets.into_values() {
-            let set = self.distinct_arguments(input, groups, &calls[members[0]]);
-            collections.push(self.lanes_of_set(set, groups.len(), &members, &accumulators));
-        }
+        let width = accumulators.width();
+        let mut collections = self.lanes(input, groups, calls, &accumulators, width);
         if groups.is_empty() {
-            collections.push(self.presence(accumulators.width()));
+            collections.push(self.presence(&accumulators));
         }
-        let lanes = match collections.len() {
-            1 => collections.remove(0),
-            _ => {
-                let first = collections.remove(0);
-                first.concatenate(collections)
-            }
-        };
+        let lanes = <(Row, Accum) as Form>::concatenate(collections);
         self.statistics.operators += 2;
         let blame = Blame { model: self.model.clone(), expression: describe(calls) };
         let count = calls.len();
@@ -90,63 +76,172 @@ impl<'scope> Context<'scope> {
         flow::accumulate(
             flow::arrange_accums(lanes, "Arrange[Accumulate]"),
             "Accumulate",
-            Box::new(move |key, lanes| {
-                if lanes.get(ROWS).copied().unwrap_or(0) <= 0 {
-                    return None;
+            Box::new(move |key, lanes, output| {
+                if !accumulators.exists(lanes) {
+                    return;
                 }
-                for call in 0..count {
-                    match accumulators.finish(call, lanes) {
-                        Ok(value) => builder.push(&value),
-                        Err(error) => {
-                            builder.clear();
-                            return Some(failed_row(&blame.row(&error.0, key.iter())));
-                        }
+                output.push(match finish(&accumulators, count, lanes, &mut builder) {
+                    Ok(()) => (builder.finish(), 1),
+                    Err(error) => {
+                        builder.clear();
+                        (failed_row(&blame.row(&error.0, key.iter())), 1)
                     }
-                }
-                Some(builder.finish())
+                });
             }),
         )
     }
 
-    /// Each input row's lanes: that it is there, and what it adds to the aggregates `members`.
-    fn lanes_of_rows(
+    /// What the rows of `input` add to the lanes of their groups, as one or more collections of `width` lanes.
+    ///
+    /// Over a left join, each aggregate reads only the parts of the join that it needs: one whose argument is NULL where the
+    /// right side is missing needs the pairs alone, one that looks at the left side once per row needs the left rows alone, and
+    /// when no aggregate needs more, the rows without a match are never found out.
+    pub fn lanes(
         &mut self,
-        base: &Arc<Plan>,
-        mfp: &Mfp,
+        input: &Arc<Plan>,
         groups: &[Expr],
         calls: &[AggregateCall],
-        members: &[usize],
         accumulators: &Rc<Accumulators>,
+        width: usize,
+    ) -> Vec<Accums<'scope>> {
+        let (base, mfp) = self.peel_input(input);
+        let into = Into { groups, calls, accumulators, width };
+        let mut collections = Vec::new();
+        let needs = self.needs_over_left_join(&base, &mfp, &into);
+        let members = |wanted: &dyn Fn(Need) -> bool, distinct: bool| -> Vec<usize> {
+            let all = 0..calls.len();
+            all.filter(|call| calls[*call].distinct == distinct && wanted(needs.as_ref().map_or(Need::All, |needs| needs[*call]))).collect()
+        };
+        if needs.is_some() {
+            let all = members(&|need| need == Need::All, false);
+            let pairs = members(&|need| matches!(need, Need::All | Need::Pairs), false);
+            let once = members(&|need| need == Need::OncePerLeftRow, true);
+            if !pairs.is_empty() {
+                let part = self.left_join_part(&base, JoinPart::Pairs);
+                collections.push(self.lanes_of_parts(vec![part], &mfp, &into, &pairs, &[], false));
+            }
+            let part = self.left_join_part(&base, JoinPart::Left);
+            collections.push(self.lanes_of_parts(vec![part], &mfp, &into, &all, &once, true));
+            if !all.is_empty() {
+                let part = self.left_join_part(&base, JoinPart::Matched);
+                collections.push(self.lanes_of_parts(vec![part], &mfp, &into, &all, &[], false));
+            }
+        } else {
+            let parts = self.upstream(&base);
+            let plain = members(&|_| true, false);
+            collections.push(self.lanes_of_parts(parts, &mfp, &into, &plain, &[], true));
+        }
+        let mut sets: BTreeMap<(Option<Expr>, Option<Expr>), Vec<usize>> = BTreeMap::new();
+        for call in members(&|need| need != Need::OncePerLeftRow, true) {
+            sets.entry((calls[call].arg.clone(), calls[call].filter.clone())).or_default().push(call);
+        }
+        for members in sets.into_values() {
+            let parts = match needs.as_ref().map(|needs| needs[members[0]]) {
+                Some(Need::Pairs) => vec![self.left_join_part(&base, JoinPart::Pairs)],
+                Some(Need::LeftRows) => vec![self.left_join_part(&base, JoinPart::Left)],
+                _ => self.upstream(&base),
+            };
+            let set = self.distinct_arguments(parts, &mfp, groups, &calls[members[0]]);
+            collections.push(self.lanes_of_set(set, groups.len(), &members, accumulators, width));
+        }
+        collections
+    }
+
+    /// What each aggregate needs of a left join below it; None when the input is no left join whose groups are the left's.
+    fn needs_over_left_join(&self, base: &Arc<Plan>, mfp: &Mfp, into: &Into<'_>) -> Option<Vec<Need>> {
+        let Plan::Join { kind: JoinKind::Left, left, residual, .. } = &**base else { return None };
+        let shared = self.rows.contains_key(&node_key(base)) || self.readers.get(&node_key(base)).copied().unwrap_or(1) > 1;
+        if shared || !residual.is_empty() || mfp.has_filter() || mfp.is_fallible() || self.star(base).is_some() {
+            return None;
+        }
+        let left_arity = left.arity();
+        let typ = left.typ();
+        // Expressions over the join's own columns.
+        let resolved = mfp.resolved();
+        let over_base = |expr: &Expr| expr.substitute(&resolved);
+        let reads_left = |expr: &Expr| {
+            let mut only = true;
+            expr.for_each_column(&mut |column| only &= column < left_arity);
+            only
+        };
+        if into.groups.iter().any(|group| group.is_fallible() || !reads_left(&over_base(group))) {
+            return None;
+        }
+        let need = |call: &AggregateCall| {
+            let argument = over_base(&argument(call));
+            if argument.is_fallible() {
+                return None;
+            }
+            let unique = |column: usize| typ.keys.contains(&vec![column]) && !typ.columns[column].nullable;
+            Some(match &argument {
+                Expr::Column(column)
+                    if call.distinct
+                        && call.function == AggregateFunction::Count
+                        && *column < left_arity
+                        && unique(*column) =>
+                {
+                    Need::OncePerLeftRow
+                }
+                argument if is_null_without(argument, &|column| column >= left_arity) => Need::Pairs,
+                argument if call.distinct && reads_left(argument) => Need::LeftRows,
+                _ => Need::All,
+            })
+        };
+        into.calls.iter().map(need).collect()
+    }
+
+    /// Each row's lanes: what it adds to the aggregates `members`, and one to those in `once`; `counts`: that it is there.
+    fn lanes_of_parts(
+        &mut self,
+        parts: Vec<Part<'scope>>,
+        mfp: &Mfp,
+        into: &Into<'_>,
+        members: &[usize],
+        once: &[usize],
+        counts: bool,
     ) -> Accums<'scope> {
         let mut mfp = mfp.clone();
         let inputs = mfp.outputs.len();
-        let group_columns: Vec<usize> = groups.iter().map(|expr| push(&mut mfp, expr, inputs)).collect();
+        let group_columns: Vec<usize> = into.groups.iter().map(|expr| push(&mut mfp, expr, inputs)).collect();
         let arguments: Vec<usize> =
-            members.iter().map(|call| push(&mut mfp, &argument(&calls[*call]), inputs)).collect();
-        let (group_count, width) = (groups.len(), accumulators.width());
-        let members = members.to_vec();
-        let accumulators = accumulators.clone();
+            members.iter().map(|call| push(&mut mfp, &argument(&into.calls[*call]), inputs)).collect();
+        let (group_count, width) = (into.groups.len(), into.width);
+        let (members, once) = (members.to_vec(), once.to_vec());
+        let accumulators = into.accumulators.clone();
         let finish = Finish::<(Row, Accum)> {
             logic: Rc::new(move |columns, builder, _, out| {
                 let (group, arguments) = columns.split_at(group_count);
                 let mut lanes: smallvec::SmallVec<[i64; 32]> = smallvec::smallvec![0; width];
-                lanes[ROWS] = 1;
+                if counts {
+                    accumulators.add_row(&mut lanes);
+                }
                 for (call, argument) in members.iter().zip(arguments) {
                     accumulators.add(*call, argument, &mut lanes);
                 }
-                group.iter().for_each(|datum| builder.push(&datum.clone().normalized()));
-                out.push((builder.finish(), Accum::new(&lanes)));
+                for call in &once {
+                    accumulators.add(*call, &Datum::Bool(true), &mut lanes);
+                }
+                let lanes = Accum::new(&lanes);
+                if lanes.lanes().is_empty() {
+                    return;
+                }
+                group.iter().for_each(|datum| builder.push_normalized(datum));
+                out.push((builder.finish(), lanes));
             }),
             reads: group_columns.into_iter().chain(arguments).collect(),
-            
         };
-        let parts = self.upstream(base);
         self.to_form(parts, &mfp, finish, "Lanes")
     }
 
     /// The distinct (group, argument) pairs of a DISTINCT aggregate.
-    fn distinct_arguments(&mut self, input: &Arc<Plan>, groups: &[Expr], call: &AggregateCall) -> Arrangement<'scope> {
-        let (base, mut mfp) = self.peel_input(input);
+    fn distinct_arguments(
+        &mut self,
+        parts: Vec<Part<'scope>>,
+        mfp: &Mfp,
+        groups: &[Expr],
+        call: &AggregateCall,
+    ) -> Arrangement<'scope> {
+        let mut mfp = mfp.clone();
         let inputs = mfp.outputs.len();
         let mut columns: Vec<usize> = groups.iter().map(|expr| push(&mut mfp, expr, inputs)).collect();
         columns.push(push(&mut mfp, &argument(call), inputs));
@@ -155,12 +250,11 @@ impl<'scope> Context<'scope> {
                 if columns.last().is_some_and(Datum::is_null) {
                     return;
                 }
-                columns.iter().for_each(|datum| key.push(&datum.clone().normalized()));
+                columns.iter().for_each(|datum| key.push_normalized(datum));
                 out.push((key.finish(), Row::default()));
             }),
             reads: columns,
         };
-        let parts = self.upstream(&base);
         let keyed = self.to_form(parts, &mfp, finish, "Key[DistinctArgument]");
         self.statistics.operators += 2;
         flow::reduce(
@@ -180,9 +274,10 @@ impl<'scope> Context<'scope> {
         groups: usize,
         members: &[usize],
         accumulators: &Rc<Accumulators>,
+        width: usize,
     ) -> Accums<'scope> {
         let layout = Layout::of_groups(groups + 1, groups + 1);
-        let (members, accumulators, width) = (members.to_vec(), accumulators.clone(), accumulators.width());
+        let (members, accumulators) = (members.to_vec(), accumulators.clone());
         let finish = Finish::<(Row, Accum)> {
             logic: Rc::new(move |columns, builder, _, out| {
                 let mut lanes: smallvec::SmallVec<[i64; 32]> = smallvec::smallvec![0; width];
@@ -198,9 +293,9 @@ impl<'scope> Context<'scope> {
     }
 
     /// The row that makes a grouping without groups exist over nothing.
-    fn presence(&mut self, width: usize) -> Accums<'scope> {
-        let mut lanes = vec![0; width];
-        lanes[ROWS] = 1;
+    fn presence(&mut self, accumulators: &Accumulators) -> Accums<'scope> {
+        let mut lanes = vec![0; accumulators.width()];
+        accumulators.add_row(&mut lanes);
         let here = self.scope.index() == 0;
         let updates: Vec<_> = here.then(|| (Row::default(), 0, Accum::new(&lanes))).into_iter().collect();
         self.statistics.operators += 1;
@@ -217,7 +312,7 @@ impl<'scope> Context<'scope> {
         let finish = Finish::<(Row, Row)> {
             logic: Rc::new(move |columns, key, value, out| {
                 let (group, arguments) = columns.split_at(group_count);
-                group.iter().for_each(|datum| key.push(&datum.clone().normalized()));
+                group.iter().for_each(|datum| key.push_normalized(datum));
                 value.push(&Datum::Bool(true));
                 arguments.iter().for_each(|datum| value.push(datum));
                 out.push((key.finish(), value.finish()));
@@ -259,6 +354,47 @@ impl<'scope> Context<'scope> {
     }
 }
 
+/// What lanes are made for.
+struct Into<'a> {
+    groups: &'a [Expr],
+    calls: &'a [AggregateCall],
+    accumulators: &'a Rc<Accumulators>,
+    width: usize,
+}
+
+/// What an aggregate over a left join has to see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Need {
+    /// Every joined row, those without a match too.
+    All,
+    /// Rows with a match: without one the argument is NULL.
+    Pairs,
+    /// DISTINCT over values of the left side: the left rows hold them all.
+    LeftRows,
+    /// count(distinct key of the left side): as many as there are left rows.
+    OncePerLeftRow,
+}
+
+/// Whether an expression is NULL when all columns chosen by `absent` are. Says no when in doubt.
+fn is_null_without(expr: &Expr, absent: &dyn Fn(usize) -> bool) -> bool {
+    match expr {
+        Expr::Column(column) => absent(*column),
+        Expr::Cast { input, .. } => is_null_without(input, absent),
+        Expr::Call { function, args, .. } => function.is_strict() && args.iter().any(|arg| is_null_without(arg, absent)),
+        _ => false,
+    }
+}
+
+/// Packs a group's aggregates.
+pub fn finish(
+    accumulators: &Accumulators,
+    calls: usize,
+    lanes: &[i64],
+    builder: &mut RowBuilder,
+) -> Result<(), eval::EvalError> {
+    (0..calls).try_for_each(|call| accumulators.finish(call, lanes).map(|value| builder.push(&value)))
+}
+
 /// An aggregate's argument as it is added: NULL where its FILTER is not true; count(*) adds a constant.
 fn argument(call: &AggregateCall) -> Expr {
     let arg = call.arg.clone().unwrap_or_else(|| Expr::Literal {
@@ -284,12 +420,12 @@ fn push(mfp: &mut Mfp, expr: &Expr, inputs: usize) -> usize {
 }
 
 /// Whether finishing a group can fail: a sum beyond its type, an average beyond a double.
-fn can_fail(call: &AggregateCall) -> bool {
+pub fn can_fail(call: &AggregateCall) -> bool {
     matches!(call.function, AggregateFunction::Sum | AggregateFunction::Avg)
         && matches!(call.arg_type, ScalarType::Float32 | ScalarType::Float64 | ScalarType::Interval | ScalarType::Numeric(_))
 }
 
-fn describe(calls: &[AggregateCall]) -> String {
+pub fn describe(calls: &[AggregateCall]) -> String {
     let texts: Vec<String> = calls
         .iter()
         .map(|call| format!("{:?}({})", call.function, if call.arg.is_some() { "…" } else { "*" }).to_lowercase())

@@ -14,6 +14,7 @@ use row::{Row, ScalarType};
 use super::layout::Layout;
 use super::mfp::Mfp;
 use super::parts::{Finish, Part};
+use super::star::over_inputs;
 use super::{Context, describe, node_key, peel};
 use crate::plan::{EquiTerm, Plan};
 
@@ -67,7 +68,7 @@ impl Side {
             && !chain.has_filter()
             && !(is_left && matches_null(groups))
         {
-            let key: Option<Vec<Expr>> = on.iter().map(|(expr, _)| translate(expr, &chain)).collect();
+            let key: Option<Vec<Expr>> = on.iter().map(|(expr, _)| over_inputs(expr, &chain)).collect();
             if key.as_ref().is_some_and(|key| *key == (0..groups).map(Expr::Column).collect::<Vec<_>>()) {
                 let key = key.expect("checked above");
                 let drops_null = vec![false; key.len()];
@@ -87,7 +88,7 @@ impl Side {
         }
         let key: Vec<Expr> = on
             .iter()
-            .map(|(expr, _)| translate(expr, &projections).expect("a projection has every column below it"))
+            .map(|(expr, _)| over_inputs(expr, &projections).expect("a projection has every column below it"))
             .collect();
         let drops_null = drops_null(&base, &key);
         Side { key: ArrangementKey { node: node_key(&base), key, drops_null }, base, first: projections }
@@ -101,17 +102,6 @@ pub fn groups_of(plan: &Plan) -> Option<usize> {
         Plan::Distinct { input } => Some(input.arity()),
         _ => None,
     }
-}
-
-/// An expression over a chain's outputs as one over its inputs; None when it reads a computed column.
-fn translate(expr: &Expr, chain: &Mfp) -> Option<Expr> {
-    let mut possible = true;
-    expr.for_each_column(&mut |column| possible &= chain.outputs[column] < chain.arity);
-    possible.then(|| {
-        let mut expr = expr.clone();
-        expr.map_columns(&mut |column| chain.outputs[column]);
-        expr
-    })
 }
 
 /// The left or right expressions of a join condition, each with its `null_equal`.
@@ -180,7 +170,7 @@ impl<'scope> Context<'scope> {
                 if key.iter().zip(&drops_null).any(|(datum, drops)| *drops && datum.is_null()) {
                     return;
                 }
-                key.iter().for_each(|datum| key_builder.push(&datum.clone().normalized()));
+                key.iter().for_each(|datum| key_builder.push_normalized(datum));
                 value.iter().for_each(|datum| value_builder.push(datum));
                 out.push((key_builder.finish(), value_builder.finish()));
             }),

@@ -36,6 +36,9 @@ impl<'scope> Context<'scope> {
     ) -> Vec<Part<'scope>> {
         let left_side = Side::new(left, &terms(on, true), true);
         let right_side = Side::new(right, &terms(on, false), false);
+        if let Some(star) = self.star(plan) {
+            return self.star_parts(&star);
+        }
         if !residual.is_empty() && kind != JoinKind::Inner {
             return self.join_with_residual(plan, kind, left, right, &left_side, &right_side, residual);
         }
@@ -65,6 +68,23 @@ impl<'scope> Context<'scope> {
             parts.extend([rows, Part { negated: true, ..matched }]);
         }
         parts
+    }
+
+    /// One part of a left join without a residual condition.
+    pub fn left_join_part(&mut self, plan: &Arc<Plan>, which: JoinPart) -> Part<'scope> {
+        let Plan::Join { kind: JoinKind::Left, left, right, on, .. } = &**plan else {
+            panic!("{} is no left join", super::describe(plan));
+        };
+        let left_side = Side::new(left, &terms(on, true), true);
+        let right_side = Side::new(right, &terms(on, false), false);
+        match which {
+            JoinPart::Pairs => self.pairs(&left_side, &right_side),
+            JoinPart::Left => Part { nulls_after: right.arity(), ..Part::rows(self.rows(left), left.arity()) },
+            JoinPart::Matched => {
+                let matched = self.matched(left, &left_side, right, &right_side, 0, right.arity());
+                Part { negated: true, ..matched }
+            }
+        }
     }
 
     /// The matching pairs: left columns, then right columns.
@@ -164,7 +184,7 @@ impl<'scope> Context<'scope> {
     fn by_whole_row(&mut self, rows: Rows<'scope>, mfp: Mfp, arity: usize, with_value: bool) -> Arrangement<'scope> {
         let finish = Finish::<(Row, Row)> {
             logic: Rc::new(move |columns, key, value, out| {
-                columns.iter().for_each(|datum| key.push(&datum.clone().normalized()));
+                columns.iter().for_each(|datum| key.push_normalized(datum));
                 if with_value {
                     columns.iter().for_each(|datum| value.push(datum));
                 }
@@ -177,6 +197,14 @@ impl<'scope> Context<'scope> {
         self.statistics.operators += 1;
         flow::arrange(keyed, "Arrange[WholeRow]")
     }
+}
+
+/// The parts of a left join: its rows are the pairs, plus the left rows, less the left rows that have a match.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JoinPart {
+    Pairs,
+    Left,
+    Matched,
 }
 
 /// Whether a side has at most one row per key by its structure.

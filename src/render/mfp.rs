@@ -133,6 +133,17 @@ impl Mfp {
         Mfp { arity, steps, outputs }
     }
 
+    /// Each output as an expression over the inputs. The chain has no filters.
+    pub fn resolved(&self) -> Vec<Expr> {
+        let mut columns: Vec<Expr> = (0..self.arity).map(Expr::Column).collect();
+        for step in &self.steps {
+            if let Step::Map(expr) = step {
+                columns.push(expr.substitute(&columns));
+            }
+        }
+        self.outputs.iter().map(|column| columns[*column].clone()).collect()
+    }
+
     /// Columns after the last step.
     pub fn width(&self) -> usize {
         self.arity + self.steps.iter().filter(|step| matches!(step, Step::Map(_))).count()

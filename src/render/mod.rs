@@ -21,6 +21,7 @@ mod layout;
 mod mfp;
 mod parts;
 mod set;
+mod star;
 mod top_k;
 
 use std::collections::{BTreeMap, HashMap};

@@ -32,7 +32,7 @@ impl<'scope> Context<'scope> {
         let (base, mfp) = self.peel_input(input);
         let finish = Finish::<(Row, Row)> {
             logic: Rc::new(|columns, key, _, out| {
-                columns.iter().for_each(|datum| key.push(&datum.clone().normalized()));
+                columns.iter().for_each(|datum| key.push_normalized(datum));
                 out.push((key.finish(), Row::default()));
             }),
             reads: mfp.outputs.clone(),

@@ -54,7 +54,7 @@ impl<'scope> Context<'scope> {
             logic: Rc::new(move |datums, key, value, out| {
                 let (group, rest) = datums.split_at(group_count);
                 let (order, columns) = rest.split_at(order_count);
-                group.iter().for_each(|datum| key.push(&datum.clone().normalized()));
+                group.iter().for_each(|datum| key.push_normalized(datum));
                 let mut order_key: SmallVec<[u8; 32]> = SmallVec::new();
                 for (datum, direction) in order.iter().zip(&directions) {
                     push_order_key(&mut order_key, datum, *direction);

@@ -15,7 +15,6 @@
 pub mod columns;
 pub mod decoder;
 pub mod envelope;
-pub mod feed;
 pub mod file;
 pub mod format;
 pub mod glob;

@@ -25,6 +25,7 @@ use eval::{Arena, Expr};
 use row::{Datum, Diff, Row, ScalarType};
 
 use crate::engine::{Dataflow, Output, Workers};
+use crate::plan::rewrite::{RewriteOptions, optimize};
 use crate::plan::{self, Column, Plan, RelationId, RelationType};
 use crate::render::{RenderModel, error_columns};
 use crate::testkit::interpret;
@@ -160,7 +161,7 @@ impl FlowFile {
             bound.push((RelationId(name.as_str().into()), model));
         }
         let plans = bound.iter().map(|(id, model)| (id.clone(), model.plan.clone())).collect();
-        let optimized = plan::inline(plans);
+        let optimized = plan::inline(optimize(plans, &RewriteOptions::default()));
         Ok(optimized.into_iter().zip(bound).map(|((_, plan), (_, model))| (plan, model.columns)).collect())
     }
 

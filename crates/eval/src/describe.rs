@@ -260,3 +260,7 @@ fn write_literal(datum: &Datum<'_>, ty: &ScalarType, out: &mut String) {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "describe_tests.rs"]
+mod tests;

@@ -237,3 +237,7 @@ pub struct AggregateCall {
     /// An upper bound of the argument's digits after the point, where the plan knows one.
     pub scale_max: Option<u16>,
 }
+
+#[cfg(test)]
+#[path = "expr_tests.rs"]
+mod tests;

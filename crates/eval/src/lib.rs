@@ -20,6 +20,8 @@ mod functions;
 mod json;
 mod refused;
 pub mod resolve;
+#[cfg(test)]
+mod testing;
 mod types;
 mod walk;
 mod zone;

@@ -29,6 +29,11 @@ impl FunctionId {
         self.implementation().name
     }
 
+    /// Whether a NULL argument makes the result NULL.
+    pub fn is_strict(self) -> bool {
+        self.implementation().is_strict
+    }
+
     pub(crate) fn implementation(self) -> &'static Implementation {
         &functions::TABLE[usize::from(self.0)]
     }
@@ -485,3 +490,7 @@ fn serves(arg: &ScalarType, wanted: &ScalarType) -> bool {
         _ => is_same_base(arg, wanted),
     }
 }
+
+#[cfg(test)]
+#[path = "resolve_tests.rs"]
+mod tests;

@@ -225,3 +225,7 @@ fn connective(mut operands: Vec<Expr>, deciding: bool) -> Expr {
         _ => Expr::And(operands),
     }
 }
+
+#[cfg(test)]
+#[path = "walk_tests.rs"]
+mod tests;

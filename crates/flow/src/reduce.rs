@@ -19,19 +19,15 @@ fn push(
     container.extend(updates.drain(..).map(|(value, epoch, diff)| ((key.clone(), value), epoch, diff)));
 }
 
-/// Finishes each group's lanes into at most one value row. Groups whose lanes are all zero do not exist.
+/// Finishes each group's lanes into value rows. Groups whose lanes are all zero do not exist.
 pub fn accumulate<'scope>(
     accums: AccumArrangement<'scope>,
     name: &str,
-    mut finish: Box<dyn FnMut(RowRef<'_>, &[i64]) -> Option<Row>>,
+    mut finish: Box<dyn FnMut(RowRef<'_>, &[i64], &mut Vec<(Row, Diff)>)>,
 ) -> Arrangement<'scope> {
     accums.reduce_abelian::<_, RowSpineBuilder, RowSpine, _, _>(
         name,
-        move |key, input, output| {
-            if let Some(row) = finish(key, input[0].1.lanes()) {
-                output.push((row, 1));
-            }
-        },
+        move |key, input, output| finish(key, input[0].1.lanes(), output),
         push,
     )
 }

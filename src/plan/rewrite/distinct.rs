@@ -9,8 +9,16 @@ use crate::plan::{JoinKind, Plan, TypeCache};
 
 pub(super) fn drop_distincts(plan: &Arc<Plan>) -> Arc<Plan> {
     let mut types = TypeCache::default();
-    rewrite_bottom_up(plan, &mut |plan, _| match plan {
+    rewrite_bottom_up(plan, &mut |plan, shared| match plan {
         Plan::Distinct { input } if !types.typ(&input).keys.is_empty() => input,
+        Plan::Distinct { input } if !shared.has(&input) => {
+            let Plan::Union { inputs } = &*input else { return Arc::new(Plan::Distinct { input }) };
+            let inputs = inputs.iter().map(|input| match &**input {
+                Plan::Distinct { input: below } if !shared.has(input) => Arc::clone(below),
+                _ => Arc::clone(input),
+            });
+            Arc::new(Plan::Distinct { input: Arc::new(Plan::Union { inputs: inputs.collect() }) })
+        }
         Plan::Join { kind: kind @ (JoinKind::Semi | JoinKind::Anti), left, right, on, residual } => {
             let right = match &*right {
                 Plan::Distinct { input } => Arc::clone(input),

@@ -1,20 +1,23 @@
-//! Constant expressions become literals, decided filters go.
+//! Constant expressions become literals, decided filters go, and what is computed from literal rows becomes literal rows.
 
 use std::sync::Arc;
 
-use eval::Expr;
-use row::Datum;
+use eval::{Arena, Expr};
+use row::{Datum, OwnedDatum, Row};
 
 use crate::plan::expr::conjuncts;
 use crate::plan::tree::rewrite_bottom_up;
-use crate::plan::{Plan, RelationType, TypeCache};
+use crate::plan::{Column, Plan, RelationType, TypeCache};
 
 pub(super) fn fold(plan: &Arc<Plan>) -> Arc<Plan> {
     let mut types = TypeCache::default();
-    rewrite_bottom_up(plan, &mut |plan, _| Arc::new(fold_node(plan, &mut types)))
+    rewrite_bottom_up(plan, &mut |plan, _| {
+        let folded = fold_exprs(plan, &mut types);
+        Arc::new(fold_rows(&folded).unwrap_or(folded))
+    })
 }
 
-fn fold_node(plan: Plan, types: &mut TypeCache) -> Plan {
+fn fold_exprs(plan: Plan, types: &mut TypeCache) -> Plan {
     match plan {
         Plan::Map { input, exprs } => {
             Plan::Map { input, exprs: exprs.into_iter().map(|(expr, column)| (expr.fold(), column)).collect() }
@@ -25,7 +28,7 @@ fn fold_node(plan: Plan, types: &mut TypeCache) -> Plan {
                 conjuncts(predicate.fold(), &mut kept);
             }
             if kept.iter().any(is_never_true) {
-                return empty(&types.typ(&input));
+                return constant(Vec::new(), types.typ(&input).columns.clone());
             }
             kept.retain(|predicate| !is_true(predicate));
             Plan::Filter { input, predicates: kept }
@@ -54,8 +57,66 @@ fn fold_node(plan: Plan, types: &mut TypeCache) -> Plan {
     }
 }
 
-fn empty(typ: &RelationType) -> Plan {
-    Plan::Constant { rows: Vec::new(), typ: RelationType { columns: typ.columns.clone(), keys: vec![Vec::new()] } }
+/// A row-wise node over literal rows, computed. Nothing when an expression fails: its row is an error at run time.
+fn fold_rows(plan: &Plan) -> Option<Plan> {
+    let rows_of = |input: &Arc<Plan>| match &**input {
+        Plan::Constant { rows, typ } => Some((rows.clone(), typ.columns.clone())),
+        _ => None,
+    };
+    match plan {
+        Plan::Map { input, exprs } => {
+            let (rows, mut columns) = rows_of(input)?;
+            columns.extend(exprs.iter().map(|(_, column)| column.clone()));
+            let mapped = rows.into_iter().map(|(row, count)| {
+                let mut values: Vec<OwnedDatum> = row.iter().map(|datum| OwnedDatum::new(&datum)).collect();
+                for (expr, _) in exprs {
+                    values.push(evaluate(expr, &row)?);
+                }
+                Some((Row::pack(values.iter().map(OwnedDatum::datum)), count))
+            });
+            Some(constant(mapped.collect::<Option<_>>()?, columns))
+        }
+        Plan::Filter { input, predicates } => {
+            let (rows, columns) = rows_of(input)?;
+            let mut kept = Vec::new();
+            for (row, count) in rows {
+                let values = predicates.iter().map(|predicate| evaluate(predicate, &row)).collect::<Option<Vec<_>>>()?;
+                if values.iter().all(|value| matches!(value.datum(), Datum::Bool(true))) {
+                    kept.push((row, count));
+                }
+            }
+            Some(constant(kept, columns))
+        }
+        Plan::Project { input, columns: positions } => {
+            let (rows, columns) = rows_of(input)?;
+            let projected = rows.into_iter().map(|(row, count)| {
+                let datums: Vec<Datum<'_>> = row.iter().collect();
+                (Row::pack(positions.iter().map(|position| datums[*position].clone())), count)
+            });
+            let columns = positions.iter().map(|position| columns[*position].clone()).collect();
+            Some(constant(projected.collect(), columns))
+        }
+        Plan::Union { inputs } => {
+            let parts = inputs.iter().map(rows_of).collect::<Option<Vec<_>>>()?;
+            let columns = parts.first()?.1.clone();
+            Some(constant(parts.into_iter().flat_map(|(rows, _)| rows).collect(), columns))
+        }
+        _ => None,
+    }
+}
+
+fn evaluate(expr: &Expr, row: &Row) -> Option<OwnedDatum> {
+    let datums: Vec<Datum<'_>> = row.iter().collect();
+    let arena = Arena::new();
+    expr.eval(&datums, &arena).ok().map(|datum| OwnedDatum::new(&datum))
+}
+
+/// Literal rows; their columns are nullable where a NULL is seen.
+fn constant(rows: Vec<(Row, i64)>, mut columns: Vec<Column>) -> Plan {
+    for (position, column) in columns.iter_mut().enumerate() {
+        column.nullable = rows.iter().any(|(row, _)| row.iter().nth(position).is_some_and(|datum| datum.is_null()));
+    }
+    Plan::Constant { rows, typ: RelationType { columns, keys: Vec::new() } }
 }
 
 fn is_true(predicate: &Expr) -> bool {

@@ -120,6 +120,7 @@ pub(crate) fn optimize_one(plan: &Arc<Plan>, options: &RewriteOptions) -> Arc<Pl
     run(options.demand, &demand::prune);
     run(options.fuse, &fuse::fuse);
     run(options.distinct, &distinct::drop_distincts);
+    run(options.fuse, &fuse::fuse);
     run(options.null_keys, &null_keys::drop_null_checks);
     plan
 }

@@ -17,7 +17,7 @@ use row::ScalarType;
 use super::columns::ColumnId;
 use super::lower::{Lowered, Lowering, Outer, depends};
 use super::rel::{Apply, ApplyKind, Rel};
-use crate::plan::expr::{is_not_null, literal_bool, literal_int8, reads_only};
+use crate::plan::expr::{is_not_null, literal_bool, literal_int8, not, reads_only};
 use crate::plan::typ::{is_one_row, unique_on};
 use crate::plan::{Column, EquiTerm, JoinKind, Plan, PlanError};
 
@@ -51,18 +51,19 @@ impl Lowering<'_> {
                 self.join_lowered(kind, &input, &named, &[], &[])
             }
             ApplyKind::Mark { result, pairs } if pairs.is_empty() => {
-                let (joined, count) = self.with_count(input, &apply.query)?;
-                self.append(joined, *result, is_positive(count)?)
+                let joined = self.beside_existence(&input, &apply.query)?;
+                let columns = input.columns.iter().copied().chain([*result]).collect();
+                Ok(Lowered { plan: joined, columns })
             }
             ApplyKind::Semi { pairs } if pairs.is_empty() => {
-                let columns = input.columns.clone();
-                let (joined, count) = self.with_count(input, &apply.query)?;
-                filtered(joined, is_positive(count)?, &columns)
+                let found = Expr::Column(input.columns.len());
+                let joined = self.beside_existence(&input, &apply.query)?;
+                Ok(filtered(joined, found, input.columns))
             }
             ApplyKind::Anti { pairs } if pairs.is_empty() => {
-                let columns = input.columns.clone();
-                let (joined, count) = self.with_count(input, &apply.query)?;
-                filtered(joined, Expr::Not(Box::new(is_positive(count)?)), &columns)
+                let found = Expr::Column(input.columns.len());
+                let joined = self.beside_existence(&input, &apply.query)?;
+                Ok(filtered(joined, not(found), input.columns))
             }
             kind => {
                 let query = self.lower(&apply.query, None)?;
@@ -94,7 +95,7 @@ impl Lowering<'_> {
         keep.extend(results.iter().map(|(_, column)| *column));
         let mut renamed = input.columns.clone();
         renamed.extend(results.iter().map(|(result, _)| *result));
-        let joined = match self.beside_aggregate(&input, outer, query)? {
+        let joined = match self.beside_one_row(&input, outer, query)? {
             Some(joined) => joined,
             None => {
                 let query = self.over(query, |lowering| lowering.lower(query, Some(outer)))?;
@@ -112,22 +113,25 @@ impl Lowering<'_> {
         Ok(Lowered { plan: lowered.plan, columns: renamed })
     }
 
-    /// Rows beside the columns of an aggregate without GROUP BY over each row's outer values. Nothing for other queries.
+    /// Rows beside the columns of a query that has exactly one row for each: an aggregate without GROUP BY, or no FROM at all.
+    /// Nothing for other queries.
     ///
     /// The rows themselves take the place of the outer values that have no input, so that these need not be looked up.
-    pub(super) fn beside_aggregate(
+    pub(super) fn beside_one_row(
         &mut self,
         rows: &Lowered,
         outer: &Outer,
         query: &Rel,
     ) -> Result<Option<Lowered>, PlanError> {
         let (maps, core) = peel_maps(query);
-        let Rel::Aggregate { input, group, aggregates } = core else { return Ok(None) };
-        if !group.is_empty() || !depends(input, outer) {
-            return Ok(None);
-        }
-        let reduced = self.over(query, |lowering| lowering.reduce(input, group, aggregates, Some(outer)))?;
-        let mut beside = self.complete(rows, &reduced, aggregates)?;
+        let mut beside = match core {
+            Rel::Unit => rows.clone(),
+            Rel::Aggregate { input, group, aggregates } if group.is_empty() && depends(input, outer) => {
+                let reduced = self.over(core, |lowering| lowering.reduce(input, group, aggregates, Some(outer)))?;
+                self.complete(rows, &reduced, aggregates)?
+            }
+            _ => return Ok(None),
+        };
         for exprs in maps.into_iter().rev() {
             beside = self.map(beside, exprs)?;
         }
@@ -215,8 +219,9 @@ impl Lowering<'_> {
         }
     }
 
-    /// The rows beside the number of the query's rows, and where that number stands.
-    fn with_count(&mut self, input: Lowered, query: &Rel) -> Result<(Lowered, usize), PlanError> {
+    /// The rows beside one boolean: whether the query has rows. The number of its rows is left below the join, so that only
+    /// the first row to come and the last one to go touch the rows.
+    fn beside_existence(&mut self, input: &Lowered, query: &Rel) -> Result<Arc<Plan>, PlanError> {
         let query = self.lower(existence_core(query), None)?;
         let count = AggregateCall {
             function: AggregateFunction::CountRows,
@@ -228,27 +233,19 @@ impl Lowering<'_> {
             returns: ScalarType::Int64,
             scale_max: None,
         };
-        let column = Column { name: "count".to_string(), ty: ScalarType::Int64, nullable: false, scale_max: None };
-        let plan = Arc::new(Plan::Reduce { input: query.plan, group: Vec::new(), aggregates: vec![(count, column)] });
-        let joined = Plan::Join {
+        let column = |name: &str, ty: ScalarType| Column { name: name.to_string(), ty, nullable: false, scale_max: None };
+        let aggregates = vec![(count, column("count", ScalarType::Int64))];
+        let counted = Arc::new(Plan::Reduce { input: query.plan, group: Vec::new(), aggregates });
+        let exprs = vec![(is_positive(0)?, column("found", ScalarType::Bool))];
+        let mapped = Arc::new(Plan::Map { input: counted, exprs });
+        let found = Arc::new(Plan::Project { input: mapped, columns: vec![1] });
+        Ok(Arc::new(Plan::Join {
             kind: JoinKind::Inner,
             left: Arc::clone(&input.plan),
-            right: plan,
+            right: found,
             on: Vec::new(),
             residual: Vec::new(),
-        };
-        let position = input.columns.len();
-        Ok((Lowered { plan: Arc::new(joined), columns: input.columns }, position))
-    }
-
-    /// Appends a column to a plan that may have unnamed columns at its end, which go.
-    fn append(&self, input: Lowered, id: ColumnId, expr: Expr) -> Result<Lowered, PlanError> {
-        let mapped = Arc::new(Plan::Map { input: input.plan, exprs: vec![(expr, self.column(id))] });
-        let mut positions: Vec<usize> = (0..input.columns.len()).collect();
-        positions.push(input.columns.len() + 1);
-        let mut columns = input.columns;
-        columns.push(id);
-        Ok(Lowered { plan: Arc::new(Plan::Project { input: mapped, columns: positions }), columns })
+        }))
     }
 }
 
@@ -264,10 +261,10 @@ fn is_positive(position: usize) -> Result<Expr, PlanError> {
 }
 
 /// The rows that satisfy the predicate (over positions), without the columns at the end that have no number.
-fn filtered(input: Lowered, predicate: Expr, columns: &[ColumnId]) -> Result<Lowered, PlanError> {
-    let plan = Arc::new(Plan::Filter { input: input.plan, predicates: vec![predicate] });
-    let positions = (0..columns.len()).collect();
-    Ok(Lowered { plan: Arc::new(Plan::Project { input: plan, columns: positions }), columns: columns.to_vec() })
+fn filtered(plan: Arc<Plan>, predicate: Expr, columns: Vec<ColumnId>) -> Lowered {
+    let filter = Arc::new(Plan::Filter { input: plan, predicates: vec![predicate] });
+    let plan = Arc::new(Plan::Project { input: filter, columns: (0..columns.len()).collect() });
+    Lowered { plan, columns }
 }
 
 /// What decides whether a query has rows: computed columns and repetitions do not.

@@ -11,10 +11,13 @@ use super::{Binder, Bound, fold, literal, resolve_error, types, unsupported};
 use crate::plan::PlanError;
 use crate::plan::expr::{and, is_not_null, literal_bool, literal_null, not};
 
+/// Operators in a row (`a + b + …`): the tree they make is walked by recursion wherever it is evaluated.
+const CHAIN_MAX: usize = 1_000;
+
 impl<'q> Binder<'q> {
     /// Binds an expression in the innermost scope; an error points at the smallest part that is wrong.
     pub(super) fn expr(&mut self, expr: &'q ast::Expr) -> Result<Bound, PlanError> {
-        self.expr_inner(expr).map_err(|error| at(error, expr.span()))
+        self.deeper(|binder| binder.expr_inner(expr)).map_err(|error| at(error, expr.span()))
     }
 
     fn expr_inner(&mut self, expr: &'q ast::Expr) -> Result<Bound, PlanError> {
@@ -163,12 +166,32 @@ impl<'q> Binder<'q> {
         if let BinaryOperator::And | BinaryOperator::Or = op {
             return self.connective(left, op, right);
         }
-        let symbol = symbol(op)?;
         if let (Some(left), Some(right)) = (tuple(left), tuple(right)) {
-            return self.compare_rows(&symbol, left, right);
+            return self.compare_rows(&symbol(op)?, left, right);
         }
-        let (left, right) = (self.expr(left)?, self.expr(right)?);
-        binary(&symbol, left, right)
+        // A long chain (`a || b || …`) leans to the left: it is walked down first, so that it needs no deep stack.
+        let mut steps = vec![(op, right)];
+        let mut first = left;
+        while let ast::Expr::BinaryOp { left, op, right } = first
+            && !matches!(op, BinaryOperator::And | BinaryOperator::Or)
+            && tuple(right).is_none()
+        {
+            steps.push((op, right));
+            first = left;
+        }
+        if steps.len() > CHAIN_MAX {
+            return Err(PlanError::new(format!("more than {CHAIN_MAX} operators in a row")));
+        }
+        let mut bound = self.expr(first)?;
+        for (op, right) in steps.into_iter().rev() {
+            let span = right.span();
+            let right = self.expr(right)?;
+            bound = binary(&symbol(op)?, bound, right).map_err(|error| match steps_begin(first) {
+                Some(start) => error.at(start.0, start.1),
+                None => at(error, span),
+            })?;
+        }
+        Ok(bound)
     }
 
     /// AND and OR; a long chain is one node and needs no deep stack.
@@ -391,6 +414,11 @@ impl<'q> Binder<'q> {
             }
         }
     }
+}
+
+fn steps_begin(first: &ast::Expr) -> Option<(u64, u64)> {
+    let start = first.span().start;
+    (start.line > 0).then_some((start.line, start.column))
 }
 
 /// The operator's symbol in the words of `eval::resolve`.

@@ -393,7 +393,7 @@ impl Lowering<'_> {
         let read: Vec<ColumnId> = right.free().into_iter().filter(|id| left.has(*id)).collect();
         let inner_outer = left.project(&read)?.distinct();
         if (kind == JoinKind::Inner || on.is_empty())
-            && let Some(joined) = self.beside_aggregate(&left, &inner_outer, right)?
+            && let Some(joined) = self.beside_one_row(&left, &inner_outer, right)?
         {
             return joined.filter(on);
         }

@@ -50,6 +50,9 @@ use super::rewrite::check::refuse_unmaintainable;
 use super::rewrite::{RewriteOptions, optimize_one};
 use super::{Column, Plan, PlanError, RelationId, RelationType};
 
+/// Expressions and queries nested deeper than this are refused instead of overflowing the stack.
+const DEPTH_MAX: usize = 100;
+
 /// What a relation's name (its parts, folded as PostgreSQL folds them) stands for in the project.
 pub type ResolveRelation<'a> = dyn Fn(&[String]) -> Option<(RelationId, RelationType)> + 'a;
 
@@ -67,6 +70,18 @@ pub struct BoundModel {
 ///
 /// The plan's columns are exactly `columns`; two of one name are refused, as CREATE TABLE AS refuses them.
 pub fn bind(sql: &str, resolve: &ResolveRelation<'_>) -> Result<BoundModel, PlanError> {
+    let model = bind_query(sql, resolve)?;
+    for (index, column) in model.columns.iter().enumerate() {
+        if model.columns[..index].iter().any(|earlier| earlier.name == column.name) {
+            return Err(PlanError::new(format!("column \"{}\" specified more than once", column.name))
+                .with_hint("give each column of the model a name of its own with AS"));
+        }
+    }
+    Ok(model)
+}
+
+/// Binds a query that makes no table (a test, `show --inline`): its columns may share names.
+pub fn bind_query(sql: &str, resolve: &ResolveRelation<'_>) -> Result<BoundModel, PlanError> {
     let query = parse::parse_query(sql)?;
     let mut binder = Binder {
         resolve,
@@ -74,14 +89,9 @@ pub fn bind(sql: &str, resolve: &ResolveRelation<'_>) -> Result<BoundModel, Plan
         ctes: Vec::new(),
         visible_ctes: Vec::new(),
         scopes: Vec::new(),
+        depth: 0,
     };
     let bound = binder.query(&query, query::Literals::Resolve)?;
-    for (index, output) in bound.outputs.iter().enumerate() {
-        if bound.outputs[..index].iter().any(|earlier| earlier.name == output.name) {
-            return Err(PlanError::new(format!("column \"{}\" specified more than once", output.name))
-                .with_hint("give each column of the model a name of its own with AS"));
-        }
-    }
     let names: Vec<String> = bound.outputs.iter().map(|output| output.name.clone()).collect();
     let (plan, warnings) = lower::lower(&binder.columns, &binder.ctes, &bound)?;
     refuse_unmaintainable(&optimize_one(&plan, &RewriteOptions::ALL))?;
@@ -100,6 +110,8 @@ struct Binder<'q> {
     visible_ctes: Vec<Vec<(String, usize)>>,
     /// SELECTs being bound, innermost last.
     scopes: Vec<Scope<'q>>,
+    /// How deep the expression or query being bound is nested.
+    depth: usize,
 }
 
 /// A typed scalar expression over column numbers.
@@ -137,6 +149,18 @@ impl Bound {
 }
 
 impl Binder<'_> {
+    /// Goes one level deeper for `bind`.
+    fn deeper<T>(&mut self, bind: impl FnOnce(&mut Self) -> Result<T, PlanError>) -> Result<T, PlanError> {
+        if self.depth >= DEPTH_MAX {
+            return Err(PlanError::new(format!("the SQL is nested more than {DEPTH_MAX} levels deep"))
+                .with_hint("move parts of it to WITH queries"));
+        }
+        self.depth += 1;
+        let bound = bind(self);
+        self.depth -= 1;
+        bound
+    }
+
     fn column(&self, id: ColumnId) -> Bound {
         let info = self.columns.get(id);
         Bound { expr: Expr::Column(id), ty: info.ty.clone(), nullable: info.nullable, scale_max: info.scale_max }

@@ -7,7 +7,7 @@ use sqlparser::parser::{Parser, ParserError};
 use crate::plan::PlanError;
 
 /// Deeper nesting than this is refused instead of overflowing the stack.
-const NESTING_MAX: usize = 120;
+const NESTING_MAX: usize = 64;
 
 /// Parses the one query of a model; a byte order mark and a closing semicolon are harmless.
 pub(super) fn parse_query(sql: &str) -> Result<Query, PlanError> {

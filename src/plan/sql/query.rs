@@ -57,7 +57,7 @@ impl Tail<'_> {
 impl<'q> Binder<'q> {
     pub(super) fn query(&mut self, query: &'q ast::Query, literals: Literals) -> Result<BoundQuery, PlanError> {
         self.visible_ctes.push(Vec::new());
-        let bound = self.query_in_with(query, literals);
+        let bound = self.deeper(|binder| binder.query_in_with(query, literals));
         self.visible_ctes.pop();
         bound
     }
@@ -201,28 +201,41 @@ impl<'q> Binder<'q> {
         }
     }
 
+    /// A long UNION leans to the left: it is walked down first, so that it needs no deep stack.
     fn set_expr(&mut self, body: &'q SetExpr, literals: Literals) -> Result<BoundQuery, PlanError> {
+        let mut steps = Vec::new();
+        let mut first = body;
+        while let SetExpr::SetOperation { left, op, set_quantifier, right } = first {
+            let all = match set_quantifier {
+                SetQuantifier::All => true,
+                SetQuantifier::Distinct | SetQuantifier::None => false,
+                _ => return Err(unsupported("a set operation BY NAME")),
+            };
+            let op = match op {
+                SetOperator::Union => SetOp::Union,
+                SetOperator::Except | SetOperator::Minus => SetOp::Except,
+                SetOperator::Intersect => SetOp::Intersect,
+            };
+            steps.push((op, all, right));
+            first = left;
+        }
+        let literals = if steps.is_empty() { literals } else { Literals::Keep };
+        let mut bound = self.set_operand(first, literals)?;
+        for (op, all, right) in steps.into_iter().rev() {
+            let right = self.deeper(|binder| binder.set_expr(right, Literals::Keep))?;
+            bound = self.set_operation(op, all, bound, right)?;
+        }
+        Ok(bound)
+    }
+
+    fn set_operand(&mut self, body: &'q SetExpr, literals: Literals) -> Result<BoundQuery, PlanError> {
         match body {
             SetExpr::Select(select) => {
                 self.select(select, &Tail { order_by: &[], limit: None, offset: 0 }, literals)
             }
             SetExpr::Query(query) => self.query(query, literals),
             SetExpr::Values(values) => self.values(values),
-            SetExpr::SetOperation { left, op, set_quantifier, right } => {
-                let all = match set_quantifier {
-                    SetQuantifier::All => true,
-                    SetQuantifier::Distinct | SetQuantifier::None => false,
-                    _ => return Err(unsupported("a set operation BY NAME")),
-                };
-                let op = match op {
-                    SetOperator::Union => SetOp::Union,
-                    SetOperator::Except | SetOperator::Minus => SetOp::Except,
-                    SetOperator::Intersect => SetOp::Intersect,
-                };
-                let left = self.set_expr(left, Literals::Keep)?;
-                let right = self.set_expr(right, Literals::Keep)?;
-                self.set_operation(op, all, left, right)
-            }
+            SetExpr::SetOperation { .. } => self.deeper(|binder| binder.set_expr(body, literals)),
             SetExpr::Table(_) => Err(unsupported("TABLE <name>").with_hint("write SELECT * FROM <name>")),
             _ => Err(PlanError::new("a model is a SELECT; it cannot change data")),
         }

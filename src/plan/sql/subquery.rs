@@ -20,13 +20,15 @@ use super::query::{BoundQuery, Literals};
 use super::rel::{Apply, ApplyKind, Rel};
 use super::scope::{Clause, at};
 use super::{Binder, Bound, resolve_error, unsupported};
-use crate::plan::expr::{is_not_null, literal_bool, literal_int8, literal_null};
+use crate::plan::expr::{is_not_null, literal_bool, literal_int8, literal_null, not};
 use crate::plan::{Column, PlanError};
 
-/// How many rows a subquery has, and how many of them are not NULL.
-struct Counts {
-    rows: Bound,
-    values: Bound,
+/// What decides, beside a match, what a comparison with a subquery's rows comes to.
+struct Contents {
+    /// The query has rows.
+    not_empty: Bound,
+    /// Some row of it is NULL.
+    has_null: Bound,
 }
 
 impl<'q> Binder<'q> {
@@ -86,9 +88,9 @@ impl<'q> Binder<'q> {
                 query.span(),
             ));
         };
-        let counts = self.counts(&rel, *column, query.span())?;
+        let contents = self.contents(&rel, *column, query.span())?;
         let mark = self.mark(rel, vec![(value.expr.clone(), *column)], query.span())?;
-        Ok(negate_if(negated, three_valued(mark.expr, literal_bool(true), literal_bool(false), value, &counts)?))
+        Ok(negate_if(negated, three_valued(mark.expr, true, value, &contents)))
     }
 
     fn in_sides(&mut self, left: &'q ast::Expr, query: &'q ast::Query) -> Result<(Vec<Bound>, BoundQuery), PlanError> {
@@ -125,9 +127,9 @@ impl<'q> Binder<'q> {
         Ok((query.rel.map(exprs), pairs, nullable))
     }
 
-    /// Counts the query's rows beside it: one row per outer row, zeros when there are none.
-    fn counts(&mut self, query: &Rel, column: ColumnId, span: Span) -> Result<Counts, PlanError> {
-        let (rows, values) = (self.count_column(), self.count_column());
+    /// Looks at the query's rows beside it. Their numbers stay below, so that a further row changes nothing above.
+    fn contents(&mut self, query: &Rel, column: ColumnId, span: Span) -> Result<Contents, PlanError> {
+        let (rows, values) = (self.known("count", ScalarType::Int64), self.known("count", ScalarType::Int64));
         let counted = Rel::Aggregate {
             input: Box::new(query.clone()),
             group: Vec::new(),
@@ -136,14 +138,19 @@ impl<'q> Binder<'q> {
                 (values, count(Some(Expr::Column(column)), self.columns.get(column).ty.clone())),
             ],
         };
-        let (rows_result, values_result) = (self.count_column(), self.count_column());
-        let results = vec![(rows_result, rows), (values_result, values)];
-        self.add_apply(counted, ApplyKind::Row { results }, span)?;
-        Ok(Counts { rows: self.column(rows_result), values: self.column(values_result) })
+        let not_empty = binary(">", self.column(rows), Bound::new(literal_int8(0), ScalarType::Int64, false))?;
+        let has_null = binary("<", self.column(values), self.column(rows))?;
+        let (inner_empty, inner_null) = (self.known("not_empty", ScalarType::Bool), self.known("has_null", ScalarType::Bool));
+        let (not_empty_result, null_result) = (self.known("not_empty", ScalarType::Bool), self.known("has_null", ScalarType::Bool));
+        let told = counted.map(vec![(inner_empty, not_empty.expr), (inner_null, has_null.expr)]);
+        let results = vec![(not_empty_result, inner_empty), (null_result, inner_null)];
+        self.add_apply(told, ApplyKind::Row { results }, span)?;
+        Ok(Contents { not_empty: self.column(not_empty_result), has_null: self.column(null_result) })
     }
 
-    fn count_column(&mut self) -> ColumnId {
-        self.columns.add(Column { name: "count".to_string(), ty: ScalarType::Int64, nullable: false, scale_max: None })
+    /// A column that is never NULL.
+    fn known(&mut self, name: &str, ty: ScalarType) -> ColumnId {
+        self.columns.add(Column { name: name.to_string(), ty, nullable: false, scale_max: None })
     }
 
     /// `left op ANY (query)`, `left op ALL (query)`.
@@ -164,7 +171,7 @@ impl<'q> Binder<'q> {
             return Err(at(unsupported(format!("a row compared by {op} with a subquery")), query.span()));
         };
         let (left, column) = (lefts.remove(0), output.id);
-        let counts = self.counts(&bound.rel, column, query.span())?;
+        let contents = self.contents(&bound.rel, column, query.span())?;
         let least = self.extreme("min", AggregateFunction::Min, &bound.rel, column, query.span())?;
         let greatest = self.extreme("max", AggregateFunction::Max, &bound.rel, column, query.span())?;
         // ALL is false when the comparison fails for an extreme, ANY is true when it holds for one.
@@ -181,8 +188,8 @@ impl<'q> Binder<'q> {
             }
             _ => return Err(at(unsupported(format!("{op} {} (subquery)", if all { "ALL" } else { "ANY" })), query.span())),
         };
-        let condition = if all { crate::plan::expr::not(decided.expr) } else { decided.expr };
-        three_valued(condition, literal_bool(!all), literal_bool(all), &left, &counts)
+        let condition = if all { not(decided.expr) } else { decided.expr };
+        Ok(three_valued(condition, !all, &left, &contents))
     }
 
     fn extreme(
@@ -290,10 +297,9 @@ impl<'q> Binder<'q> {
                 ));
             };
             // NOT IN keeps a row only when the query is empty, or when neither it nor the row has a NULL.
-            let counts = self.counts(&rel, *column, span)?;
-            let empty = binary("=", counts.rows.clone(), zero())?.expr;
-            let no_null = binary("=", counts.rows, counts.values)?.expr;
-            predicates.push(Expr::Or(vec![empty, Expr::And(vec![is_not_null(value.expr.clone()), no_null])]));
+            let contents = self.contents(&rel, *column, span)?;
+            let no_null = Expr::And(vec![is_not_null(value.expr.clone()), not(contents.has_null.expr)]);
+            predicates.push(Expr::Or(vec![not(contents.not_empty.expr), no_null]));
         }
         let pairs = pairs.into_iter().map(|(left, id)| (left.expr, id)).collect();
         let kind = semi_or_anti(negated, pairs);
@@ -304,10 +310,6 @@ impl<'q> Binder<'q> {
 
 fn semi_or_anti(anti: bool, pairs: Vec<(Expr, ColumnId)>) -> ApplyKind {
     if anti { ApplyKind::Anti { pairs } } else { ApplyKind::Semi { pairs } }
-}
-
-fn zero() -> Bound {
-    Bound::new(literal_int8(0), ScalarType::Int64, false)
 }
 
 fn count(arg: Option<Expr>, arg_type: ScalarType) -> AggregateCall {
@@ -323,23 +325,16 @@ fn count(arg: Option<Expr>, arg_type: ScalarType) -> AggregateCall {
     }
 }
 
-/// `decided` when the condition holds, NULL when a NULL leaves it open, else `otherwise`; an empty query leaves nothing open.
-fn three_valued(
-    condition: Expr,
-    decided: Expr,
-    otherwise: Expr,
-    value: &Bound,
-    counts: &Counts,
-) -> Result<Bound, PlanError> {
-    let not_empty = binary(">", counts.rows.clone(), zero())?.expr;
-    let has_null = binary("<", counts.values.clone(), counts.rows.clone())?.expr;
-    let open = Expr::Or(vec![Expr::IsNull(Box::new(value.expr.clone())), has_null]);
+/// `decided` when the condition holds, NULL when a NULL leaves it open, else the opposite; an empty query leaves nothing open.
+fn three_valued(condition: Expr, decided: bool, value: &Bound, contents: &Contents) -> Bound {
+    let null = Expr::Or(vec![Expr::IsNull(Box::new(value.expr.clone())), contents.has_null.expr.clone()]);
+    let open = Expr::And(vec![contents.not_empty.expr.clone(), null]);
     let expr = Expr::Case {
-        branches: vec![(condition, decided), (Expr::And(vec![not_empty, open]), literal_null(ScalarType::Bool))],
-        otherwise: Box::new(otherwise),
+        branches: vec![(condition, literal_bool(decided)), (open, literal_null(ScalarType::Bool))],
+        otherwise: Box::new(literal_bool(!decided)),
         ty: ScalarType::Bool,
     };
-    Ok(Bound::new(expr, ScalarType::Bool, true))
+    Bound::new(expr, ScalarType::Bool, true)
 }
 
 /// The conjuncts of a condition, as they are written.

@@ -1,17 +1,19 @@
-//! dbt's functions and objects: `ref`, `source`, `var`, `config`, `adapter`, `exceptions`, …
+//! dbt's functions: `ref`, `source`, `var`, `env_var`, `return`, `run_query`, …
 
 use std::fmt;
 use std::sync::Arc;
 
 use md5::{Digest, Md5};
-use minijinja::value::{Enumerator, Object, ObjectRepr, Tuple, ValueKind};
-use minijinja::{Error, ErrorKind, State, Value};
+use minijinja::value::{Object, ObjectRepr, Tuple};
+use minijinja::{Error, State, Value};
 use serde_json::Value as Json;
 
 use super::failure::Failure;
-use super::macros::{CallerObject, dispatch, return_value};
-use super::relation::{Relation, column_list, quoted};
-use super::scope::{Phase, RefArgs, Scope, Table, Talk};
+use super::macros::{CallerObject, return_value};
+use super::relation::Relation;
+use super::scope::{Phase, RefArgs, Scope, Talk};
+use super::set::set;
+use super::table::{Absorb, TableObject};
 use super::value::{Arguments, from_json, list, text_dict, to_json};
 use crate::project::yaml;
 
@@ -96,11 +98,11 @@ impl fmt::Debug for BuiltinObject {
     }
 }
 
-fn fail<T>(message: impl Into<String>) -> Result<T, Error> {
+pub fn fail<T>(message: impl Into<String>) -> Result<T, Error> {
     Err(Failure::new(message).into_error())
 }
 
-fn none() -> Value {
+pub fn none() -> Value {
     Value::from(())
 }
 
@@ -142,24 +144,22 @@ impl Object for BuiltinObject {
             }
             Builtin::FromJson => {
                 let text = args.text(0, "string")?;
-                Ok(serde_json::from_str(&text).map_or_else(|_| args.get(1, "default").unwrap_or_else(none), |json: Json| from_json(&json)))
+                Ok(serde_json::from_str(&text)
+                    .map_or_else(|_| args.get(1, "default").unwrap_or_else(none), |json: Json| from_json(&json)))
             }
             Builtin::ToYaml => Ok(Value::from(yaml::dump(&to_json(&args.require(0, "value")?)))),
             Builtin::FromYaml => {
                 let parsed = yaml::parse(&args.text(0, "value")?, "fromyaml");
-                Ok(parsed.map_or_else(|_| args.get(1, "default").unwrap_or_else(none), |yaml| from_json(&yaml.to_json())))
+                Ok(parsed
+                    .map_or_else(|_| args.get(1, "default").unwrap_or_else(none), |yaml| from_json(&yaml.to_json())))
             }
             Builtin::Set => {
-                let mut seen: Vec<Value> = Vec::new();
+                let mut items: Vec<Value> = Vec::new();
                 if let Some(values) = args.positional.first() {
-                    let Ok(items) = values.try_iter() else { return Ok(args.get(1, "default").unwrap_or_else(none)) };
-                    for item in items {
-                        if !seen.contains(&item) {
-                            seen.push(item);
-                        }
-                    }
+                    let Ok(found) = values.try_iter() else { return Ok(args.get(1, "default").unwrap_or_else(none)) };
+                    items.extend(found);
                 }
-                Ok(list(seen))
+                Ok(set(items))
             }
             Builtin::Zip => zip(&args),
             Builtin::LocalMd5 => Ok(Value::from(md5_hex(&args.text(0, "value")?))),
@@ -180,16 +180,22 @@ impl Object for BuiltinObject {
             Builtin::LoadResult => Ok(scope.load_result(&args.text(0, "name")?).unwrap_or_else(none)),
             Builtin::StoreResult => {
                 let table = args.get(2, "agate_table").unwrap_or_else(none);
-                scope.store_result(&args.text(0, "name")?, text_dict([("table", table), ("data", list([])), ("response", Value::from(""))]));
+                scope.store_result(
+                    &args.text(0, "name")?,
+                    text_dict([("table", table), ("data", list([])), ("response", Value::from(""))]),
+                );
                 Ok(Value::from(""))
             }
             Builtin::TryOrCompilerError => {
                 let message = args.text(0, "message_if_exception")?;
                 let function = args.require(1, "func")?;
-                let rest: Vec<Value> = Arguments { positional: args.positional[2..].to_vec(), named: args.named }.into_values();
+                let rest: Vec<Value> =
+                    Arguments { positional: args.positional[2..].to_vec(), named: args.named }.into_values();
                 function.call(state, &rest).or_else(|_| fail(message))
             }
-            Builtin::Render => super::render_value(scope, &args.text(0, "string")?, "render").map_err(|failure| failure.into_error()),
+            Builtin::Render => {
+                super::render_value(scope, &args.text(0, "string")?, "render").map_err(|failure| failure.into_error())
+            }
             Builtin::Caller => caller(scope, state, &args),
             Builtin::Doc => doc(scope, &args),
         }
@@ -210,7 +216,13 @@ fn reference(scope: &Arc<Scope>, args: &Arguments) -> Result<Value, Error> {
     }
     let node = &scope.node;
     let found = scope.refs.as_ref().and_then(|refs| {
-        refs.node(asked.package.as_deref(), &asked.name, asked.version.as_deref(), &node.package, &scope.world.project_name)
+        refs.node(
+            asked.package.as_deref(),
+            &asked.name,
+            asked.version.as_deref(),
+            &node.package,
+            &scope.world.project_name,
+        )
     });
     let Some(target) = found else {
         return fail(not_found(scope, "node", &asked.name, asked.version.as_deref(), asked.package.as_deref()));
@@ -225,7 +237,16 @@ fn reference(scope: &Arc<Scope>, args: &Arguments) -> Result<Value, Error> {
 
 /// dbt's words for a `ref` or a `source` that leads nowhere.
 fn not_found(scope: &Scope, kind: &str, name: &str, version: Option<&str>, package: Option<&str>) -> String {
-    missing_message(&scope.node.resource_type, &scope.node.unique_id, &scope.node.file, kind, name, version, package, "was not found")
+    missing_message(
+        &scope.node.resource_type,
+        &scope.node.unique_id,
+        &scope.node.file,
+        kind,
+        name,
+        version,
+        package,
+        "was not found",
+    )
 }
 
 #[allow(clippy::too_many_arguments)]
@@ -257,7 +278,10 @@ fn source(scope: &Arc<Scope>, args: &Arguments) -> Result<Value, Error> {
     if scope.phase == Phase::Parse {
         return Ok(scope.node.this.clone().map_or_else(none, Value::from_object));
     }
-    let found = scope.refs.as_ref().and_then(|refs| refs.source(&source, &table, &scope.node.package, &scope.world.project_name));
+    let found = scope
+        .refs
+        .as_ref()
+        .and_then(|refs| refs.source(&source, &table, &scope.node.package, &scope.world.project_name));
     match found {
         Some(target) => Ok(Value::from_object(target.relation.clone())),
         None => fail(not_found(scope, "source", &format!("{source}.{table}"), None, None)),
@@ -277,7 +301,12 @@ fn variable(scope: &Arc<Scope>, args: &Arguments) -> Result<Value, Error> {
         return Ok(none());
     }
     let node = if scope.node.name.is_empty() { "<Configuration>" } else { &scope.node.name };
-    let merged: Json = world.vars.merged(&world.project_name, &scope.node.package).into_iter().collect::<serde_json::Map<_, _>>().into();
+    let merged: Json = world
+        .vars
+        .merged(&world.project_name, &scope.node.package)
+        .into_iter()
+        .collect::<serde_json::Map<_, _>>()
+        .into();
     fail(format!("Required var '{name}' not found in config:\nVars supplied to {node} = {}", four_spaces(&merged)))
 }
 
@@ -297,7 +326,9 @@ fn four_spaces(json: &Json) -> String {
 fn env_var(scope: &Arc<Scope>, args: &Arguments) -> Result<Value, Error> {
     let name = args.text(0, "var")?;
     if name.starts_with(SECRET_PREFIX) && !scope.may_read_secrets {
-        return fail(format!("Secret env vars are allowed only in profiles.yml or packages.yml. Found '{name}' referenced elsewhere."));
+        return fail(format!(
+            "Secret env vars are allowed only in profiles.yml or packages.yml. Found '{name}' referenced elsewhere."
+        ));
     }
     match scope.world.env_vars.get(&name) {
         Some(value) => Ok(Value::from(value.as_str())),
@@ -313,8 +344,10 @@ pub fn python_json(json: &Json) -> String {
     match json {
         Json::Array(items) => format!("[{}]", items.iter().map(python_json).collect::<Vec<_>>().join(", ")),
         Json::Object(map) => {
-            let pairs: Vec<String> =
-                map.iter().map(|(key, value)| format!("{}: {}", Json::String(key.clone()), python_json(value))).collect();
+            let pairs: Vec<String> = map
+                .iter()
+                .map(|(key, value)| format!("{}: {}", Json::String(key.clone()), python_json(value)))
+                .collect();
             format!("{{{}}}", pairs.join(", "))
         }
         other => other.to_string(),
@@ -339,7 +372,10 @@ fn zip(args: &Arguments) -> Result<Value, Error> {
         columns.push(items.collect::<Vec<_>>());
     }
     let length = columns.iter().map(Vec::len).min().unwrap_or(0);
-    Ok(list((0..length).map(|at| Value::from(Tuple::from(columns.iter().map(|column| column[at].clone()).collect::<Vec<_>>())))))
+    Ok(list(
+        (0..length)
+            .map(|at| Value::from(Tuple::from(columns.iter().map(|column| column[at].clone()).collect::<Vec<_>>()))),
+    ))
 }
 
 pub fn md5_hex(text: &str) -> String {
@@ -351,7 +387,12 @@ fn diff_of_two_dicts(args: &Arguments) -> Result<Value, Error> {
     let lowered = |value: Value| -> Result<Vec<(String, Vec<String>)>, Error> {
         super::value::pairs_of(&value)?
             .into_iter()
-            .map(|(key, items)| Ok((key.to_string().to_lowercase(), items.try_iter()?.map(|item| item.to_string().to_lowercase()).collect())))
+            .map(|(key, items)| {
+                Ok((
+                    key.to_string().to_lowercase(),
+                    items.try_iter()?.map(|item| item.to_string().to_lowercase()).collect(),
+                ))
+            })
             .collect()
     };
     let (a, b) = (lowered(args.require(0, "dict_a")?)?, lowered(args.require(1, "dict_b")?)?);
@@ -375,8 +416,12 @@ fn statement(scope: &Arc<Scope>, state: &mut State<'_, '_>, args: &Arguments) ->
     let sql = caller.call(state, &[])?.to_string();
     let table = query(scope, &sql)?;
     let name = args.get(0, "name").map_or_else(|| "main".to_string(), |name| name.to_string());
-    let data = list(table.0.rows.iter().map(|row| Value::from(Tuple::from(row.iter().map(from_json).collect::<Vec<_>>()))));
-    scope.store_result(&name, text_dict([("table", Value::from_object(table)), ("data", data), ("response", Value::from("OK"))]));
+    let data =
+        list(table.0.rows.iter().map(|row| Value::from(Tuple::from(row.iter().map(from_json).collect::<Vec<_>>()))));
+    scope.store_result(
+        &name,
+        text_dict([("table", Value::from_object(table)), ("data", data), ("response", Value::from("OK"))]),
+    );
     Ok(Value::from(""))
 }
 
@@ -403,7 +448,11 @@ fn caller(scope: &Arc<Scope>, state: &mut State<'_, '_>, args: &Arguments) -> Re
     let registered = scope.world.register_rewritten(&format!("{name}:call:{index}"), rewritten);
     let known: Vec<String> = state.known_variables().into_iter().map(|name| name.into_owned()).collect();
     let is_global = |name: &str| state.env().globals().any(|(global, _)| global == name);
-    let locals = known.iter().filter(|name| !is_global(name)).filter_map(|name| state.lookup(name).map(|value| (name.clone(), value))).collect();
+    let locals = known
+        .iter()
+        .filter(|name| !is_global(name))
+        .filter_map(|name| state.lookup(name).map(|value| (name.clone(), value)))
+        .collect();
     Ok(Value::from_object(CallerObject {
         scope: Arc::clone(scope),
         package: scope.node.package.clone(),
@@ -430,303 +479,11 @@ fn doc(scope: &Arc<Scope>, args: &Arguments) -> Result<Value, Error> {
         Some(text) => Ok(Value::from(text.as_str())),
         None => {
             let name: Vec<String> = args.positional.iter().map(|part| part.to_string()).collect();
-            fail(format!("Documentation for '{}' depends on doc '{}' which was not found", scope.node.unique_id, name.join(".")))
+            fail(format!(
+                "Documentation for '{}' depends on doc '{}' which was not found",
+                scope.node.unique_id,
+                name.join(".")
+            ))
         }
-    }
-}
-
-/// What `run_query` gives while parsing: any attribute of it is itself, and it has no rows.
-#[derive(Debug)]
-struct Absorb;
-
-impl Object for Absorb {
-    fn repr(self: &Arc<Self>) -> ObjectRepr {
-        ObjectRepr::Seq
-    }
-
-    fn get_value(self: &Arc<Self>, _: &Value) -> Option<Value> {
-        Some(Value::from_dyn_object(Arc::clone(self)))
-    }
-
-    fn enumerate(self: &Arc<Self>) -> Enumerator {
-        Enumerator::Empty
-    }
-
-    fn call_method(self: &Arc<Self>, _: &mut State<'_, '_>, _: &str, _: &[Value]) -> Result<Value, Error> {
-        Ok(Value::from_dyn_object(Arc::clone(self)))
-    }
-
-    fn render(self: &Arc<Self>, _: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Ok(())
-    }
-}
-
-/// A query's result as agate shows it: `.rows`, `.columns[0].values()`, iteration over rows.
-struct TableObject(Table);
-
-impl fmt::Debug for TableObject {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "<table {}>", self.0.columns.join(", "))
-    }
-}
-
-impl TableObject {
-    fn row(&self, at: usize) -> Option<Value> {
-        let row = self.0.rows.get(at)?;
-        let by_name = self.0.columns.iter().map(String::as_str).zip(row.iter().map(from_json));
-        Some(Value::from_object(RowObject { by_name: by_name.map(|(name, value)| (name.to_string(), value)).collect() }))
-    }
-
-    fn column(&self, at: usize) -> Value {
-        let values: Vec<Value> = self.0.rows.iter().map(|row| row.get(at).map_or_else(none, from_json)).collect();
-        Value::from_object(ColumnValues { name: self.0.columns[at].clone(), values })
-    }
-}
-
-impl Object for TableObject {
-    fn repr(self: &Arc<Self>) -> ObjectRepr {
-        ObjectRepr::Seq
-    }
-
-    fn enumerate(self: &Arc<Self>) -> Enumerator {
-        Enumerator::Seq(self.0.rows.len())
-    }
-
-    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        if let Some(at) = key.as_usize() {
-            return self.row(at);
-        }
-        Some(match key.as_str()? {
-            "rows" => list((0..self.0.rows.len()).filter_map(|at| self.row(at))),
-            "columns" => {
-                let columns: Vec<Value> = (0..self.0.columns.len()).map(|at| self.column(at)).collect();
-                list(columns)
-            }
-            "column_names" => list(self.0.columns.iter().map(|name| Value::from(name.as_str()))),
-            _ => return None,
-        })
-    }
-}
-
-/// A row by position and by name.
-#[derive(Debug)]
-struct RowObject {
-    by_name: Vec<(String, Value)>,
-}
-
-impl Object for RowObject {
-    fn repr(self: &Arc<Self>) -> ObjectRepr {
-        ObjectRepr::Seq
-    }
-
-    fn enumerate(self: &Arc<Self>) -> Enumerator {
-        Enumerator::Seq(self.by_name.len())
-    }
-
-    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        match key.as_usize() {
-            Some(at) => self.by_name.get(at).map(|(_, value)| value.clone()),
-            None => self.by_name.iter().find(|(name, _)| Some(name.as_str()) == key.as_str()).map(|(_, value)| value.clone()),
-        }
-    }
-
-    fn call_method(self: &Arc<Self>, _: &mut State<'_, '_>, method: &str, _: &[Value]) -> Result<Value, Error> {
-        match method {
-            "values" => Ok(list(self.by_name.iter().map(|(_, value)| value.clone()))),
-            "keys" => Ok(list(self.by_name.iter().map(|(name, _)| Value::from(name.as_str())))),
-            "dict" => Ok(text_dict(self.by_name.iter().map(|(name, value)| (name.as_str(), value.clone())))),
-            _ => Err(Error::from(ErrorKind::UnknownMethod)),
-        }
-    }
-}
-
-#[derive(Debug)]
-struct ColumnValues {
-    name: String,
-    values: Vec<Value>,
-}
-
-impl Object for ColumnValues {
-    fn repr(self: &Arc<Self>) -> ObjectRepr {
-        ObjectRepr::Seq
-    }
-
-    fn enumerate(self: &Arc<Self>) -> Enumerator {
-        Enumerator::Seq(self.values.len())
-    }
-
-    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        match key.as_usize() {
-            Some(at) => self.values.get(at).cloned(),
-            None => (key.as_str()? == "name").then(|| Value::from(self.name.as_str())),
-        }
-    }
-
-    fn call_method(self: &Arc<Self>, _: &mut State<'_, '_>, method: &str, _: &[Value]) -> Result<Value, Error> {
-        match method {
-            "values" => Ok(Value::from(Tuple::from(self.values.clone()))),
-            _ => Err(Error::from(ErrorKind::UnknownMethod)),
-        }
-    }
-}
-
-/// An object of dbt's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Thing {
-    Config,
-    Adapter,
-    Exceptions,
-}
-
-pub struct ThingObject {
-    pub thing: Thing,
-    pub scope: Arc<Scope>,
-}
-
-impl fmt::Debug for ThingObject {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "<{:?}>", self.thing)
-    }
-}
-
-impl Object for ThingObject {
-    fn repr(self: &Arc<Self>) -> ObjectRepr {
-        ObjectRepr::Plain
-    }
-
-    fn is_true(self: &Arc<Self>) -> bool {
-        true
-    }
-
-    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        // Behaviour flags of the adapter: all at dbt's defaults, which is off.
-        let is_behavior = self.thing == Thing::Adapter && key.as_str() == Some("behavior");
-        is_behavior.then(|| text_dict([("enable_truthy_nulls_equals_macro", text_dict([("no_warn", Value::from(false))]))]))
-    }
-
-    fn call(self: &Arc<Self>, _: &mut State<'_, '_>, args: &[Value]) -> Result<Value, Error> {
-        match self.thing {
-            Thing::Config => set_config(&self.scope, &Arguments::of(args)),
-            _ => fail(format!("{:?} is not callable", self.thing)),
-        }
-    }
-
-    fn call_method(self: &Arc<Self>, _: &mut State<'_, '_>, method: &str, args: &[Value]) -> Result<Value, Error> {
-        let args = Arguments::of(args);
-        match self.thing {
-            Thing::Config => config_method(&self.scope, method, &args),
-            Thing::Adapter => adapter_method(&self.scope, method, &args),
-            Thing::Exceptions => exceptions_method(&self.scope, method, &args),
-        }
-    }
-}
-
-fn set_config(scope: &Arc<Scope>, args: &Arguments) -> Result<Value, Error> {
-    let mut given = args.named.iter().map(|(key, value)| (key.clone(), to_json(value))).collect::<Vec<_>>();
-    match args.positional.as_slice() {
-        [] => {}
-        [map] if args.named.is_empty() && map.kind() == ValueKind::Map => {
-            given = super::value::pairs_of(map)?.iter().map(|(key, value)| (key.to_string(), to_json(value))).collect();
-        }
-        _ => return fail("Invalid inline model config"),
-    }
-    if scope.phase == Phase::Parse {
-        for (key, value) in given {
-            let key = if matches!(key.as_str(), "pre_hook" | "post_hook") { key.replace('_', "-") } else { key };
-            scope.record().config.push((key, value));
-        }
-    }
-    Ok(Value::from(""))
-}
-
-fn config_method(scope: &Arc<Scope>, method: &str, args: &Arguments) -> Result<Value, Error> {
-    let known = |key: &str| {
-        let hook = if matches!(key, "pre_hook" | "post_hook") { key.replace('_', "-") } else { key.to_string() };
-        scope.node.config.get(&hook).filter(|value| !value.is_null()).map(from_json)
-    };
-    match method {
-        // While parsing, the configuration is not known yet; dbt answers with nothing.
-        "get" | "require" if scope.phase == Phase::Parse => Ok(args.get(1, "default").unwrap_or_else(|| Value::from(""))),
-        "get" => Ok(known(&args.text(0, "name")?).unwrap_or_else(|| args.get(1, "default").unwrap_or_else(none))),
-        "require" => {
-            let name = args.text(0, "name")?;
-            let node = format!("{} {} ({})", scope.node.resource_type, scope.node.name, scope.node.file);
-            known(&name).map_or_else(|| fail(format!("Model '{}' does not define a required config parameter '{name}'.\nin {node}", scope.node.unique_id)), Ok)
-        }
-        "meta_get" | "meta_require" => {
-            let name = args.text(0, "name")?;
-            let meta = scope.node.config.get("meta").and_then(|meta| meta.get(&name)).map(from_json);
-            Ok(meta.unwrap_or_else(|| args.get(1, "default").unwrap_or_else(none)))
-        }
-        "persist_relation_docs" | "persist_column_docs" => {
-            let key = if method == "persist_relation_docs" { "relation" } else { "columns" };
-            Ok(Value::from(scope.node.config.get("persist_docs").and_then(|docs| docs.get(key)).and_then(Json::as_bool).unwrap_or(false)))
-        }
-        "set" => set_config(scope, &Arguments { positional: vec![], named: vec![(args.text(0, "name")?, args.require(1, "value")?)] }),
-        _ => Err(Error::from(ErrorKind::UnknownMethod)),
-    }
-}
-
-fn adapter_method(scope: &Arc<Scope>, method: &str, args: &Arguments) -> Result<Value, Error> {
-    match method {
-        "dispatch" => {
-            let namespace = args.get(1, "macro_namespace").filter(|namespace| !namespace.is_none());
-            if namespace.as_ref().is_some_and(|namespace| namespace.as_str().is_none()) {
-                return fail("The macro_namespace argument to adapter.dispatch must be a string");
-            }
-            dispatch(scope, &args.text(0, "macro_name")?, namespace.as_ref().and_then(Value::as_str))
-        }
-        "type" => Ok(Value::from("postgres")),
-        "quote" => Ok(Value::from(quoted(&args.text(0, "identifier")?))),
-        "quote_as_configured" => Ok(Value::from(quoted(&args.text(0, "identifier")?))),
-        "quote_seed_column" => {
-            let column = args.text(0, "column")?;
-            let quote = args.get(1, "quote_config").is_some_and(|quote| !quote.is_none() && !quote.is_true());
-            Ok(Value::from(if quote { column } else { quoted(&column) }))
-        }
-        "get_columns_in_relation" if scope.phase == Phase::Parse => Ok(list([])),
-        "get_columns_in_relation" => columns_in_relation(scope, &args.require(0, "relation")?),
-        "get_missing_columns" if scope.phase == Phase::Parse => Ok(list([])),
-        "get_relation" | "load_relation" => {
-            let relation = match args.get(0, "relation").and_then(|value| value.downcast_object_ref::<Relation>().cloned()) {
-                Some(relation) => relation,
-                None => Relation::create(args),
-            };
-            let known = scope.refs.as_ref().is_some_and(|refs| refs.by_relation.contains_key(&relation.text()));
-            Ok(if known { Value::from_object(relation) } else { none() })
-        }
-        "build_catalog_relation" => Ok(none()),
-        "check_schema_exists" => Ok(Value::from(true)),
-        _ if scope.phase == Phase::Parse => Ok(none()),
-        _ => fail(format!("adapter.{method}() needs a database; livemart compiles a project without one")),
-    }
-}
-
-fn columns_in_relation(scope: &Arc<Scope>, relation: &Value) -> Result<Value, Error> {
-    let text = relation.to_string();
-    let refs = scope.refs.as_ref();
-    let unique_id = refs.and_then(|refs| refs.by_relation.get(&text));
-    let columns = unique_id.and_then(|id| {
-        scope.introspect.columns(id).or_else(|| refs.and_then(|refs| refs.declared_columns.get(id)).cloned())
-    });
-    match columns {
-        Some(columns) => Ok(column_list(columns)),
-        None => fail(format!(
-            "the columns of {text} are not known while compiling; declare them with `data_type` in a property file, or name them in the SQL"
-        )),
-    }
-}
-
-fn exceptions_method(scope: &Arc<Scope>, method: &str, args: &Arguments) -> Result<Value, Error> {
-    match method {
-        "raise_compiler_error" | "raise_not_implemented" | "raise_parsing_error" | "raise_fail_fast_error" | "raise_dataclass_not_dict"
-        | "raise_invalid_property_yml_version" | "raise_contract_error" | "missing_config" | "column_type_missing" => {
-            fail(args.get(0, "msg").map_or_else(|| method.to_string(), |message| message.to_string()))
-        }
-        "warn" | "warn_snapshot_timestamp_data_types" => {
-            scope.world.say(Talk::Warning(args.text(0, "msg")?));
-            Ok(Value::from(""))
-        }
-        _ => Err(Error::from(ErrorKind::UnknownMethod)),
     }
 }

@@ -87,7 +87,9 @@ pub fn failure_of(error: Error) -> Failure {
     let detail = error.detail().unwrap_or_default().to_string();
     match error.kind() {
         ErrorKind::UnknownFunction => Failure::undefined(detail.trim_end_matches(" is unknown")),
-        ErrorKind::UndefinedError | ErrorKind::UnknownMethod | ErrorKind::InvalidOperation if undefined_name(&error).is_some() => {
+        ErrorKind::UndefinedError | ErrorKind::UnknownMethod | ErrorKind::InvalidOperation
+            if undefined_name(&error).is_some() =>
+        {
             Failure::undefined(&undefined_name(&error).unwrap_or_default())
         }
         ErrorKind::SyntaxError => Failure::new(detail),
@@ -99,7 +101,11 @@ pub fn failure_of(error: Error) -> Failure {
 }
 
 fn quoted_word(detail: &str) -> &str {
-    detail.split_whitespace().map(|word| word.trim_matches(['`', '\'', '"'])).find(|word| *word != "filter" && *word != "test").unwrap_or(detail)
+    detail
+        .split_whitespace()
+        .map(|word| word.trim_matches(['`', '\'', '"']))
+        .find(|word| *word != "filter" && *word != "test")
+        .unwrap_or(detail)
 }
 
 /// The name that was undefined, as minijinja's error says it: "… (`nope` is undefined)".

@@ -108,7 +108,13 @@ fn centered(text: &str, width: usize) -> String {
     format!("{}{text}{}", " ".repeat(left), " ".repeat(missing - left))
 }
 
-fn truncate(text: &Value, length: Option<usize>, killwords: Option<bool>, end: Option<String>, leeway: Option<usize>) -> String {
+fn truncate(
+    text: &Value,
+    length: Option<usize>,
+    killwords: Option<bool>,
+    end: Option<String>,
+    leeway: Option<usize>,
+) -> String {
     let text = text.to_string();
     let (length, end) = (length.unwrap_or(255), end.unwrap_or_else(|| "...".into()));
     if text.chars().count() <= length + leeway.unwrap_or(5) {
@@ -125,7 +131,10 @@ fn truncate(text: &Value, length: Option<usize>, killwords: Option<bool>, end: O
 /// `'…' % value`: a tuple fills several places.
 fn percent(text: &Value, values: &Value) -> Result<String, Error> {
     let text = text.as_str().ok_or_else(|| {
-        Error::new(ErrorKind::InvalidOperation, format!("unsupported operand type(s) for %: '{}'", methods::type_name(text)))
+        Error::new(
+            ErrorKind::InvalidOperation,
+            format!("unsupported operand type(s) for %: '{}'", methods::type_name(text)),
+        )
     })?;
     let values: Vec<Value> =
         if values.is_tuple() { values.try_iter()?.checked().collect::<Result<_, _>>()? } else { vec![values.clone()] };

@@ -132,7 +132,11 @@ pub fn call(scope: &Arc<Scope>, definition: &Arc<Macro>, args: &[Value]) -> Resu
     result.or_else(|error| match take_return(&error) {
         Some(value) => Ok(value),
         None => {
-            let place = Place { object: format!("macro {}", definition.name), file: definition.file.clone(), line: error.line() };
+            let place = Place {
+                object: format!("macro {}", definition.name),
+                file: definition.file.clone(),
+                line: error.line(),
+            };
             Err(failure_of(error).called_in(place).into_error())
         }
     })
@@ -175,7 +179,10 @@ fn bind(body: &Body<'_>, args: &Arguments, source: &str) -> Result<Vec<(String, 
         return Err(too_many(format!("macro '{}' takes not more than {} argument(s)", body.name, body.params.len())));
     }
     if source.contains("kwargs") {
-        locals.push(("kwargs".into(), dict(named.into_iter().map(|(name, value)| (Value::from(name.as_str()), value.clone())))));
+        locals.push((
+            "kwargs".into(),
+            dict(named.into_iter().map(|(name, value)| (Value::from(name.as_str()), value.clone()))),
+        ));
     } else if let Some((name, _)) = named.first() {
         return Err(too_many(format!("macro '{}' takes no keyword argument '{name}'", body.name)));
     }
@@ -211,7 +218,11 @@ impl Object for CallerObject {
 
     fn call(self: &Arc<Self>, _: &mut State<'_, '_>, args: &[Value]) -> Result<Value, Error> {
         let locals = self.locals.clone();
-        render(&self.scope, Body { name: "caller", template: &self.template, params: &self.params, package: &self.package, locals }, args)
+        render(
+            &self.scope,
+            Body { name: "caller", template: &self.template, params: &self.params, package: &self.package, locals },
+            args,
+        )
     }
 }
 
@@ -271,13 +282,24 @@ pub fn dispatch(scope: &Arc<Scope>, name: &str, namespace: Option<&str>) -> Resu
         for prefix in DISPATCH_PREFIXES {
             let candidate = format!("{prefix}__{name}");
             if let Some(definition) = world.macros.in_package(package, &candidate) {
-                return Ok(Value::from_object(MacroObject { definition: Arc::clone(definition), scope: Arc::clone(scope) }));
+                return Ok(Value::from_object(MacroObject {
+                    definition: Arc::clone(definition),
+                    scope: Arc::clone(scope),
+                }));
             }
-            searched.push(if namespace.is_some() { format!("'{package}.{candidate}'") } else { format!("'{candidate}'") });
+            searched.push(if namespace.is_some() {
+                format!("'{package}.{candidate}'")
+            } else {
+                format!("'{candidate}'")
+            });
         }
     }
     let within = namespace.map_or(String::new(), |namespace| format!(" within namespace: '{namespace}'"));
-    Err(Failure::new(format!("In dispatch: No macro named '{name}' found{within}\n    Searched for: {}", searched.join(", "))).into_error())
+    Err(Failure::new(format!(
+        "In dispatch: No macro named '{name}' found{within}\n    Searched for: {}",
+        searched.join(", ")
+    ))
+    .into_error())
 }
 
 /// `return(value)`.

@@ -8,6 +8,7 @@ use minijinja::{Error, ErrorKind, State, Value};
 use minijinja_contrib::pycompat;
 
 use super::modules;
+use super::set::{Set, set};
 use super::value::{Arguments, dict, list, pairs_of};
 
 pub fn unknown_method(state: &mut State<'_, '_>, value: &Value, method: &str, args: &[Value]) -> Result<Value, Error> {
@@ -53,8 +54,12 @@ fn text_method(text: &str, method: &str, args: &Arguments) -> Option<Result<Valu
                 .map(|c| if c.is_uppercase() { c.to_lowercase().to_string() } else { c.to_uppercase().to_string() })
                 .collect::<String>(),
         ),
-        "removeprefix" => Value::from(args.text(0, "prefix").map_or(text, |p| text.strip_prefix(p.as_str()).unwrap_or(text))),
-        "removesuffix" => Value::from(args.text(0, "suffix").map_or(text, |s| text.strip_suffix(s.as_str()).unwrap_or(text))),
+        "removeprefix" => {
+            Value::from(args.text(0, "prefix").map_or(text, |p| text.strip_prefix(p.as_str()).unwrap_or(text)))
+        }
+        "removesuffix" => {
+            Value::from(args.text(0, "suffix").map_or(text, |s| text.strip_suffix(s.as_str()).unwrap_or(text)))
+        }
         "partition" | "rpartition" => return Some(partition(text, method == "rpartition", args)),
         "index" => {
             let found = args.text(0, "sub").map(|sub| text.find(&sub).map(|at| text[..at].chars().count()));
@@ -69,7 +74,11 @@ fn text_method(text: &str, method: &str, args: &Arguments) -> Option<Result<Valu
 
 fn split(text: &str, from_right: bool, args: &Arguments) -> Result<Value, Error> {
     let separator = args.get(0, "sep").filter(|separator| !separator.is_none()).map(|separator| separator.to_string());
-    let limit = args.get(1, "maxsplit").and_then(|limit| limit.as_i64()).filter(|limit| *limit >= 0).map(|limit| limit as usize);
+    let limit = args
+        .get(1, "maxsplit")
+        .and_then(|limit| limit.as_i64())
+        .filter(|limit| *limit >= 0)
+        .map(|limit| limit as usize);
     let Some(separator) = separator else {
         let words: Vec<&str> = match limit {
             None => text.split_whitespace().collect(),
@@ -121,7 +130,8 @@ fn map_method(value: &Value, method: &str) -> Option<Result<Value, Error>> {
     match method {
         "copy" => Some(pairs_of(value).map(dict)),
         "items" => Some(
-            pairs_of(value).map(|pairs| list(pairs.into_iter().map(|(key, value)| Value::from(Tuple::from([key, value]))))),
+            pairs_of(value)
+                .map(|pairs| list(pairs.into_iter().map(|(key, value)| Value::from(Tuple::from([key, value]))))),
         ),
         "keys" => Some(pairs_of(value).map(|pairs| list(pairs.into_iter().map(|(key, _)| key)))),
         "values" => Some(pairs_of(value).map(|pairs| list(pairs.into_iter().map(|(_, value)| value)))),
@@ -136,18 +146,8 @@ fn sequence_method(value: &Value, method: &str, args: &Arguments) -> Option<Resu
         "index" => Some(items().and_then(|items| {
             let wanted = args.require(0, "value")?;
             let at = items.iter().position(|item| *item == wanted);
-            at.map(Value::from).ok_or_else(|| Error::new(ErrorKind::InvalidOperation, format!("{wanted:?} is not in list")))
-        })),
-        // Sets are lists without repetitions here; these are the methods that templates use on them.
-        "union" | "intersection" | "difference" | "issubset" | "issuperset" => Some(items().and_then(|mine| {
-            let other: Vec<Value> = args.require(0, "other")?.try_iter()?.checked().collect::<Result<_, _>>()?;
-            Ok(match method {
-                "union" => list(mine.iter().cloned().chain(other.into_iter().filter(|item| !mine.contains(item)))),
-                "intersection" => list(mine.into_iter().filter(|item| other.contains(item))),
-                "difference" => list(mine.into_iter().filter(|item| !other.contains(item))),
-                "issubset" => Value::from(mine.iter().all(|item| other.contains(item))),
-                _ => Value::from(other.iter().all(|item| mine.contains(item))),
-            })
+            at.map(Value::from)
+                .ok_or_else(|| Error::new(ErrorKind::InvalidOperation, format!("{wanted:?} is not in list")))
         })),
         _ => None,
     }
@@ -167,13 +167,23 @@ fn arithmetic(op: &str, left: &Value, right: &Value) -> Result<Value, Error> {
     if let Some(result) = modules::time_arithmetic(op, left, right) {
         return result;
     }
+    if let (true, Some(left), Some(right)) =
+        (op == "-", left.downcast_object_ref::<Set>(), right.downcast_object_ref::<Set>())
+    {
+        let taken = right.items();
+        return Ok(set(left.items().into_iter().filter(|item| !taken.contains(item))));
+    }
     let is_number = |value: &Value| matches!(value.kind(), ValueKind::Number | ValueKind::Bool);
     if is_number(left) && is_number(right) {
-        let int = |value: &Value| if value.kind() == ValueKind::Bool { Some(i64::from(value.is_true())) } else { value.as_i64() };
+        let int = |value: &Value| {
+            if value.kind() == ValueKind::Bool { Some(i64::from(value.is_true())) } else { value.as_i64() }
+        };
         let is_float = |value: &Value| value.kind() == ValueKind::Number && !value.is_integer();
         if let (Some(a), Some(b), false) = (int(left), int(right), is_float(left) || is_float(right)) {
             let result = if op == "+" { a.checked_add(b) } else { a.checked_sub(b) };
-            return result.map(Value::from).ok_or_else(|| Error::new(ErrorKind::InvalidOperation, "integer out of range"));
+            return result
+                .map(Value::from)
+                .ok_or_else(|| Error::new(ErrorKind::InvalidOperation, "integer out of range"));
         }
         let (a, b) = (f64::try_from(left.clone())?, f64::try_from(right.clone())?);
         return Ok(Value::from(if op == "+" { a + b } else { a - b }));

@@ -24,6 +24,9 @@ pub mod relation;
 pub mod rewrite;
 pub mod scope;
 pub mod segments;
+pub mod set;
+pub mod table;
+pub mod things;
 pub mod value;
 
 use std::sync::Arc;

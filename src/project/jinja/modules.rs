@@ -17,7 +17,10 @@ pub fn time_arithmetic(op: &str, left: &Value, right: &Value) -> Option<Result<V
     let (left, right) = (left.downcast_object_ref::<Moment>()?, right.downcast_object_ref::<Moment>());
     let result = right.and_then(|right| if op == "+" { left.plus(right) } else { left.minus(right) });
     Some(result.map(Value::from_object).ok_or_else(|| {
-        Error::new(ErrorKind::InvalidOperation, format!("unsupported operand type(s) for {op}: '{}' and another", left.type_name()))
+        Error::new(
+            ErrorKind::InvalidOperation,
+            format!("unsupported operand type(s) for {op}: '{}' and another", left.type_name()),
+        )
     }))
 }
 
@@ -82,7 +85,9 @@ impl Object for Name {
             "re.IGNORECASE" | "re.I" => Some(Value::from(2)),
             "re.MULTILINE" | "re.M" => Some(Value::from(8)),
             "re.DOTALL" | "re.S" => Some(Value::from(16)),
-            path if KNOWN.contains(&path) => Some(Value::from_object(Name { path: path.to_string(), now: self.now.clone() })),
+            path if KNOWN.contains(&path) => {
+                Some(Value::from_object(Name { path: path.to_string(), now: self.now.clone() }))
+            }
             _ => None,
         }
     }
@@ -148,7 +153,8 @@ fn items_of(value: &Value) -> Result<Vec<Value>, Error> {
 fn itertools(name: &str, args: &Arguments) -> Result<Value, Error> {
     let pools = || args.positional.iter().map(items_of).collect::<Result<Vec<_>, _>>();
     let size = || args.get(1, "r").and_then(|size| size.as_usize());
-    let tuples = |rows: Vec<Vec<Value>>| list(rows.into_iter().map(|row| Value::from(minijinja::value::Tuple::from(row))));
+    let tuples =
+        |rows: Vec<Vec<Value>>| list(rows.into_iter().map(|row| Value::from(minijinja::value::Tuple::from(row))));
     Ok(match name {
         "chain" => list(pools()?.into_iter().flatten()),
         "product" => {
@@ -156,7 +162,9 @@ fn itertools(name: &str, args: &Arguments) -> Result<Value, Error> {
             let repeat = args.named("repeat").and_then(Value::as_usize).unwrap_or(1);
             let pools: Vec<&Vec<Value>> = (0..repeat).flat_map(|_| once.iter()).collect();
             tuples(pools.into_iter().fold(vec![Vec::new()], |rows, pool| {
-                rows.iter().flat_map(|row| pool.iter().map(|item| [row.as_slice(), &[item.clone()]].concat())).collect()
+                rows.iter()
+                    .flat_map(|row| pool.iter().map(|item| [row.as_slice(), std::slice::from_ref(item)].concat()))
+                    .collect()
             }))
         }
         "combinations" | "permutations" => {
@@ -176,7 +184,11 @@ fn itertools(name: &str, args: &Arguments) -> Result<Value, Error> {
             let pools = pools()?;
             let fill = args.named("fillvalue").cloned().unwrap_or_else(|| Value::from(()));
             let longest = pools.iter().map(Vec::len).max().unwrap_or(0);
-            tuples((0..longest).map(|at| pools.iter().map(|pool| pool.get(at).unwrap_or(&fill).clone()).collect()).collect())
+            tuples(
+                (0..longest)
+                    .map(|at| pools.iter().map(|pool| pool.get(at).unwrap_or(&fill).clone()).collect())
+                    .collect(),
+            )
         }
         "repeat" => {
             let times = args.get(1, "times").and_then(|times| times.as_usize()).unwrap_or(0);
@@ -191,7 +203,8 @@ fn choices(count: usize, size: usize, growing: bool) -> Vec<Vec<usize>> {
     (0..size).fold(vec![Vec::new()], |rows: Vec<Vec<usize>>, _| {
         rows.iter()
             .flat_map(|row| {
-                let fits = move |at: &usize| if growing { row.last().is_none_or(|last| at > last) } else { !row.contains(at) };
+                let fits =
+                    move |at: &usize| if growing { row.last().is_none_or(|last| at > last) } else { !row.contains(at) };
                 (0..count).filter(fits).map(move |at| [row.as_slice(), &[at]].concat())
             })
             .collect()

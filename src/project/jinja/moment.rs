@@ -31,7 +31,9 @@ impl Zone {
     }
 
     pub fn named(name: &str) -> Result<Zone, Error> {
-        name.parse().map(Zone).map_err(|_| Error::new(ErrorKind::InvalidOperation, format!("unknown time zone '{name}'")))
+        name.parse()
+            .map(Zone)
+            .map_err(|_| Error::new(ErrorKind::InvalidOperation, format!("unknown time zone '{name}'")))
     }
 }
 
@@ -112,7 +114,12 @@ impl Moment {
     pub fn datetime_of(args: &Arguments) -> Result<Moment, Error> {
         let Moment::Date(date) = Moment::date_of(args)? else { return Err(invalid("datetime needs a date")) };
         let part = |at: usize, name: &str| args.get(at, name).and_then(|value| value.as_i64()).unwrap_or(0) as u32;
-        let time = NaiveTime::from_hms_micro_opt(part(3, "hour"), part(4, "minute"), part(5, "second"), part(6, "microsecond"));
+        let time = NaiveTime::from_hms_micro_opt(
+            part(3, "hour"),
+            part(4, "minute"),
+            part(5, "second"),
+            part(6, "microsecond"),
+        );
         let zone = args.get(7, "tzinfo").and_then(|zone| zone.downcast_object_ref::<Zone>().cloned());
         time.map(|time| Moment::DateTime(date.and_time(time), zone)).ok_or_else(|| invalid("hour must be in 0..23"))
     }
@@ -139,7 +146,9 @@ impl Moment {
         let micros: f64 = UNITS
             .iter()
             .enumerate()
-            .filter_map(|(at, (name, micros))| args.get(at, name).and_then(|n| f64::try_from(n).ok()).map(|n| n * micros))
+            .filter_map(|(at, (name, micros))| {
+                args.get(at, name).and_then(|n| f64::try_from(n).ok()).map(|n| n * micros)
+            })
             .sum();
         Moment::Duration(TimeDelta::microseconds(micros.round() as i64))
     }
@@ -148,14 +157,18 @@ impl Moment {
         let chrono_format = format.replace("%f", "%6f");
         let parsed = NaiveDateTime::parse_from_str(text, &chrono_format)
             .or_else(|_| NaiveDate::parse_from_str(text, &chrono_format).map(|date| date.and_time(NaiveTime::MIN)))
-            .or_else(|_| NaiveDate::parse_from_str(&format!("{text} 01"), &format!("{chrono_format} %d")).map(|d| d.and_time(NaiveTime::MIN)));
+            .or_else(|_| {
+                NaiveDate::parse_from_str(&format!("{text} 01"), &format!("{chrono_format} %d"))
+                    .map(|d| d.and_time(NaiveTime::MIN))
+            });
         parsed
             .map(|local| Moment::DateTime(local, None))
             .map_err(|_| invalid(format!("time data '{text}' does not match format '{format}'")))
     }
 
     pub fn from_iso(text: &str) -> Result<Moment, Error> {
-        let aware = DateTime::parse_from_rfc3339(text).ok().map(|aware| Moment::DateTime(aware.naive_utc(), Some(Zone::utc())));
+        let aware =
+            DateTime::parse_from_rfc3339(text).ok().map(|aware| Moment::DateTime(aware.naive_utc(), Some(Zone::utc())));
         let formats = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"];
         let local = || formats.iter().find_map(|format| NaiveDateTime::parse_from_str(text, format).ok());
         let date = || NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().map(|date| date.and_time(NaiveTime::MIN));
@@ -169,7 +182,8 @@ impl Moment {
             (Moment::Date(date), Moment::Duration(delta)) | (Moment::Duration(delta), Moment::Date(date)) => {
                 Moment::Date(date.checked_add_signed(TimeDelta::days(delta.num_seconds().div_euclid(86_400)))?)
             }
-            (Moment::DateTime(local, zone), Moment::Duration(delta)) | (Moment::Duration(delta), Moment::DateTime(local, zone)) => {
+            (Moment::DateTime(local, zone), Moment::Duration(delta))
+            | (Moment::Duration(delta), Moment::DateTime(local, zone)) => {
                 Moment::DateTime(local.checked_add_signed(*delta)?, zone.clone())
             }
             (Moment::Duration(a), Moment::Duration(b)) => Moment::Duration(a.checked_add(b)?),
@@ -220,7 +234,8 @@ impl Moment {
 
     fn offset_text(&self, colon: &str) -> String {
         let Moment::DateTime(local, Some(Zone(tz))) = self else { return String::new() };
-        let seconds = tz.offset_from_local_datetime(local).earliest().map_or(0, |offset| offset.fix().local_minus_utc());
+        let seconds =
+            tz.offset_from_local_datetime(local).earliest().map_or(0, |offset| offset.fix().local_minus_utc());
         let sign = if seconds < 0 { '-' } else { '+' };
         format!("{sign}{:02}{colon}{:02}", seconds.abs() / 3600, seconds.abs() / 60 % 60)
     }
@@ -234,7 +249,9 @@ impl Moment {
         if StrftimeItems::new(&format).any(|item| matches!(item, Item::Error)) {
             return Err(invalid(format!("Invalid format string: '{format}'")));
         }
-        let Moment::DateTime(local, _) = self.midnight_unless_timed() else { return Err(invalid("a timedelta has no strftime")) };
+        let Moment::DateTime(local, _) = self.midnight_unless_timed() else {
+            return Err(invalid("a timedelta has no strftime"));
+        };
         Ok(local.format(&format).to_string())
     }
 
@@ -265,7 +282,11 @@ impl Moment {
             None => zone,
         };
         let (Some(date), Some(time)) = (date, time) else { return Err(invalid("day is out of range for month")) };
-        Ok(if matches!(self, Moment::Date(_)) { Moment::Date(date) } else { Moment::DateTime(date.and_time(time), zone) })
+        Ok(if matches!(self, Moment::Date(_)) {
+            Moment::Date(date)
+        } else {
+            Moment::DateTime(date.and_time(time), zone)
+        })
     }
 }
 
@@ -318,7 +339,9 @@ impl Object for Moment {
         let args = Arguments::of(args);
         let Moment::DateTime(local, zone) = self.midnight_unless_timed() else {
             return match (method, &**self) {
-                ("total_seconds", Moment::Duration(delta)) => Ok(Value::from(delta.num_microseconds().unwrap_or(0) as f64 / 1e6)),
+                ("total_seconds", Moment::Duration(delta)) => {
+                    Ok(Value::from(delta.num_microseconds().unwrap_or(0) as f64 / 1e6))
+                }
                 _ => Err(Error::from(ErrorKind::UnknownMethod)),
             };
         };
@@ -351,7 +374,9 @@ impl Object for Zone {
         let args = Arguments::of(args);
         let moment = args.require(0, "dt")?;
         match (method, moment.downcast_object_ref::<Moment>()) {
-            ("localize", Some(Moment::DateTime(local, _))) => Ok(Value::from_object(Moment::DateTime(*local, Some((**self).clone())))),
+            ("localize", Some(Moment::DateTime(local, _))) => {
+                Ok(Value::from_object(Moment::DateTime(*local, Some((**self).clone()))))
+            }
             ("normalize", Some(moment)) => Ok(Value::from_object(moment.in_zone(self))),
             _ => Err(Error::from(ErrorKind::UnknownMethod)),
         }

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use minijinja::Value;
 use minijinja::value::{Enumerator, Object};
 
-use super::builtins::{Builtin, BuiltinObject, Thing, ThingObject};
+use super::builtins::{Builtin, BuiltinObject};
 use super::macros::{INTERNAL_PACKAGE, MacroObject, Namespace};
 use super::scope::{Phase, Scope};
+use super::things::{Thing, ThingObject};
 use super::value::{from_json, text_dict};
 use super::{modules, relation};
 
@@ -45,7 +46,10 @@ impl Names {
             .find(name, &self.scope.node.package, &world.project_name)
             .or_else(|| macros.in_package(&self.package, name));
         if let Some(definition) = definition {
-            return Some(Value::from_object(MacroObject { definition: Arc::clone(definition), scope: Arc::clone(&self.scope) }));
+            return Some(Value::from_object(MacroObject {
+                definition: Arc::clone(definition),
+                scope: Arc::clone(&self.scope),
+            }));
         }
         let is_package = macros.has_package(name) || world.packages.iter().any(|package| package == name);
         is_package.then(|| Value::from_object(Namespace { package: name.to_string(), scope: Arc::clone(&self.scope) }))
@@ -56,7 +60,9 @@ impl Names {
         if self.scope.phase == Phase::Yaml {
             return None;
         }
-        let part = |at: usize| node.this.as_ref().and_then(|this| this.path[at].as_deref()).map_or_else(|| Value::from(()), Value::from);
+        let part = |at: usize| {
+            node.this.as_ref().and_then(|this| this.path[at].as_deref()).map_or_else(|| Value::from(()), Value::from)
+        };
         Some(match name {
             "this" => node.this.clone().map_or_else(|| Value::from(()), Value::from_object),
             "database" => part(0),

@@ -98,16 +98,21 @@ impl Reader<'_> {
     }
 
     fn word(&mut self) -> Option<Value> {
-        let end = self.rest.find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '.' | '+' | '-'))).unwrap_or(self.rest.len());
+        let end = self
+            .rest
+            .find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '.' | '+' | '-')))
+            .unwrap_or(self.rest.len());
         let (word, rest) = self.rest.split_at(end);
         let value = match word {
             "True" => Value::from(true),
             "False" => Value::from(false),
             "None" => Value::from(()),
             _ => {
-                let starts_like_a_number = word.trim_start_matches(['-', '+']).starts_with(|c: char| c.is_ascii_digit() || c == '.');
+                let starts_like_a_number =
+                    word.trim_start_matches(['-', '+']).starts_with(|c: char| c.is_ascii_digit() || c == '.');
                 let digits = word.trim_start_matches(['-', '+']);
-                let has_leading_zero = digits.len() > 1 && digits.starts_with('0') && digits.chars().all(|c| c.is_ascii_digit());
+                let has_leading_zero =
+                    digits.len() > 1 && digits.starts_with('0') && digits.chars().all(|c| c.is_ascii_digit());
                 if !starts_like_a_number || has_leading_zero {
                     return None;
                 }

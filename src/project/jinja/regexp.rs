@@ -30,12 +30,18 @@ pub fn call(function: &str, args: &Arguments) -> Result<Value, Error> {
         return Ok(Value::from(regex::escape(&pattern.to_string())));
     }
     let flags_at = if function == "compile" { 1 } else { usize::MAX };
-    let flags = args.get(flags_at, "flags").and_then(|flags| flags.as_i64()).unwrap_or_else(|| positional_flags(function, args));
+    let flags = args
+        .get(flags_at, "flags")
+        .and_then(|flags| flags.as_i64())
+        .unwrap_or_else(|| positional_flags(function, args));
     let regex = match pattern.downcast_object_ref::<Pattern>() {
         Some(compiled) => compiled.0.clone(),
         None => compile(&pattern.to_string(), flags)?,
     };
-    let rest = Arguments { positional: args.positional[1..].to_vec(), named: args.named.iter().map(|(k, v)| (k.clone(), v.clone())).collect() };
+    let rest = Arguments {
+        positional: args.positional[1..].to_vec(),
+        named: args.named.iter().map(|(k, v)| (k.clone(), v.clone())).collect(),
+    };
     if function == "compile" { Ok(Value::from_object(Pattern(regex))) } else { apply(&regex, function, &rest) }
 }
 
@@ -56,7 +62,9 @@ fn compile(pattern: &str, flags: i64) -> Result<Regex, Error> {
         .dot_matches_new_line(flags & DOT_ALL != 0)
         .build()
         .map_err(|error| {
-            let message = format!("the regular expression '{pattern}' cannot be used: look-around and back-references are not known");
+            let message = format!(
+                "the regular expression '{pattern}' cannot be used: look-around and back-references are not known"
+            );
             Error::new(ErrorKind::InvalidOperation, message).with_source(error)
         })
 }
@@ -72,7 +80,8 @@ fn apply(regex: &Regex, function: &str, args: &Arguments) -> Result<Value, Error
         regex.captures(&text).filter(|captures| captures.get(0).is_some_and(|whole| wanted(&whole, &text))).map_or_else(
             || Value::from(()),
             |captures| {
-                let groups = captures.iter().map(|group| group.map(|g| (g.start(), g.end(), g.as_str().to_string()))).collect();
+                let groups =
+                    captures.iter().map(|group| group.map(|g| (g.start(), g.end(), g.as_str().to_string()))).collect();
                 let names = regex.capture_names().map(|name| name.map(String::from)).collect();
                 Value::from_object(Match { groups, names })
             },
@@ -92,10 +101,16 @@ fn apply(regex: &Regex, function: &str, args: &Arguments) -> Result<Value, Error
         })),
         "split" => {
             let limit = args.get(1, "maxsplit").and_then(|limit| limit.as_usize()).unwrap_or(0);
-            let parts: Vec<&str> = if limit == 0 { regex.split(&text).collect() } else { regex.splitn(&text, limit + 1).collect() };
+            let parts: Vec<&str> =
+                if limit == 0 { regex.split(&text).collect() } else { regex.splitn(&text, limit + 1).collect() };
             list(parts.into_iter().map(Value::from))
         }
-        _ => return Err(Error::new(ErrorKind::UnknownMethod, format!("modules.re.{function} is not available in livemart's templates"))),
+        _ => {
+            return Err(Error::new(
+                ErrorKind::UnknownMethod,
+                format!("modules.re.{function} is not available in livemart's templates"),
+            ));
+        }
     })
 }
 
@@ -140,7 +155,9 @@ impl Match {
             Some(name) => self.names.iter().position(|known| known.as_deref() == Some(name)),
             None => key.as_usize(),
         };
-        at.and_then(|at| self.groups.get(at)).and_then(Option::as_ref).map_or_else(|| Value::from(()), |(_, _, text)| Value::from(text.as_str()))
+        at.and_then(|at| self.groups.get(at))
+            .and_then(Option::as_ref)
+            .map_or_else(|| Value::from(()), |(_, _, text)| Value::from(text.as_str()))
     }
 }
 
@@ -170,8 +187,12 @@ impl Object for Match {
                 Value::from(Tuple::from(args.positional.iter().map(|key| self.group(key)).collect::<Vec<_>>()))
             }
             "group" => self.group(args.positional.first().unwrap_or(&Value::from(0))),
-            "groups" => Value::from(Tuple::from((1..self.groups.len()).map(|at| self.group(&Value::from(at))).collect::<Vec<_>>())),
-            "groupdict" => text_dict(self.names.iter().flatten().map(|name| (name.as_str(), self.group(&Value::from(name.as_str()))))),
+            "groups" => Value::from(Tuple::from(
+                (1..self.groups.len()).map(|at| self.group(&Value::from(at))).collect::<Vec<_>>(),
+            )),
+            "groupdict" => text_dict(
+                self.names.iter().flatten().map(|name| (name.as_str(), self.group(&Value::from(name.as_str())))),
+            ),
             "start" => Value::from(span.map_or(-1, |(start, _, _)| *start as i64)),
             "end" => Value::from(span.map_or(-1, |(_, end, _)| *end as i64)),
             _ => return Err(Error::from(ErrorKind::UnknownMethod)),

@@ -30,9 +30,13 @@ impl Relation {
     /// The CTE that stands for an ephemeral model.
     pub fn cte(name: &str) -> Relation {
         let identifier = Some(format!("__dbt__cte__{name}"));
-        Relation { path: [None, None, identifier], include: [false, false, true], quote: [false; 3], kind: Some("cte".into()) }
+        Relation {
+            path: [None, None, identifier],
+            include: [false, false, true],
+            quote: [false; 3],
+            kind: Some("cte".into()),
+        }
     }
-
 
     pub fn text(&self) -> String {
         let mut parts = Vec::new();
@@ -99,12 +103,17 @@ fn optional(text: &Option<String>) -> Value {
 }
 
 impl Object for Relation {
+    // Macro libraries tell a relation by its being a mapping with this metadata.
     fn repr(self: &Arc<Self>) -> ObjectRepr {
-        ObjectRepr::Plain
+        ObjectRepr::Map
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
-        Enumerator::NonEnumerable
+        Enumerator::Str(&["database", "schema", "identifier", "type", "metadata"])
+    }
+
+    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text())
     }
 
     fn is_true(self: &Arc<Self>) -> bool {
@@ -129,6 +138,8 @@ impl Object for Relation {
             "is_view" => is_kind("view"),
             "is_cte" => is_kind("cte"),
             "is_materialized_view" => is_kind("materialized_view"),
+            "metadata" => text_dict([("type", Value::from("PostgresRelation"))]),
+            "path" => text_dict(["database", "schema", "identifier"].into_iter().zip(self.path.iter().map(optional))),
             "include_policy" => flags(&self.include),
             "quote_policy" => flags(&self.quote),
             _ => return None,
@@ -138,6 +149,10 @@ impl Object for Relation {
     fn call_method(self: &Arc<Self>, _: &mut State<'_, '_>, method: &str, args: &[Value]) -> Result<Value, Error> {
         let args = Arguments::of(args);
         let relation = match method {
+            "get" => {
+                let found = args.get(0, "key").and_then(|key| self.get_value(&key));
+                return Ok(found.unwrap_or_else(|| args.get(1, "default").unwrap_or_else(|| Value::from(()))));
+            }
             "render" => return Ok(Value::from(self.text())),
             "include" => self.with_flags(&args, |relation| &mut relation.include),
             "quote" => self.with_flags(&args, |relation| &mut relation.quote),
@@ -146,12 +161,16 @@ impl Object for Relation {
                 relation.include[2] = false;
                 relation
             }
-            "replace_path" => self.with_path(&args.named.iter().map(|(k, v)| (k.as_str(), v.clone())).collect::<Vec<_>>()),
+            "replace_path" => {
+                self.with_path(&args.named.iter().map(|(k, v)| (k.as_str(), v.clone())).collect::<Vec<_>>())
+            }
             "incorporate" => {
                 let mut parts = Vec::new();
                 if let Some(path) = args.named("path") {
                     for name in ["database", "schema", "identifier"] {
-                        parts.extend(path.get_attr(name).ok().filter(|part| !part.is_undefined()).map(|part| (name, part)));
+                        parts.extend(
+                            path.get_attr(name).ok().filter(|part| !part.is_undefined()).map(|part| (name, part)),
+                        );
                     }
                 }
                 parts.extend(args.named("type").map(|kind| ("type", kind.clone())));
@@ -180,14 +199,7 @@ pub struct Column {
 impl Column {
     /// dbt's portable names of types, as PostgreSQL calls them.
     pub fn translate_type(name: &str) -> String {
-        match name.to_ascii_uppercase().as_str() {
-            "STRING" => "TEXT".into(),
-            "TIMESTAMP" => "TIMESTAMP".into(),
-            "FLOAT" => "FLOAT".into(),
-            "INTEGER" => "INT".into(),
-            "BOOLEAN" => "BOOLEAN".into(),
-            _ => name.to_string(),
-        }
+        if name.eq_ignore_ascii_case("string") { "TEXT".into() } else { name.to_string() }
     }
 
     fn base(&self) -> String {
@@ -200,14 +212,30 @@ impl Column {
 
     fn size(&self, at: usize) -> Value {
         let inner = self.dtype.split_once('(').map_or("", |(_, rest)| rest.trim_end_matches(')'));
-        inner.split(',').nth(at).and_then(|part| part.trim().parse::<i64>().ok()).map_or_else(|| Value::from(()), Value::from)
+        inner
+            .split(',')
+            .nth(at)
+            .and_then(|part| part.trim().parse::<i64>().ok())
+            .map_or_else(|| Value::from(()), Value::from)
     }
 }
 
 const STRINGS: &[&str] = &["text", "character varying", "character", "varchar"];
 const FLOATS: &[&str] = &["real", "float4", "float", "double precision", "float8"];
-const INTEGERS: &[&str] =
-    &["smallint", "integer", "bigint", "smallserial", "serial", "bigserial", "int2", "int4", "int8", "serial2", "serial4", "serial8"];
+const INTEGERS: &[&str] = &[
+    "smallint",
+    "integer",
+    "bigint",
+    "smallserial",
+    "serial",
+    "bigserial",
+    "int2",
+    "int4",
+    "int8",
+    "serial2",
+    "serial4",
+    "serial8",
+];
 const NUMERICS: &[&str] = &["numeric", "decimal"];
 
 impl Object for Column {
@@ -301,13 +329,18 @@ impl Object for Api {
             (Api::Root, "Relation") => Arc::new(Api::Relation).call(state, args),
             (Api::Root, "Column") => Arc::new(Api::Column).call(state, args),
             (Api::Relation, "create") => Ok(Value::from_object(Relation::create(&parsed))),
+            (Api::Relation, "add_ephemeral_prefix") => {
+                Ok(Value::from(format!("__dbt__cte__{}", parsed.text(0, "name")?)))
+            }
             (Api::Column, "create") => Arc::new(Api::Column).call(state, args),
             (Api::Column, "translate_type") => Ok(Value::from(Column::translate_type(&parsed.text(0, "dtype")?))),
             (Api::Column, "string_type") => Ok(Value::from(format!("character varying({})", parsed.text(0, "size")?))),
             (Api::Column, "numeric_type") => {
                 let (dtype, precision) = (parsed.text(0, "dtype")?, parsed.get(1, "precision"));
                 Ok(Value::from(match (precision, parsed.get(2, "scale")) {
-                    (Some(precision), Some(scale)) if !precision.is_none() && !scale.is_none() => format!("{dtype}({precision},{scale})"),
+                    (Some(precision), Some(scale)) if !precision.is_none() && !scale.is_none() => {
+                        format!("{dtype}({precision},{scale})")
+                    }
                     _ => dtype,
                 }))
             }

@@ -244,7 +244,8 @@ fn tokenize(source: &str, line: usize) -> Result<Vec<Token<'_>>, Syntax> {
             let length = run(char::is_whitespace);
             (Token::Space(&rest[..length]), length)
         } else if first == '\'' || first == '"' {
-            let length = string_length(rest, first).ok_or_else(|| Syntax { message: "unexpected end of string".into(), line })?;
+            let length = string_length(rest, first)
+                .ok_or_else(|| Syntax { message: "unexpected end of string".into(), line })?;
             (Token::Text(&rest[..length]), length)
         } else if first.is_ascii_digit() {
             let mut length = run(|c| c.is_alphanumeric() || c == '_');
@@ -428,7 +429,10 @@ fn term(tokens: &[Token<'_>]) -> Result<String, Syntax> {
                 let closer = tokens.get(close).map_or("", Token::text);
                 match open {
                     "[" if !after_operand => out.push_str(&format!("_lm_list([{inner}{closer})")),
-                    "{" => out.push_str(&format!("_lm_dict({{{}{inner}{closer})", if inner.starts_with('%') { " " } else { "" })),
+                    "{" => out.push_str(&format!(
+                        "_lm_dict({{{}{inner}{closer})",
+                        if inner.starts_with('%') { " " } else { "" }
+                    )),
                     _ => out.push_str(&format!("{open}{inner}{closer}")),
                 }
                 at = close;

@@ -60,12 +60,22 @@ fn a_macro_becomes_a_template_with_defaults() {
     let found = blocks(source).expect("blocks");
     let (name, params, rewritten) = macro_template(&found[0]).expect("a macro");
     assert_eq!(name, "m");
-    assert_eq!(params.iter().map(|p| (p.name.as_str(), p.has_default)).collect::<Vec<_>>(), [("a", false), ("b", true), ("c", true)]);
-    assert!(rewritten.text.contains("{% if _lm_unset_b %}{% set b = (_lm_list(['x'])) %}{% endif %}"), "{}", rewritten.text);
+    assert_eq!(
+        params.iter().map(|p| (p.name.as_str(), p.has_default)).collect::<Vec<_>>(),
+        [("a", false), ("b", true), ("c", true)]
+    );
+    assert!(
+        rewritten.text.contains("{% if _lm_unset_b %}{% set b = (_lm_list(['x'])) %}{% endif %}"),
+        "{}",
+        rewritten.text
+    );
     assert_eq!(rewritten.text.lines().position(|line| line.contains("body")), Some(2));
 }
 
 #[test]
 fn strings_and_comments_are_left_alone() {
-    check("{# [1] + 2 #}{% raw %}{{ [1] }}{% endraw %}{{ '[ + ]' }}", "{# [1] + 2 #}{% raw %}{{ [1] }}{% endraw %}{{ '[ + ]' }}");
+    check(
+        "{# [1] + 2 #}{% raw %}{{ [1] }}{% endraw %}{{ '[ + ]' }}",
+        "{# [1] + 2 #}{% raw %}{{ [1] }}{% endraw %}{{ '[ + ]' }}",
+    );
 }

@@ -252,7 +252,14 @@ pub struct RefTable {
 
 impl RefTable {
     /// dbt's order: the named package only, else the node's own, the root project, any.
-    pub fn node(&self, package: Option<&str>, name: &str, version: Option<&str>, node_package: &str, root: &str) -> Option<&RefTarget> {
+    pub fn node(
+        &self,
+        package: Option<&str>,
+        name: &str,
+        version: Option<&str>,
+        node_package: &str,
+        root: &str,
+    ) -> Option<&RefTarget> {
         pick(self.nodes.get(name)?, package, node_package, root, |target| match version {
             Some(version) => target.version.as_deref() == Some(version),
             None => target.is_latest_version,
@@ -276,7 +283,9 @@ fn pick<'a>(
         Some(package) => vec![Some(package)],
         None => vec![Some(node_package), Some(root), None],
     };
-    order.into_iter().find_map(|wanted| targets.iter().find(|target| wanted.is_none_or(|p| target.package == p) && fits(target)))
+    order
+        .into_iter()
+        .find_map(|wanted| targets.iter().find(|target| wanted.is_none_or(|p| target.package == p) && fits(target)))
 }
 
 /// One `ref` call.

@@ -104,7 +104,9 @@ fn delimited(source: &str, start: usize, line: usize) -> Result<Segment<'_>, Syn
         trims[0] = first;
         inner = &inner[1..];
     }
-    if let Some(last) = inner.len().checked_sub(1).and_then(|at| inner.get(at..)).filter(|mark| matches!(*mark, "-" | "+")) {
+    if let Some(last) =
+        inner.len().checked_sub(1).and_then(|at| inner.get(at..)).filter(|mark| matches!(*mark, "-" | "+"))
+    {
         trims[1] = last;
         inner = &inner[..inner.len() - 1];
     }
@@ -216,11 +218,14 @@ pub fn blocks(source: &str) -> Result<Vec<Block<'_>>, Syntax> {
             found.push(docs_block(source, open));
             continue;
         }
-        let Some((kind, end_word)) = BlockKind::of(open.keyword()).filter(|_| open.kind == SegmentKind::Tag) else { continue };
+        let Some((kind, end_word)) = BlockKind::of(open.keyword()).filter(|_| open.kind == SegmentKind::Tag) else {
+            continue;
+        };
         let mut depth = 1;
         let close = loop {
             let Some(next) = all.get(at) else {
-                let message = format!("Reached EOF without finding a close tag for {} (searched for {end_word})", open.keyword());
+                let message =
+                    format!("Reached EOF without finding a close tag for {} (searched for {end_word})", open.keyword());
                 return Err(Syntax { message, line: open.line });
             };
             at += 1;

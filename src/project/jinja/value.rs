@@ -13,6 +13,8 @@ use minijinja::value::{Enumerator, Kwargs, Object, ObjectRepr, Tuple, ValueKind}
 use minijinja::{Error, ErrorKind, State, Value};
 use serde_json::Value as Json;
 
+use super::relation::Relation;
+
 /// A Python list.
 #[derive(Default)]
 pub struct List(Mutex<Vec<Value>>);
@@ -59,16 +61,26 @@ pub fn from_json(json: &Json) -> Value {
 
 /// What a template's value is in JSON; objects without a JSON form become their text.
 pub fn to_json(value: &Value) -> Json {
+    if value.downcast_object_ref::<Relation>().is_some() {
+        return Json::String(value.to_string());
+    }
     match value.kind() {
         ValueKind::Undefined | ValueKind::None => Json::Null,
         ValueKind::Bool => Json::Bool(value.is_true()),
         ValueKind::Number => match value.as_i64() {
             Some(int) if value.is_integer() => int.into(),
-            _ => f64::try_from(value.clone()).ok().and_then(serde_json::Number::from_f64).map_or(Json::Null, Json::Number),
+            _ => f64::try_from(value.clone())
+                .ok()
+                .and_then(serde_json::Number::from_f64)
+                .map_or(Json::Null, Json::Number),
         },
-        ValueKind::Seq | ValueKind::Iterable => value.try_iter().map_or(Json::Null, |items| items.map(|item| to_json(&item)).collect()),
+        ValueKind::Seq | ValueKind::Iterable => {
+            value.try_iter().map_or(Json::Null, |items| items.map(|item| to_json(&item)).collect())
+        }
         ValueKind::Map => value.try_iter().map_or(Json::Null, |keys| {
-            Json::Object(keys.map(|key| (key.to_string(), to_json(&value.get_item(&key).unwrap_or_default()))).collect())
+            Json::Object(
+                keys.map(|key| (key.to_string(), to_json(&value.get_item(&key).unwrap_or_default()))).collect(),
+            )
         }),
         _ => Json::String(value.to_string()),
     }
@@ -142,8 +154,9 @@ impl Arguments {
     }
 
     pub fn require(&self, at: usize, name: &str) -> Result<Value, Error> {
-        self.get(at, name)
-            .ok_or_else(|| Error::new(ErrorKind::MissingArgument, format!("missing 1 required positional argument: '{name}'")))
+        self.get(at, name).ok_or_else(|| {
+            Error::new(ErrorKind::MissingArgument, format!("missing 1 required positional argument: '{name}'"))
+        })
     }
 
     pub fn text(&self, at: usize, name: &str) -> Result<String, Error> {
@@ -206,12 +219,15 @@ impl Object for List {
                 let value = args.require(0, "value")?;
                 let mut items = lock(&self.0);
                 let at = items.iter().position(|item| *item == value);
-                items.remove(at.ok_or_else(|| Error::new(ErrorKind::InvalidOperation, "list.remove(x): x not in list"))?);
+                items.remove(
+                    at.ok_or_else(|| Error::new(ErrorKind::InvalidOperation, "list.remove(x): x not in list"))?,
+                );
             }
             "pop" => {
                 let mut items = lock(&self.0);
                 let at = args.get(0, "index").and_then(|at| at.as_i64()).unwrap_or(-1);
-                let at = offset(at, items.len()).ok_or_else(|| Error::new(ErrorKind::InvalidOperation, "pop index out of range"))?;
+                let at = offset(at, items.len())
+                    .ok_or_else(|| Error::new(ErrorKind::InvalidOperation, "pop index out of range"))?;
                 return Ok(items.remove(at));
             }
             "index" => {

@@ -17,7 +17,8 @@ use crate::project::settings::texts;
 
 impl Loader {
     pub(super) fn load_exposures(&mut self) -> Result<()> {
-        let entries: Vec<(usize, Entry)> = self.entries.iter().filter(|(_, entry)| entry.section == "exposures").cloned().collect();
+        let entries: Vec<(usize, Entry)> =
+            self.entries.iter().filter(|(_, entry)| entry.section == "exposures").cloned().collect();
         for (package, entry) in entries {
             let package_name = self.packages[package].name.clone();
             let fqn = fqn_of(&package_name, &entry.folders, &entry.name);

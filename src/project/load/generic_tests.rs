@@ -11,13 +11,13 @@ use crate::project::error::Result;
 use crate::project::generic_test::{self, Definition, Target};
 use crate::project::jinja::macros::INTERNAL_PACKAGE;
 use crate::project::jinja::relation::quoted;
-use crate::project::jinja::scope::{RefArgs, Record, Scope};
+use crate::project::jinja::scope::{Record, RefArgs, Scope};
 use crate::project::jinja::value::{from_json, list, text_dict, to_json};
 use crate::project::jinja::{failure::Failure, has_jinja, render_value};
 use crate::project::node::{Column, Node, ResourceType, TestFacts, TestMetadata};
 use crate::project::properties::{self, Entry};
 use crate::project::render::failed;
-use crate::project::settings::from_json as yaml_from_json;
+use crate::project::settings::{from_json as yaml_from_json, texts};
 use crate::project::yaml::Yaml;
 
 /// The name under which a test's macro finds its rendered arguments.
@@ -34,6 +34,8 @@ struct Wanted<'a> {
     file_key_name: String,
     attached_node: Option<String>,
     quote_columns: bool,
+    /// Of the source and its table.
+    tags: Vec<String>,
 }
 
 impl Loader {
@@ -57,14 +59,19 @@ impl Loader {
             _ => ResourceType::Snapshot,
         };
         let prefix = format!("{kind}.{package_name}.{}", entry.name);
-        let is_this = |id: &str| id == prefix || id.strip_prefix(prefix.as_str()).is_some_and(|rest| rest.starts_with(".v"));
-        let versions: Vec<(String, Option<String>)> =
-            self.nodes.values().filter(|node| is_this(&node.unique_id)).map(|n| (n.unique_id.clone(), n.version.clone())).collect();
+        let is_this =
+            |id: &str| id == prefix || id.strip_prefix(prefix.as_str()).is_some_and(|rest| rest.starts_with(".v"));
+        let versions: Vec<(String, Option<String>)> = self
+            .nodes
+            .values()
+            .filter(|node| is_this(&node.unique_id))
+            .map(|n| (n.unique_id.clone(), n.version.clone()))
+            .collect();
         if versions.is_empty() {
             if self.disabled.keys().any(|id| is_this(id)) {
                 return Ok(());
             }
-            self.note(format!(
+            self.warn(format!(
                 "Did not find matching node for patch with name '{}' in the '{}' section of file '{}'",
                 entry.name, entry.section, entry.file
             ));
@@ -74,7 +81,8 @@ impl Loader {
         let quote_columns = entry.yaml.get("quote_columns").and_then(Yaml::as_bool).unwrap_or(false);
         let targets = if versions.is_empty() { vec![(String::new(), None)] } else { versions };
         for (unique_id, version) in &targets {
-            let on_columns = columns.iter().flat_map(|column| column.tests.iter().map(move |test| (Some(&column.column), test)));
+            let on_columns =
+                columns.iter().flat_map(|column| column.tests.iter().map(move |test| (Some(&column.column), test)));
             for (column, test) in on_columns.chain(tests.iter().map(|test| (None, test))) {
                 self.add_test(Wanted {
                     package,
@@ -85,6 +93,7 @@ impl Loader {
                     file_key_name: format!("{}.{}", entry.section, entry.name),
                     attached_node: (!unique_id.is_empty()).then(|| unique_id.clone()),
                     quote_columns,
+                    tags: Vec::new(),
                 })?;
             }
         }
@@ -100,7 +109,8 @@ impl Loader {
             }
             let columns = properties::columns_of(table, &entry.file)?;
             let tests = properties::tests_of(table, &entry.file)?;
-            let on_columns = columns.iter().flat_map(|column| column.tests.iter().map(move |test| (Some(&column.column), test)));
+            let on_columns =
+                columns.iter().flat_map(|column| column.tests.iter().map(move |test| (Some(&column.column), test)));
             for (column, test) in on_columns.chain(tests.iter().map(|test| (None, test))) {
                 self.add_test(Wanted {
                     package,
@@ -111,6 +121,11 @@ impl Loader {
                     file_key_name: format!("sources.{}", entry.name),
                     attached_node: None,
                     quote_columns: false,
+                    tags: [&entry.yaml, table]
+                        .into_iter()
+                        .filter_map(|yaml| yaml.get("tags"))
+                        .flat_map(texts)
+                        .collect(),
                 })?;
             }
         }
@@ -130,14 +145,19 @@ impl Loader {
         let folders: Vec<String> = file.split('/').skip(1).map(String::from).collect();
         let folders = &folders[..folders.len().saturating_sub(1)];
         let fqn = fqn_of(&package_name, folders, &definition.name);
-        let mut tags: Vec<String> = wanted.column.map_or_else(Vec::new, |column| column.tags.clone());
+        let mut tags = wanted.tags;
+        tags.extend(wanted.column.into_iter().flat_map(|column| column.tags.clone()));
         tags.extend(crate::project::config::tags(&definition.config));
         tags.sort();
         tags.dedup();
         let base = self.base_config(wanted.package, ResourceType::Test, &fqn, &definition.config);
         let target = |key: &str| self.world.target.get(key).and_then(Json::as_str).unwrap_or_default().to_string();
         let mut node = Node {
-            unique_id: format!("test.{package_name}.{}.{}", definition.name, generic_test::hash(&definition.name, &metadata)),
+            unique_id: format!(
+                "test.{package_name}.{}.{}",
+                definition.name,
+                generic_test::hash(&definition.name, &metadata)
+            ),
             resource_type: ResourceType::Test,
             alias: definition.name.clone(),
             name: definition.name.clone(),
@@ -181,6 +201,7 @@ impl Loader {
                 let asked = scope.record().clone();
                 record.refs.splice(0..0, asked.refs);
                 record.sources.splice(0..0, asked.sources);
+                record.macros.extend(asked.macros);
                 // The configuration in the test's code repeats what the entry said: it is in the base already.
                 record.config.retain(|(key, _)| !definition.config.contains_key(key));
                 record
@@ -205,11 +226,9 @@ impl Loader {
         }
         let mut record = Record { macros: vec![found.unique_id.clone()], ..Record::default() };
         match target {
-            Target::Node { name, version } => record.refs.push(RefArgs {
-                package: None,
-                name: name.to_string(),
-                version: version.map(String::from),
-            }),
+            Target::Node { name, version } => {
+                record.refs.push(RefArgs { package: None, name: name.to_string(), version: version.map(String::from) })
+            }
             Target::Source { source, table } => record.sources.push((source.to_string(), table.to_string())),
         }
         Some(record)
@@ -220,7 +239,10 @@ impl Loader {
         let mut rendered = JsonMap::new();
         for (key, value) in &definition.config {
             let value = match value.as_str().filter(|text| has_jinja(text)) {
-                Some(text) => to_json(&render_value(&scope, text, file).map_err(|failure| failed(failure, text).in_file(file).at_line(definition.line))?),
+                Some(text) => to_json(
+                    &render_value(&scope, text, file)
+                        .map_err(|failure| failed(failure, text).in_file(file).at_line(definition.line))?,
+                ),
                 None => value.clone(),
             };
             if !value.is_null() {
@@ -252,7 +274,10 @@ fn render_argument(scope: &Arc<Scope>, value: &Json, file: &str) -> std::result:
             render_value(scope, &source, file)
         }
         Json::Array(items) => {
-            let items = items.iter().map(|item| render_argument(scope, item, file)).collect::<std::result::Result<Vec<_>, _>>()?;
+            let items = items
+                .iter()
+                .map(|item| render_argument(scope, item, file))
+                .collect::<std::result::Result<Vec<_>, _>>()?;
             Ok(list(items))
         }
         Json::Object(map) => {

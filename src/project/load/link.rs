@@ -11,6 +11,7 @@ use crate::project::jinja::builtins::missing_message;
 use crate::project::jinja::relation::Relation;
 use crate::project::jinja::scope::{RefArgs, RefTable, RefTarget};
 use crate::project::node::{Node, ResourceType};
+use crate::project::seed;
 
 /// The graph, both ways, and the table that `ref` and `source` look in.
 pub(super) struct Links {
@@ -27,7 +28,8 @@ impl Loader {
         self.link_others(&refs)?;
         self.declare_keys();
         let mut parents: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        let mut children: BTreeMap<String, Vec<String>> = self.sources.keys().map(|id| (id.clone(), Vec::new())).collect();
+        let mut children: BTreeMap<String, Vec<String>> =
+            self.sources.keys().map(|id| (id.clone(), Vec::new())).collect();
         let nodes = self.nodes.values().map(|node| (&node.unique_id, &node.depends_on));
         let exposures = self.exposures.values().map(|exposure| (&exposure.unique_id, &exposure.depends_on));
         let unit_tests = self.unit_tests.values().map(|test| (&test.unique_id, &test.depends_on));
@@ -49,7 +51,8 @@ impl Loader {
     fn ref_table(&self) -> RefTable {
         let mut table = RefTable::default();
         let typed = |columns: &[crate::project::node::Column]| -> Option<Vec<(String, String)>> {
-            let typed: Vec<_> = columns.iter().filter_map(|c| c.data_type.clone().map(|ty| (c.name.clone(), ty))).collect();
+            let typed: Vec<_> =
+                columns.iter().filter_map(|c| c.data_type.clone().map(|ty| (c.name.clone(), ty))).collect();
             (!typed.is_empty() && typed.len() == columns.len()).then_some(typed)
         };
         for node in self.nodes.values().filter(|node| node.resource_type.is_refable()) {
@@ -63,7 +66,7 @@ impl Loader {
                 relation: relation_of(node, &self.quoting()),
             };
             table.by_relation.insert(target.relation.text(), node.unique_id.clone());
-            if let Some(columns) = typed(&node.columns) {
+            if let Some(columns) = typed(&node.columns).or_else(|| self.seed_columns(node)) {
                 table.declared_columns.insert(node.unique_id.clone(), columns);
             }
             table.nodes.entry(node.name.clone()).or_default().push(target);
@@ -94,6 +97,18 @@ impl Loader {
         table
     }
 
+    /// A seed's columns are those of its header; types that nobody gave are text until the engine knows better.
+    fn seed_columns(&self, node: &Node) -> Option<Vec<(String, String)>> {
+        if node.resource_type != ResourceType::Seed {
+            return None;
+        }
+        let root = &self.packages.iter().find(|package| package.name == node.package)?.root;
+        let header = seed::read_header(root, node).ok()?;
+        Some(
+            header.into_iter().map(|column| (column.name, column.data_type.unwrap_or_else(|| "text".into()))).collect(),
+        )
+    }
+
     /// Within a package no two nodes share a name, and no two tables a place.
     fn check_names(&self) -> Result<()> {
         let mut names: HashMap<(&str, &str, Option<&str>), &Node> = HashMap::new();
@@ -110,7 +125,13 @@ impl Loader {
                 return Err(ProjectError::compilation(format!(
                     "dbt found two resources with the database representation \"{}.{}.{}\".\ndbt cannot create two resources with identical \
                      database representations. To fix this,\nchange the configuration of one of these resources:\n- {} ({})\n- {} ({})",
-                    node.database, node.schema, node.alias, other.unique_id, other.original_file_path, node.unique_id, node.original_file_path
+                    node.database,
+                    node.schema,
+                    node.alias,
+                    other.unique_id,
+                    other.original_file_path,
+                    node.unique_id,
+                    node.original_file_path
                 )));
             }
         }
@@ -123,7 +144,9 @@ impl Loader {
         for node in self.nodes.values() {
             match self.dependencies(refs, &Named::of(node), &node.refs, &node.sources) {
                 Ok(depends_on) => linked.push((node.unique_id.clone(), depends_on)),
-                Err(error) if node.resource_type == ResourceType::Test => dropped.push((node.unique_id.clone(), error.message)),
+                Err(error) if node.resource_type == ResourceType::Test => {
+                    dropped.push((node.unique_id.clone(), error.message))
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -133,7 +156,7 @@ impl Loader {
             }
         }
         for (id, message) in dropped {
-            self.note(message);
+            self.warn(message);
             if let Some(mut node) = self.nodes.remove(&id) {
                 node.config.insert("enabled".into(), false.into());
                 self.disabled.insert(id, node);
@@ -152,7 +175,10 @@ impl Loader {
                 package: &exposure.package,
                 line: None,
             };
-            linked.push((exposure.unique_id.clone(), self.dependencies(refs, &named, &exposure.refs, &exposure.sources)?));
+            linked.push((
+                exposure.unique_id.clone(),
+                self.dependencies(refs, &named, &exposure.refs, &exposure.sources)?,
+            ));
         }
         for (id, depends_on) in linked {
             if let Some(exposure) = self.exposures.get_mut(&id) {
@@ -182,7 +208,13 @@ impl Loader {
         Ok(())
     }
 
-    fn dependencies(&self, refs: &RefTable, node: &Named<'_>, asked: &[RefArgs], sources: &[(String, String)]) -> Result<Vec<String>> {
+    fn dependencies(
+        &self,
+        refs: &RefTable,
+        node: &Named<'_>,
+        asked: &[RefArgs],
+        sources: &[(String, String)],
+    ) -> Result<Vec<String>> {
         let root = &self.world.project_name;
         let mut found: Vec<String> = Vec::new();
         let mut push = |id: &String| {
@@ -195,7 +227,8 @@ impl Loader {
                 Some(target) => push(&target.unique_id),
                 None => {
                     let is_disabled = self.disabled_sources.contains(&(source.clone(), table.clone()));
-                    let known: Vec<String> = refs.sources.keys().map(|(source, table)| format!("{source}.{table}")).collect();
+                    let known: Vec<String> =
+                        refs.sources.keys().map(|(source, table)| format!("{source}.{table}")).collect();
                     return Err(node.missing("source", &format!("{source}.{table}"), None, None, is_disabled, &known));
                 }
             }
@@ -204,9 +237,17 @@ impl Loader {
             match refs.node(r.package.as_deref(), &r.name, r.version.as_deref(), node.package, root) {
                 Some(target) => push(&target.unique_id),
                 None => {
-                    let is_disabled = self.disabled.values().any(|other| other.name == r.name && other.resource_type.is_refable());
+                    let is_disabled =
+                        self.disabled.values().any(|other| other.name == r.name && other.resource_type.is_refable());
                     let known: Vec<String> = refs.nodes.keys().cloned().collect();
-                    return Err(node.missing("node", &r.name, r.version.as_deref(), r.package.as_deref(), is_disabled, &known));
+                    return Err(node.missing(
+                        "node",
+                        &r.name,
+                        r.version.as_deref(),
+                        r.package.as_deref(),
+                        is_disabled,
+                        &known,
+                    ));
                 }
             }
         }
@@ -218,7 +259,11 @@ impl Loader {
         let mut tested: BTreeMap<&str, BTreeMap<&str, BTreeSet<&str>>> = BTreeMap::new();
         for node in self.nodes.values() {
             let Some(test) = &node.test else { continue };
-            let (Some(metadata), Some(column), [parent]) = (&test.metadata, &test.column_name, node.depends_on.as_slice()) else { continue };
+            let (Some(metadata), Some(column), [parent]) =
+                (&test.metadata, &test.column_name, node.depends_on.as_slice())
+            else {
+                continue;
+            };
             let is_plain = node.config.get("where").is_none_or(Json::is_null) && metadata.namespace.is_none();
             if is_plain && matches!(metadata.name.as_str(), "unique" | "not_null") {
                 tested.entry(parent).or_default().entry(column).or_default().insert(&metadata.name);
@@ -240,12 +285,19 @@ impl Loader {
 
     /// The template's `graph`.
     fn graph_json(&self) -> Json {
-        let nodes: serde_json::Map<String, Json> = self.nodes.values().map(|node| (node.unique_id.clone(), node.to_json())).collect();
-        let sources: serde_json::Map<String, Json> = self.sources.values().map(|source| (source.unique_id.clone(), source.to_json())).collect();
+        let nodes: serde_json::Map<String, Json> =
+            self.nodes.values().map(|node| (node.unique_id.clone(), node.to_json())).collect();
+        let sources: serde_json::Map<String, Json> =
+            self.sources.values().map(|source| (source.unique_id.clone(), source.to_json())).collect();
         let exposures: serde_json::Map<String, Json> = self
             .exposures
             .values()
-            .map(|exposure| (exposure.unique_id.clone(), json!({"name": exposure.name, "unique_id": exposure.unique_id, "fqn": exposure.fqn})))
+            .map(|exposure| {
+                (
+                    exposure.unique_id.clone(),
+                    json!({"name": exposure.name, "unique_id": exposure.unique_id, "fqn": exposure.fqn}),
+                )
+            })
             .collect();
         json!({"nodes": nodes, "sources": sources, "exposures": exposures, "metrics": {}, "groups": {}, "semantic_models": {}, "saved_queries": {}})
     }
@@ -262,12 +314,27 @@ struct Named<'a> {
 
 impl<'a> Named<'a> {
     fn of(node: &'a Node) -> Named<'a> {
-        Named { kind: node.resource_type, unique_id: &node.unique_id, file: &node.original_file_path, package: &node.package, line: None }
+        Named {
+            kind: node.resource_type,
+            unique_id: &node.unique_id,
+            file: &node.original_file_path,
+            package: &node.package,
+            line: None,
+        }
     }
 
-    fn missing(&self, kind: &str, name: &str, version: Option<&str>, package: Option<&str>, is_disabled: bool, known: &[String]) -> ProjectError {
+    fn missing(
+        &self,
+        kind: &str,
+        name: &str,
+        version: Option<&str>,
+        package: Option<&str>,
+        is_disabled: bool,
+        known: &[String],
+    ) -> ProjectError {
         let reason = if is_disabled { "is disabled" } else { "was not found" };
-        let message = missing_message(self.kind.name(), self.unique_id, self.file, kind, name, version, package, reason);
+        let message =
+            missing_message(self.kind.name(), self.unique_id, self.file, kind, name, version, package, reason);
         let mut error = ProjectError::compilation(message);
         error.line = self.line;
         match files::nearest(name, known.iter().map(String::as_str)).filter(|near| *near != name) {

@@ -16,6 +16,7 @@ mod packages;
 mod seeds;
 mod sources;
 mod sql_nodes;
+mod targeting;
 mod unit_tests;
 
 pub(super) use generic_tests::{KWARGS, render_kwargs};
@@ -36,11 +37,9 @@ use super::jinja::scope::{NodeFacts, Phase, Scope, Vars, World, WorldParts};
 use super::jinja::segments::{BlockKind, Syntax, blocks};
 use super::jinja::{INTERNAL_MACROS, has_jinja, render_text};
 use super::node::{Exposure, Node, ResourceType, SourceTable, UnitTest};
-use super::profile::{self, Places, Profile};
 use super::properties::{self, Entry};
 use super::render::failed;
 use super::settings::{self, Settings};
-use super::target::{SinkConfig, Target, TargetsFile};
 use super::yaml::Yaml;
 use super::{Project, ProjectOptions};
 
@@ -57,12 +56,13 @@ pub(super) struct Loader {
     pub exposures: BTreeMap<String, Exposure>,
     pub unit_tests: BTreeMap<String, UnitTest>,
     pub notes: Vec<String>,
+    pub warnings: Vec<String>,
 }
 
 pub(super) fn load(options: ProjectOptions) -> Result<Project> {
     let raw = settings::read(&options.project_dir)?;
     let boot = boot_scope(&options, &raw, JsonMap::new());
-    let found = select_target(&options, &raw, &boot)?;
+    let found = targeting::select_target(&options, &raw, &boot)?;
     let yaml_scope = boot_scope(&options, &raw, found.facts.clone());
     let root = settings::resolve(&options.project_dir, &raw, &yaml_scope)?;
     let all = packages::find(&root, &yaml_scope)?;
@@ -78,6 +78,7 @@ pub(super) fn load(options: ProjectOptions) -> Result<Project> {
         exposures: BTreeMap::new(),
         unit_tests: BTreeMap::new(),
         notes: Vec::new(),
+        warnings: Vec::new(),
     };
     loader.read_properties()?;
     for at in 0..loader.packages.len() {
@@ -110,6 +111,7 @@ pub(super) fn load(options: ProjectOptions) -> Result<Project> {
         parents: links.parents,
         children: links.children,
         notes: loader.notes,
+        warnings: loader.warnings,
         world,
         refs: Arc::new(links.refs),
         introspect: options.introspect,
@@ -144,151 +146,6 @@ fn flags(options: &ProjectOptions) -> JsonMap<String, Json> {
     flags.as_object().cloned().unwrap_or_default()
 }
 
-struct FoundTarget {
-    profile_name: Option<String>,
-    target: Target,
-    sink: SinkConfig,
-    /// The template's `target`.
-    facts: JsonMap<String, Json>,
-}
-
-/// The target: `--target`, else the profile's default, else the only one.
-fn select_target(options: &ProjectOptions, raw: &Yaml, boot: &Arc<Scope>) -> Result<FoundTarget> {
-    let profile_name = match (&options.profile, raw.get("profile")) {
-        (Some(name), _) => Some(name.clone()),
-        (None, Some(name)) => profile::render(name, settings::FILE, boot)?.scalar_text(),
-        (None, None) => None,
-    };
-    let env_dir = options.env.get("DBT_PROFILES_DIR").map(PathBuf::from);
-    let home = options.env.get("HOME").map(PathBuf::from);
-    let places = Places {
-        profiles_dir: options.profiles_dir.as_deref(),
-        env_dir: env_dir.as_deref(),
-        project_dir: &options.project_dir,
-        current_dir: &options.current_dir,
-        home: home.as_deref(),
-    };
-    let profile = match &profile_name {
-        Some(name) => profile::find(&places, name, boot)?,
-        None => None,
-    };
-    let targets = TargetsFile::read(&options.project_dir)?;
-    let name = target_name(options, profile.as_ref(), targets.as_ref())?;
-    let named = boot_scope(options, raw, serde_json::json!({"name": name, "target_name": name}).as_object().cloned().unwrap_or_default());
-    let target = match &targets {
-        Some(file) => file.target(&name, &named)?,
-        None => Target::empty(&name, &options.project_dir),
-    };
-    let output = match &profile {
-        Some(profile) => profile.output(&name, boot)?,
-        None => None,
-    };
-    if let (Some(profile), None, None) = (&profile, &output, &targets) {
-        let known = profile.targets();
-        let error = ProjectError::runtime(format!("The profile '{}' does not have a target named '{name}'.", profile.name));
-        return Err(error.hint(format!("the valid target names are: {}", known.join(", "))));
-    }
-    let project_name = raw.get("name").and_then(Yaml::scalar_text).unwrap_or_default();
-    let own_sink = target.sink()?;
-    let sink = own_sink
-        .or_else(|| output.as_ref().and_then(profile_sink))
-        .unwrap_or_else(|| SinkConfig::Sqlite { path: target.default_folder().join("marts.db") });
-    let facts = target_facts(options, &name, profile_name.as_deref(), output.as_ref(), &target, &sink, &project_name)?;
-    Ok(FoundTarget { profile_name, target, sink, facts })
-}
-
-fn target_name(options: &ProjectOptions, profile: Option<&Profile>, targets: Option<&TargetsFile>) -> Result<String> {
-    let from_env = options.env.get("DBT_TARGET").cloned();
-    if let Some(name) = options.target.clone().or(from_env).or_else(|| profile.and_then(|profile| profile.default_target.clone())) {
-        return Ok(name);
-    }
-    let names = targets.map_or_else(|| profile.map_or_else(Vec::new, Profile::targets), TargetsFile::names);
-    match names.as_slice() {
-        [] => Ok("default".into()),
-        [only] => Ok(only.clone()),
-        several if several.iter().any(|name| name == "default") => Ok("default".into()),
-        several => Err(ProjectError::configuration(format!("there are several targets ({}) and no default", several.join(", ")))
-            .hint("choose one with --target")),
-    }
-}
-
-/// The sink that a profile of type postgres stands for.
-fn profile_sink(output: &Yaml) -> Option<SinkConfig> {
-    let text = |key: &str| output.get(key).and_then(Yaml::scalar_text);
-    if text("type")? != "postgres" {
-        return None;
-    }
-    let host = text("host").unwrap_or_else(|| "localhost".into());
-    let port = text("port").unwrap_or_else(|| "5432".into());
-    let user = text("user").unwrap_or_default();
-    let database = text("dbname").or_else(|| text("database")).unwrap_or_default();
-    let password = text("password").or_else(|| text("pass")).map_or(String::new(), |password| format!(":{}", percent_encoded(&password)));
-    let mode = text("sslmode").map_or(String::new(), |mode| format!("?sslmode={mode}"));
-    Some(SinkConfig::Postgres {
-        url: format!("postgresql://{}{password}@{host}:{port}/{}{mode}", percent_encoded(&user), percent_encoded(&database)),
-        password_file: None,
-        schema: text("schema").unwrap_or_else(|| "public".into()),
-        meta_schema: super::target::META_SCHEMA.into(),
-    })
-}
-
-fn percent_encoded(text: &str) -> String {
-    text.bytes()
-        .map(|byte| match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
-            other => format!("%{other:02X}"),
-        })
-        .collect()
-}
-
-fn target_facts(
-    options: &ProjectOptions,
-    name: &str,
-    profile_name: Option<&str>,
-    output: Option<&Yaml>,
-    target: &Target,
-    sink: &SinkConfig,
-    project_name: &str,
-) -> Result<JsonMap<String, Json>> {
-    let of_profile = |key: &str| output.and_then(|output| output.get(key)).and_then(Yaml::scalar_text);
-    let mut facts = JsonMap::new();
-    // What a profile says beside its secrets is visible to templates: many projects branch on a key of their own.
-    for (key, value) in output.and_then(Yaml::as_map).into_iter().flat_map(super::yaml::Map::iter) {
-        let key = key.scalar_text().unwrap_or_default();
-        let is_secret = ["pass", "password", "token", "private_key", "secret", "url"].iter().any(|word| key.contains(word));
-        if !is_secret {
-            facts.insert(key, value.to_json());
-        }
-    }
-    let database = match sink {
-        SinkConfig::Postgres { url, .. } => database_of_url(url),
-        SinkConfig::Sqlite { .. } => None,
-    };
-    let database = database.or_else(|| of_profile("dbname")).or_else(|| of_profile("database")).unwrap_or_else(|| project_name.into());
-    let default_schema = if matches!(sink, SinkConfig::Postgres { .. }) { "public" } else { "main" };
-    let schema = target.sink_schema()?.or_else(|| of_profile("schema")).unwrap_or_else(|| default_schema.into());
-    let threads = options.threads.or_else(|| of_profile("threads").and_then(|threads| threads.parse().ok())).unwrap_or(1);
-    for (key, value) in [
-        ("name", Json::from(name)),
-        ("target_name", name.into()),
-        ("profile_name", profile_name.into()),
-        ("type", "postgres".into()),
-        ("database", database.clone().into()),
-        ("dbname", database.into()),
-        ("schema", schema.into()),
-        ("threads", threads.into()),
-    ] {
-        facts.insert(key.into(), value);
-    }
-    Ok(facts)
-}
-
-/// The database's name in a connection URL or in `key=value` words.
-fn database_of_url(url: &str) -> Option<String> {
-    let config: tokio_postgres::Config = url.parse().ok()?;
-    config.get_dbname().map(String::from)
-}
-
 fn world(options: &ProjectOptions, packages: &[Settings], target: JsonMap<String, Json>) -> Result<World> {
     let root = &packages[0];
     let mut world = World::new(WorldParts {
@@ -314,7 +171,8 @@ fn world(options: &ProjectOptions, packages: &[Settings], target: JsonMap<String
         found.extend(files::find(&package.root, &generic, &["sql"])?);
         for file in found {
             let text = files::read(&file.path, &file.original)?;
-            macros::load(&mut world, &package.name, &file.original, &text).map_err(|error| syntax_error(error, &file.original))?;
+            macros::load(&mut world, &package.name, &file.original, &text)
+                .map_err(|error| syntax_error(error, &file.original))?;
         }
         for file in files::find(&package.root, &package.docs_paths, &["md"])? {
             let text = files::read(&file.path, &file.original)?;
@@ -353,7 +211,13 @@ impl Loader {
     }
 
     /// The configuration of a node but for its own `config()` calls: defaults, trees, property file.
-    pub(super) fn base_config(&self, package: usize, resource_type: ResourceType, fqn: &[String], patch: &JsonMap<String, Json>) -> JsonMap<String, Json> {
+    pub(super) fn base_config(
+        &self,
+        package: usize,
+        resource_type: ResourceType,
+        fqn: &[String],
+        patch: &JsonMap<String, Json>,
+    ) -> JsonMap<String, Json> {
         let mut config = config::defaults(resource_type);
         for layer in self.tree_layers(package, resource_type, fqn) {
             config::merge(&mut config, &layer);
@@ -363,7 +227,13 @@ impl Loader {
     }
 
     /// What the root project says of a package's node: it goes above the node's own word.
-    pub(super) fn finish_config(&self, package: usize, resource_type: ResourceType, fqn: &[String], config: &mut JsonMap<String, Json>) {
+    pub(super) fn finish_config(
+        &self,
+        package: usize,
+        resource_type: ResourceType,
+        fqn: &[String],
+        config: &mut JsonMap<String, Json>,
+    ) {
         if package != 0 {
             for layer in self.tree_layers(0, resource_type, fqn) {
                 config::merge(config, &layer);
@@ -381,7 +251,8 @@ impl Loader {
             ResourceType::Source => &["sources"],
             ResourceType::Exposure => &["exposures"],
             ResourceType::UnitTest => &["unit_tests"],
-            ResourceType::Analysis | ResourceType::Operation => &["analyses"],
+            // dbt has no tree of their own for these.
+            ResourceType::Analysis | ResourceType::Operation => &["models"],
         };
         names.iter().flat_map(|name| config::tree_layers(trees.get(*name), fqn)).collect()
     }
@@ -411,7 +282,9 @@ impl Loader {
             };
             let args = [super::jinja::value::from_json(&custom), super::jinja::value::from_json(&node_json)];
             let value = macros::call(&scope, definition, &args).map_err(|error| {
-                failed(failure_of(error), &node.raw_code).in_object(node.title()).in_file(node.original_file_path.clone())
+                failed(failure_of(error), &node.raw_code)
+                    .in_object(node.title())
+                    .in_file(node.original_file_path.clone())
             })?;
             Ok(value.to_string().trim().to_string())
         };
@@ -429,7 +302,9 @@ impl Loader {
         let has_relation = match node.resource_type {
             ResourceType::Model => !node.is_ephemeral(),
             ResourceType::Seed | ResourceType::Snapshot => true,
-            ResourceType::Test => node.test_settings().store_failures || self.world.flags.get("STORE_FAILURES") == Some(&Json::Bool(true)),
+            ResourceType::Test => {
+                node.test_settings().store_failures || self.world.flags.get("STORE_FAILURES") == Some(&Json::Bool(true))
+            }
             _ => false,
         };
         node.relation_name = has_relation.then(|| relation_of(node, &self.quoting()).text());
@@ -441,7 +316,12 @@ impl Loader {
         let world = Arc::clone(&self.world);
         let render = |text: &mut String, package: &str, unique_id: &str, file: &str| -> Result<()> {
             if has_jinja(text) {
-                let node = NodeFacts { package: package.into(), unique_id: unique_id.into(), file: file.into(), ..NodeFacts::default() };
+                let node = NodeFacts {
+                    package: package.into(),
+                    unique_id: unique_id.into(),
+                    file: file.into(),
+                    ..NodeFacts::default()
+                };
                 let scope = Arc::new(Scope::new(Arc::clone(&world), Phase::Yaml, node));
                 *text = render_text(&scope, text, "description").map_err(|failure| failed(failure, text))?;
             }
@@ -455,7 +335,8 @@ impl Loader {
             }
         }
         for source in self.sources.values_mut() {
-            let (package, id, file) = (source.package.clone(), source.unique_id.clone(), source.original_file_path.clone());
+            let (package, id, file) =
+                (source.package.clone(), source.unique_id.clone(), source.original_file_path.clone());
             render(&mut source.description, &package, &id, &file)?;
             render(&mut source.source_description, &package, &id, &file)?;
             for column in &mut source.columns {
@@ -463,14 +344,15 @@ impl Loader {
             }
         }
         for exposure in self.exposures.values_mut() {
-            let (package, id, file) = (exposure.package.clone(), exposure.unique_id.clone(), exposure.original_file_path.clone());
+            let (package, id, file) =
+                (exposure.package.clone(), exposure.unique_id.clone(), exposure.original_file_path.clone());
             render(&mut exposure.description, &package, &id, &file)?;
         }
         Ok(())
     }
 
-    pub(super) fn note(&mut self, note: impl Into<String>) {
-        self.notes.push(note.into());
+    pub(super) fn warn(&mut self, warning: impl Into<String>) {
+        self.warnings.push(warning.into());
     }
 }
 

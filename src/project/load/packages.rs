@@ -63,7 +63,10 @@ fn listed(settings: &Settings, scope: &Arc<Scope>) -> Result<Vec<Listed>> {
         let yaml = yaml::parse(&files::read(&path, name)?, name)?;
         let yaml = profile::render(&yaml, name, scope)?;
         let entries = yaml.get("packages").and_then(Yaml::as_list).unwrap_or_default();
-        return Ok(entries.iter().map(|entry| Listed { local: entry.get("local").and_then(Yaml::scalar_text).map(PathBuf::from) }).collect());
+        return Ok(entries
+            .iter()
+            .map(|entry| Listed { local: entry.get("local").and_then(Yaml::scalar_text).map(PathBuf::from) })
+            .collect());
     }
     Ok(Vec::new())
 }
@@ -72,8 +75,10 @@ fn listed(settings: &Settings, scope: &Arc<Scope>) -> Result<Vec<Listed>> {
 fn installed(root: &Settings) -> Result<Vec<PathBuf>> {
     let folder = root.root.join(&root.packages_install_path);
     let Ok(entries) = std::fs::read_dir(&folder) else { return Ok(Vec::new()) };
-    let mut folders: Vec<PathBuf> =
-        entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).filter(|path| path.join(settings::FILE).is_file()).collect();
+    let mut folders: Vec<PathBuf> = entries
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .filter(|path| path.join(settings::FILE).is_file())
+        .collect();
     folders.sort();
     Ok(folders)
 }

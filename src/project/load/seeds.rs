@@ -17,8 +17,10 @@ impl Loader {
             let fqn = fqn_of(&settings.name, &found.folders(), &name);
             let patch = self.patch(package, &["seeds"], &name)?;
             let base = self.base_config(package, ResourceType::Seed, &fqn, &patch.config);
-            let bytes = std::fs::read(&found.path)
-                .map_err(|error| ProjectError::runtime(format!("could not read {}: {error}", found.original)).in_file(found.original.clone()))?;
+            let bytes = std::fs::read(&found.path).map_err(|error| {
+                ProjectError::runtime(format!("could not read {}: {error}", found.original))
+                    .in_file(found.original.clone())
+            })?;
             let target = |key: &str| self.world.target.get(key).and_then(Json::as_str).unwrap_or_default().to_string();
             let mut node = Node {
                 unique_id: format!("seed.{}.{name}", settings.name),

@@ -13,11 +13,13 @@ use crate::project::target::DeclaredTable;
 use crate::project::yaml::Yaml;
 
 /// Keys that may stand in `config:` or beside it.
-const CONFIG_KEYS: [&str; 7] = ["enabled", "event_time", "freshness", "loaded_at_field", "loaded_at_query", "meta", "tags"];
+const CONFIG_KEYS: [&str; 7] =
+    ["enabled", "event_time", "freshness", "loaded_at_field", "loaded_at_query", "meta", "tags"];
 
 impl Loader {
     pub(super) fn load_sources(&mut self) -> Result<()> {
-        let entries: Vec<(usize, Entry)> = self.entries.iter().filter(|(_, entry)| entry.section == "sources").cloned().collect();
+        let entries: Vec<(usize, Entry)> =
+            self.entries.iter().filter(|(_, entry)| entry.section == "sources").cloned().collect();
         for (package, entry) in &entries {
             for table in entry.yaml.get("tables").and_then(Yaml::as_list).unwrap_or_default() {
                 self.add_source(*package, entry, table)?;
@@ -28,7 +30,9 @@ impl Loader {
 
     fn add_source(&mut self, package: usize, entry: &Entry, table: &Yaml) -> Result<()> {
         let Some(name) = table.get("name").and_then(Yaml::scalar_text) else {
-            return Err(entry.error(format!("Invalid sources config given in {} @ sources: a table has no 'name'", entry.file)).at_line(table.line));
+            return Err(entry
+                .error(format!("Invalid sources config given in {} @ sources: a table has no 'name'", entry.file))
+                .at_line(table.line));
         };
         let package_name = self.packages[package].name.clone();
         let folders: Vec<String> = entry.folders.iter().cloned().chain([entry.name.clone()]).collect();
@@ -48,10 +52,9 @@ impl Loader {
             return Ok(());
         }
         let identifier = table.get("identifier").and_then(Yaml::scalar_text).unwrap_or_else(|| name.clone());
-        let database = entry
-            .text("database")
-            .or_else(|| entry.text("catalog"))
-            .unwrap_or_else(|| self.world.target.get("database").and_then(Json::as_str).unwrap_or_default().to_string());
+        let database = entry.text("database").or_else(|| entry.text("catalog")).unwrap_or_else(|| {
+            self.world.target.get("database").and_then(Json::as_str).unwrap_or_default().to_string()
+        });
         let schema = entry.text("schema").unwrap_or_else(|| entry.name.clone());
         let mut quoting: JsonMap<String, Json> = JsonMap::new();
         for layer in [entry.yaml.get("quoting"), table.get("quoting")].into_iter().flatten() {
@@ -68,7 +71,8 @@ impl Loader {
         }
         let columns = properties::columns_of(table, &entry.file)?;
         let text = |key: &str| config.get(key).and_then(Json::as_str).map(String::from);
-        let constraints = table.get("constraints").and_then(Yaml::as_list).unwrap_or_default().iter().map(Yaml::to_json).collect();
+        let constraints =
+            table.get("constraints").and_then(Yaml::as_list).unwrap_or_default().iter().map(Yaml::to_json).collect();
         let mut source = SourceTable {
             unique_id: format!("source.{package_name}.{}.{name}", entry.name),
             package: package_name,
@@ -102,7 +106,9 @@ impl Loader {
                  resource\nwhen looking for source(\"{}\", \"{}\").",
                 source.source_name, source.name, source.source_name, source.name
             );
-            return Err(crate::project::ProjectError::compilation(message).in_file(entry.file.clone()).at_line(table.line));
+            return Err(crate::project::ProjectError::compilation(message)
+                .in_file(entry.file.clone())
+                .at_line(table.line));
         }
         self.sources.insert(source.unique_id.clone(), source);
         Ok(())
@@ -137,7 +143,8 @@ fn merged_freshness(base: Option<&Json>, own: &Json) -> Json {
 /// The columns of a primary key constraint, of the table or of one column.
 fn primary_key(constraints: &[Json], columns: &[Column]) -> Option<Vec<String>> {
     let is_primary = |constraint: &Json| constraint.get("type").and_then(Json::as_str) == Some("primary_key");
-    let of_table = constraints.iter().find(|constraint| is_primary(constraint)).and_then(|constraint| constraint.get("columns"));
+    let of_table =
+        constraints.iter().find(|constraint| is_primary(constraint)).and_then(|constraint| constraint.get("columns"));
     if let Some(columns) = of_table.and_then(Json::as_array) {
         return Some(columns.iter().filter_map(|column| column.as_str().map(String::from)).collect());
     }

@@ -117,8 +117,17 @@ impl Loader {
             for item in listed {
                 let Some(version) = item.get("v").and_then(Yaml::scalar_text) else { continue };
                 let is_latest = Some(&version) == latest.as_ref();
-                let stem = item.get("defined_in").and_then(Yaml::scalar_text).unwrap_or_else(|| format!("{}_v{version}", entry.name));
-                let of = |stem: String| Version { stem, model: entry.name.clone(), version: version.clone(), is_latest, entry: item.clone() };
+                let stem = item
+                    .get("defined_in")
+                    .and_then(Yaml::scalar_text)
+                    .unwrap_or_else(|| format!("{}_v{version}", entry.name));
+                let of = |stem: String| Version {
+                    stem,
+                    model: entry.name.clone(),
+                    version: version.clone(),
+                    is_latest,
+                    entry: item.clone(),
+                };
                 found.push(of(stem));
                 if is_latest {
                     found.push(of(entry.name.clone()));
@@ -163,29 +172,34 @@ impl Loader {
         let entries: Vec<Entry> = self
             .entries
             .iter()
-            .filter(|(at, entry)| *at == package && entry.section == "snapshots" && entry.yaml.get("relation").is_some())
+            .filter(|(at, entry)| {
+                *at == package && entry.section == "snapshots" && entry.yaml.get("relation").is_some()
+            })
             .map(|(_, entry)| entry.clone())
             .collect();
         let settings = self.packages[package].clone();
         for entry in entries {
             let relation = entry.text("relation").unwrap_or_default();
             let text = format!("select * from {{{{ {relation} }}}}");
-            let stem = entry.file.rsplit('/').next().unwrap_or_default().split('.').next().unwrap_or_default().to_string();
-            let mut fqn = fqn_of(&settings.name, &entry.folders, &stem);
-            fqn.push(entry.name.clone());
-            let found = Found { path: settings.root.join(&entry.file), relative: entry.file.clone(), original: entry.file.clone() };
+            let below = entry.file.rsplit('/').take(entry.folders.len() + 1).collect::<Vec<_>>();
+            let path = below.into_iter().rev().collect::<Vec<_>>().join("/");
+            let found = Found {
+                path: settings.root.join(&entry.file),
+                relative: entry.file.clone(),
+                original: entry.file.clone(),
+            };
             let draft = Draft {
                 package,
                 resource_type: ResourceType::Snapshot,
                 patch: self.patch(package, &["snapshots"], &entry.name)?,
-                path: format!("{}.sql", entry.name),
+                path: format!("{path}/{}.sql", entry.name),
                 found: &found,
                 version: None,
                 is_latest_version: true,
                 text: &text,
                 line: entry.line(),
                 name: entry.name.clone(),
-                fqn,
+                fqn: fqn_of(&settings.name, &entry.folders, &entry.name),
             };
             self.add(draft)?;
         }
@@ -245,7 +259,11 @@ impl Loader {
     /// The property file's word on a node of this name.
     pub(super) fn patch(&self, package: usize, sections: &[&str], name: &str) -> Result<Patch> {
         let mut patch = Patch::default();
-        for (_, entry) in self.entries.iter().filter(|(at, e)| *at == package && sections.contains(&e.section.as_str()) && e.name == name) {
+        for (_, entry) in self
+            .entries
+            .iter()
+            .filter(|(at, e)| *at == package && sections.contains(&e.section.as_str()) && e.name == name)
+        {
             if let Some(first) = &patch.file {
                 let message = format!(
                     "dbt found two schema.yml entries for the same resource named {name}. Resources and their associated columns may only be \
@@ -256,8 +274,16 @@ impl Loader {
             }
             patch.file = Some(entry.file.clone());
             patch.description = entry.description();
-            patch.columns = properties::columns_of(&entry.yaml, &entry.file)?.into_iter().map(|column| column.column).collect();
-            patch.constraints = entry.yaml.get("constraints").and_then(Yaml::as_list).unwrap_or_default().iter().map(Yaml::to_json).collect();
+            patch.columns =
+                properties::columns_of(&entry.yaml, &entry.file)?.into_iter().map(|column| column.column).collect();
+            patch.constraints = entry
+                .yaml
+                .get("constraints")
+                .and_then(Yaml::as_list)
+                .unwrap_or_default()
+                .iter()
+                .map(Yaml::to_json)
+                .collect();
             patch.config = entry.config(&["meta", "docs", "group", "access", "tags"]);
         }
         Ok(patch)
@@ -319,12 +345,21 @@ impl Loader {
     }
 
     /// Puts the configuration together and names the node's relation.
-    pub(super) fn settle(&mut self, package: usize, node: &mut Node, base: JsonMap<String, Json>, record: Record) -> Result<()> {
+    pub(super) fn settle(
+        &mut self,
+        package: usize,
+        node: &mut Node,
+        base: JsonMap<String, Json>,
+        record: Record,
+    ) -> Result<()> {
         let mut config = base;
         for (key, value) in record.config {
             config::merge(&mut config, &JsonMap::from_iter([(key, value)]));
         }
         self.finish_config(package, node.resource_type, &node.fqn, &mut config);
+        if node.resource_type == ResourceType::Test {
+            config::settle_store_failures(&mut config);
+        }
         node.config = config;
         for tag in config::tags(&node.config) {
             if !node.tags.contains(&tag) {
@@ -357,7 +392,11 @@ impl Loader {
             return Err(duplicate(other, &node));
         }
         if node.raw_code.ends_with(';') && node.resource_type != ResourceType::Operation {
-            self.note(format!("{} ({}): the semicolon at the end is ignored", node.title(), node.original_file_path));
+            self.notes.push(format!(
+                "{} ({}): the semicolon at the end is ignored",
+                node.title(),
+                node.original_file_path
+            ));
         }
         self.nodes.insert(node.unique_id.clone(), node);
         Ok(())

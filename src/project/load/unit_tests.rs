@@ -12,11 +12,14 @@ use crate::project::yaml::Yaml;
 
 impl Loader {
     pub(super) fn load_unit_tests(&mut self) -> Result<()> {
-        let entries: Vec<(usize, Entry)> = self.entries.iter().filter(|(_, entry)| entry.section == "unit_tests").cloned().collect();
+        let entries: Vec<(usize, Entry)> =
+            self.entries.iter().filter(|(_, entry)| entry.section == "unit_tests").cloned().collect();
         for (package, entry) in entries {
             let package_name = self.packages[package].name.clone();
             let Some(model) = entry.text("model") else {
-                return Err(entry.error(format!("Invalid unit_tests config given in {}: 'model' is missing", entry.file)));
+                return Err(
+                    entry.error(format!("Invalid unit_tests config given in {}: 'model' is missing", entry.file))
+                );
             };
             let mut folders: Vec<String> = entry.file.split('/').skip(1).map(String::from).collect();
             folders.pop();

@@ -79,6 +79,28 @@ pub struct PostgresSink {
     pending: Option<Vec<(TableSpec, Deploy)>>,
 }
 
+/// What an instance has published, read without owning it; None when the bookkeeping tables are not there.
+pub fn peek(config: &PostgresConfig, instance: &str) -> Result<Option<SinkState>, SinkError> {
+    let runtime = Builder::new_current_thread().enable_all().build().map_err(|cause| SinkError::Refused {
+        message: "could not start a runtime for PostgreSQL".into(),
+        hint: None,
+        cause: Some(Box::new(cause)),
+    })?;
+    runtime.block_on(async {
+        let session = Session::connect(config, "a reader").await?;
+        let table = format!("{}.cut", quoted(&config.meta_schema));
+        let known = session
+            .client
+            .query_one("select to_regclass($1) is not null", &[&table])
+            .await
+            .map_err(|cause| failure("could not look for the bookkeeping tables", cause))?;
+        match known.get(0) {
+            true => bookkeeping::read(&session, &config.meta_schema, instance).await.map(Some),
+            false => Ok(None),
+        }
+    })
+}
+
 impl PostgresSink {
     /// Connects and takes ownership of `instance`. `owner` must be unique to this process.
     pub fn open(config: PostgresConfig, instance: &str, owner: &str) -> Result<PostgresSink, SinkError> {

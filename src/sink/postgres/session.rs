@@ -70,6 +70,13 @@ impl Session {
         owner: &str,
         predecessor: Option<&Backend>,
     ) -> Result<Session, SinkError> {
+        let session = Session::connect(config, owner).await?;
+        session.lock(config, instance, predecessor).await?;
+        Ok(session)
+    }
+
+    /// Connects without taking a lock: for looking only.
+    pub async fn connect(config: &PostgresConfig, owner: &str) -> Result<Session, SinkError> {
         let target = connection_config(config, owner)?;
         let place = place(&target);
         let failed = |cause| failure(&format!("could not connect to {place}"), cause);
@@ -93,9 +100,7 @@ impl Session {
             .await
             .map_err(failed)?;
         let backend = Backend { pid: about.get(0), started: about.get::<_, Option<String>>(2).unwrap_or_default() };
-        let session = Session { client, backend, server_version: about.get(1), connection, statements: HashMap::new() };
-        session.lock(config, instance, predecessor).await?;
-        Ok(session)
+        Ok(Session { client, backend, server_version: about.get(1), connection, statements: HashMap::new() })
     }
 
     async fn lock(

@@ -48,6 +48,23 @@ pub struct SqliteSink {
     pending: Option<Vec<(TableSpec, Deploy)>>,
 }
 
+/// What an instance has published in a file, read without owning it; None when there is no such file or instance.
+pub fn peek(path: impl AsRef<Path>, instance: &str) -> Result<Option<SinkState>, SinkError> {
+    let path = path.as_ref();
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let failed = |cause| failure(&format!("could not open {}", path.display()), cause);
+    let connection = Connection::open(path).map_err(failed)?;
+    let known: i64 = connection
+        .query_row("select count(*) from sqlite_master where name = 'livemart_cut'", [], |row| row.get(0))
+        .map_err(failed)?;
+    if known == 0 {
+        return Ok(None);
+    }
+    bookkeeping::read(&connection, instance).map(Some)
+}
+
 impl SqliteSink {
     /// Takes the file at `path`, which is created with its folder when missing. `owner` must be unique to this process.
     pub fn open(path: impl AsRef<Path>, instance: &str, owner: &str) -> Result<SqliteSink, SinkError> {

@@ -1,7 +1,7 @@
 //! Aggregates that ride in the difference: each row adds to integer lanes, a group finishes its lanes into values.
 //!
 //! ```text
-//!   lane 0: rows │ per aggregate: how many values │ first limbs of the sums │ further limbs, scales, exponents
+//!   rows │ per aggregate: how many values │ first limbs of the sums │ further limbs, scales, exponents
 //! ```
 //!
 //! 1. Lanes only ever add, so retractions, batching and order leave no trace: the result is a function of the multiset.
@@ -63,11 +63,9 @@ struct Layout {
 #[derive(Clone, Debug)]
 pub struct Accumulators {
     layouts: Vec<Layout>,
-    width: usize,
+    rows: usize,
+    end: usize,
 }
-
-/// The lane that counts the group's rows; a group exists while it is above zero.
-pub const ROWS: usize = 0;
 
 impl Accumulators {
     /// Whether an aggregate can ride in the difference. DISTINCT is the caller's: it must pass each value once.
@@ -75,11 +73,16 @@ impl Accumulators {
         kind(call).is_some()
     }
 
-    /// Lays out the lanes. Panics when a call `can_hold` refuses is among them.
+    /// Lays out the lanes from the first on. Panics when a call `can_hold` refuses is among them.
     pub fn new(calls: &[AggregateCall]) -> Accumulators {
+        Accumulators::from_lane(0, calls)
+    }
+
+    /// Lays out the lanes from lane `start` on: several groupings by one key share a vector.
+    pub fn from_lane(start: usize, calls: &[AggregateCall]) -> Accumulators {
         let kinds: Vec<Kind> =
             calls.iter().map(|call| kind(call).expect("an aggregate that can be accumulated")).collect();
-        let mut next = ROWS + 1;
+        let mut next = start + 1;
         let mut take = |lanes: usize| {
             let start = next;
             next += lanes;
@@ -100,12 +103,22 @@ impl Accumulators {
                 more: more[i],
             })
             .collect();
-        Accumulators { layouts, width: next }
+        Accumulators { layouts, rows: start, end: next }
     }
 
-    /// How many lanes a full vector has.
+    /// The lane after the last: how many lanes a vector has that ends with these.
     pub fn width(&self) -> usize {
-        self.width
+        self.end
+    }
+
+    /// Notes that the group has one more row.
+    pub fn add_row(&self, lanes: &mut [i64]) {
+        lanes[self.rows] += 1;
+    }
+
+    /// Whether the group has rows.
+    pub fn exists(&self, lanes: &[i64]) -> bool {
+        lane(lanes, self.rows) > 0
     }
 
     /// Adds one value to aggregate `call`; NULLs are passed over, as SQL does. `lanes` has `width` lanes.

@@ -15,7 +15,8 @@ pub(super) const ROWS: &[Implementation] = &[
     partial("+", &[Int16, Int16], Int16, |a, _| small(int(a).0 + int(a).1)),
     partial("+", &[Int32, Int32], Int32, |a, _| integer(int(a).0 + int(a).1)),
     partial("+", &[Int64, Int64], Int64, |a, _| big(int(a).0.checked_add(int(a).1))),
-    partial("+", &[NUMERIC, NUMERIC], NUMERIC, |a, _| numeric(a, Numeric::add)),
+    // Only beyond 131,072 digits: a dataflow may move it as if it could not fail.
+    total("+", &[NUMERIC, NUMERIC], NUMERIC, |a, _| numeric(a, Numeric::add)),
     partial("+", &[Float32, Float32], Float32, |a, _| real(a, |x, y| x + y, Op::Sum)),
     partial("+", &[Float64, Float64], Float64, |a, _| double(a, |x, y| x + y, Op::Sum)),
     partial("+", &[Float32, Float64], Float64, |a, _| double(a, |x, y| x + y, Op::Sum)),
@@ -23,7 +24,8 @@ pub(super) const ROWS: &[Implementation] = &[
     partial("-", &[Int16, Int16], Int16, |a, _| small(int(a).0 - int(a).1)),
     partial("-", &[Int32, Int32], Int32, |a, _| integer(int(a).0 - int(a).1)),
     partial("-", &[Int64, Int64], Int64, |a, _| big(int(a).0.checked_sub(int(a).1))),
-    partial("-", &[NUMERIC, NUMERIC], NUMERIC, |a, _| numeric(a, Numeric::sub)),
+    // Only beyond 131,072 digits: a dataflow may move it as if it could not fail.
+    total("-", &[NUMERIC, NUMERIC], NUMERIC, |a, _| numeric(a, Numeric::sub)),
     partial("-", &[Float32, Float32], Float32, |a, _| real(a, |x, y| x - y, Op::Sum)),
     partial("-", &[Float64, Float64], Float64, |a, _| double(a, |x, y| x - y, Op::Sum)),
     partial("-", &[Float32, Float64], Float64, |a, _| double(a, |x, y| x - y, Op::Sum)),
@@ -31,26 +33,27 @@ pub(super) const ROWS: &[Implementation] = &[
     partial("*", &[Int16, Int16], Int16, |a, _| small(int(a).0 * int(a).1)),
     partial("*", &[Int32, Int32], Int32, |a, _| integer(int(a).0 * int(a).1)),
     partial("*", &[Int64, Int64], Int64, |a, _| big(int(a).0.checked_mul(int(a).1))),
-    partial("*", &[NUMERIC, NUMERIC], NUMERIC, |a, _| numeric(a, Numeric::mul)),
+    // Only beyond 131,072 digits: a dataflow may move it as if it could not fail.
+    total("*", &[NUMERIC, NUMERIC], NUMERIC, |a, _| numeric(a, Numeric::mul)),
     partial("*", &[Float32, Float32], Float32, |a, _| real(a, |x, y| x * y, Op::Product)),
     partial("*", &[Float64, Float64], Float64, |a, _| double(a, |x, y| x * y, Op::Product)),
     partial("*", &[Float32, Float64], Float64, |a, _| double(a, |x, y| x * y, Op::Product)),
     partial("*", &[Float64, Float32], Float64, |a, _| double(a, |x, y| x * y, Op::Product)),
-    partial("/", &[Int16, Int16], Int16, |a, _| small(int(a).0 / divisor(a)?)),
-    partial("/", &[Int32, Int32], Int32, |a, _| integer(int(a).0 / divisor(a)?)),
-    partial("/", &[Int64, Int64], Int64, |a, _| big(int(a).0.checked_div(divisor(a)?))),
+    partial("/", &[Int16, Int16], Int16, |a, _| small(int(a).0 / divisor(a)?)).unless(1, is_safe_divisor),
+    partial("/", &[Int32, Int32], Int32, |a, _| integer(int(a).0 / divisor(a)?)).unless(1, is_safe_divisor),
+    partial("/", &[Int64, Int64], Int64, |a, _| big(int(a).0.checked_div(divisor(a)?))).unless(1, is_safe_divisor),
     partial("/", &[NUMERIC, NUMERIC], NUMERIC, |a, _| numeric(a, Numeric::div)),
     partial("/", &[Float32, Float32], Float32, |a, _| real(a, |x, y| x / y, Op::Quotient)),
     partial("/", &[Float64, Float64], Float64, |a, _| double(a, |x, y| x / y, Op::Quotient)),
     partial("/", &[Float32, Float64], Float64, |a, _| double(a, |x, y| x / y, Op::Quotient)),
     partial("/", &[Float64, Float32], Float64, |a, _| double(a, |x, y| x / y, Op::Quotient)),
-    partial("%", &[Int16, Int16], Int16, |a, _| remainder(a)),
-    partial("%", &[Int32, Int32], Int32, |a, _| remainder(a)),
-    partial("%", &[Int64, Int64], Int64, |a, _| remainder(a)),
+    partial("%", &[Int16, Int16], Int16, |a, _| remainder(a)).unless(1, is_not_zero),
+    partial("%", &[Int32, Int32], Int32, |a, _| remainder(a)).unless(1, is_not_zero),
+    partial("%", &[Int64, Int64], Int64, |a, _| remainder(a)).unless(1, is_not_zero),
     partial("%", &[NUMERIC, NUMERIC], NUMERIC, |a, _| numeric(a, Numeric::rem)),
-    partial("mod", &[Int16, Int16], Int16, |a, _| remainder(a)),
-    partial("mod", &[Int32, Int32], Int32, |a, _| remainder(a)),
-    partial("mod", &[Int64, Int64], Int64, |a, _| remainder(a)),
+    partial("mod", &[Int16, Int16], Int16, |a, _| remainder(a)).unless(1, is_not_zero),
+    partial("mod", &[Int32, Int32], Int32, |a, _| remainder(a)).unless(1, is_not_zero),
+    partial("mod", &[Int64, Int64], Int64, |a, _| remainder(a)).unless(1, is_not_zero),
     partial("mod", &[NUMERIC, NUMERIC], NUMERIC, |a, _| numeric(a, Numeric::rem)),
     partial("^", &[Float64, Float64], Float64, |a, _| super::math::power(a)),
     partial("^", &[NUMERIC, NUMERIC], NUMERIC, |a, _| numeric(a, Numeric::power)),
@@ -123,6 +126,15 @@ pub(super) fn integer<'a>(value: i64) -> Value<'a> {
 
 pub(super) fn big<'a>(value: Option<i64>) -> Value<'a> {
     value.map(Datum::Int).ok_or_else(|| EvalError::new("bigint out of range"))
+}
+
+fn is_not_zero(divisor: &Datum<'_>) -> bool {
+    divisor.unwrap_int() != 0
+}
+
+/// Dividing the least integer by -1 overflows.
+fn is_safe_divisor(divisor: &Datum<'_>) -> bool {
+    !matches!(divisor.unwrap_int(), 0 | -1)
 }
 
 fn divisor(args: &[Datum<'_>]) -> Result<i64, EvalError> {

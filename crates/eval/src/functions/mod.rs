@@ -20,6 +20,7 @@ mod math;
 mod number_picture;
 mod pattern;
 mod pattern_cache;
+mod regex_branches;
 mod regex_dialect;
 mod regexp;
 mod text;

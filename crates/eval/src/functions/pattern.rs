@@ -91,6 +91,14 @@ fn matches(value: &str, pattern: &str, escape: Option<char>) -> Result<bool, Eva
         if !take_any(&mut retry_value) {
             return Ok(false);
         }
+        // What comes behind the `%` starts at its first character: the places between need no try.
+        let first = retry_pattern.chars().next().filter(|first| !matches!(first, '%' | '_') && Some(*first) != escape);
+        if let Some(first) = first {
+            match retry_value.find(first) {
+                Some(at) => retry_value = &retry_value[at..],
+                None => return Ok(false),
+            }
+        }
         retry = Some((retry_value, retry_pattern));
         (value, pattern) = (retry_value, retry_pattern);
     }

@@ -5,7 +5,8 @@
 //! ```
 //!
 //! 1. What the `regex` crate cannot do in linear time (back references, look-around) is an error, not a wrong answer.
-//! 2. A pattern is compiled once per thread; a dataflow has few patterns.
+//! 2. Alternatives are put in the order that finds the longest match, as far as their widths allow (`regex_branches`).
+//! 3. A pattern is compiled once per thread; a dataflow has few patterns.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -14,6 +15,7 @@ use regex::{Regex, RegexBuilder};
 
 use super::fail;
 use super::pattern_cache::PatternCache;
+use super::regex_branches::Branches;
 use crate::EvalError;
 
 thread_local! {
@@ -153,14 +155,17 @@ struct Scanner<'p> {
     rest: std::iter::Peekable<std::str::Chars<'p>>,
     out: String,
     flags: Flags,
-    /// Groups that are open.
-    depth: usize,
+    branches: Branches,
 }
 
 /// Writes an ARE in the crate's dialect.
 fn translate(pattern: &str, flags: Flags) -> Result<String, EvalError> {
-    let mut scanner =
-        Scanner { rest: pattern.chars().peekable(), out: String::with_capacity(pattern.len() + 8), flags, depth: 0 };
+    let mut scanner = Scanner {
+        rest: pattern.chars().peekable(),
+        out: String::with_capacity(pattern.len() + 8),
+        flags,
+        branches: Branches::new(),
+    };
     while let Some(character) = scanner.rest.next() {
         match character {
             '\\' => scanner.escape()?,
@@ -168,11 +173,15 @@ fn translate(pattern: &str, flags: Flags) -> Result<String, EvalError> {
             '(' => scanner.group()?,
             ')' => scanner.end_group()?,
             // A brace that no number follows is an ordinary character.
-            '{' if !scanner.rest.peek().is_some_and(char::is_ascii_digit) => scanner.out.push_str("\\{"),
+            '{' if !scanner.rest.peek().is_some_and(char::is_ascii_digit) => scanner.element("\\{"),
             '{' => scanner.bound()?,
-            '}' => scanner.out.push_str("\\}"),
-            ']' => scanner.out.push_str("\\]"),
-            '.' if flags.dot_stops_at_newline => scanner.out.push_str("[^\\n]"),
+            '}' => scanner.element("\\}"),
+            ']' => scanner.element("\\]"),
+            '.' if flags.dot_stops_at_newline => scanner.element("[^\\n]"),
+            '|' => {
+                scanner.out.push('|');
+                scanner.branches.alternate(scanner.out.len());
+            }
             '#' if flags.is_expanded => while scanner.rest.next().is_some_and(|character| character != '\n') {},
             character if flags.is_expanded && character.is_whitespace() => {}
             '^' | '$' if flags.anchors_match_at_newline => {
@@ -181,10 +190,14 @@ fn translate(pattern: &str, flags: Flags) -> Result<String, EvalError> {
             '^' => scanner.out.push_str("\\A"),
             '$' => scanner.out.push_str("\\z"),
             '*' | '+' | '?' => scanner.quantifier(character)?,
-            character => scanner.out.push(character),
+            character => scanner.element(character.encode_utf8(&mut [0; 4])),
         }
     }
-    if scanner.depth > 0 { fail("invalid regular expression: parentheses () not balanced") } else { Ok(scanner.out) }
+    if scanner.branches.depth() > 0 {
+        return fail("invalid regular expression: parentheses () not balanced");
+    }
+    scanner.branches.close(&mut scanner.out);
+    Ok(scanner.out)
 }
 
 const SPACE: &str = "\\s";
@@ -197,9 +210,8 @@ impl Scanner<'_> {
             return fail("invalid regular expression: quantifier operand invalid");
         }
         self.out.push(character);
-        if self.rest.next_if_eq(&'?').is_some() {
-            self.out.push('?');
-        }
+        let is_lazy = self.take_lazy_mark();
+        self.branches.repeat(usize::from(character == '+'), (character == '?').then_some(1), is_lazy);
         if self.rest.peek().is_some_and(|next| matches!(next, '*' | '+' | '?')) {
             return fail("invalid regular expression: quantifier operand invalid");
         }
@@ -207,29 +219,31 @@ impl Scanner<'_> {
     }
 
     fn end_group(&mut self) -> Result<(), EvalError> {
-        if self.depth == 0 {
+        if self.branches.depth() == 0 {
             return fail("invalid regular expression: parentheses () not balanced");
         }
-        self.depth -= 1;
+        self.branches.close(&mut self.out);
         self.out.push(')');
         Ok(())
     }
 
     fn group(&mut self) -> Result<(), EvalError> {
         self.out.push('(');
-        self.depth += 1;
         if self.rest.next_if_eq(&'?').is_none() {
+            self.branches.open(self.out.len(), true);
             return Ok(());
         }
         match self.rest.next() {
-            Some(':') => self.out.push_str("?:"),
+            Some(':') => {
+                self.out.push_str("?:");
+                self.branches.open(self.out.len(), false);
+            }
             Some('=' | '!' | '<') => {
                 return fail("invalid regular expression: look-ahead and look-behind are not maintained");
             }
             // A comment: the opening bracket goes too.
             Some('#') => {
                 self.out.pop();
-                self.depth -= 1;
                 while self.rest.next().is_some_and(|character| character != ')') {}
             }
             _ => return fail("invalid regular expression: quantifier operand invalid"),
@@ -249,14 +263,30 @@ impl Scanner<'_> {
                 if !is_number(low) || !is_number(high) || !is_in_range(low) || !is_in_range(high) {
                     return fail("invalid regular expression: invalid repetition count(s)");
                 }
+                let least = low.parse().unwrap_or(0);
+                let most = if bound.contains(',') { high.parse().ok() } else { Some(least) };
                 self.out.push_str(&bound);
-                if self.rest.next_if_eq(&'?').is_some() {
-                    self.out.push('?');
-                }
+                let is_lazy = self.take_lazy_mark();
+                self.branches.repeat(least, most, is_lazy);
                 return Ok(());
             }
         }
         fail("invalid regular expression: braces {} not balanced")
+    }
+
+    /// A `?` behind a quantifier: as few as possible.
+    fn take_lazy_mark(&mut self) -> bool {
+        let is_lazy = self.rest.next_if_eq(&'?').is_some();
+        if is_lazy {
+            self.out.push('?');
+        }
+        is_lazy
+    }
+
+    /// Writes what matches one character.
+    fn element(&mut self, text: &str) {
+        self.out.push_str(text);
+        self.branches.character();
     }
 
     /// An escape outside brackets.
@@ -281,16 +311,14 @@ impl Scanner<'_> {
             other => {
                 let literal = self.escaped_character(other)?;
                 self.push_literal(literal);
+                self.branches.character();
             }
         }
         Ok(())
     }
 
     fn push_class(&mut self, negation: &str, class: &str) {
-        self.out.push('[');
-        self.out.push_str(negation);
-        self.out.push_str(class);
-        self.out.push(']');
+        self.element(&format!("[{negation}{class}]"));
     }
 
     /// A character that stands for itself, inside brackets or outside.
@@ -390,7 +418,7 @@ impl Scanner<'_> {
             }
             is_first = false;
         }
-        self.out.push(']');
+        self.element("]");
         Ok(())
     }
 
@@ -465,3 +493,7 @@ fn similar_to_are(pattern: &str, escape: Option<char>) -> Result<String, EvalErr
     out.push_str(")$");
     Ok(out)
 }
+
+#[cfg(test)]
+#[path = "regex_dialect_tests.rs"]
+mod tests;

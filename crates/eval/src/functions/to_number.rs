@@ -106,6 +106,12 @@ impl NumberReader<'_> {
         }
     }
 
+    /// Whether `MI`, `PL` or `SG` leave a sign to be found behind the digits.
+    fn may_end_in_sign(&self) -> bool {
+        let wants_sign = self.shape.sign.is_none() && (self.shape.has_plus || self.shape.has_minus);
+        wants_sign && self.sign.is_none() && !self.number.is_empty()
+    }
+
     fn take_sign(&mut self) {
         self.sign = self.peek();
         self.skip();
@@ -138,11 +144,7 @@ impl NumberReader<'_> {
                 self.number.push('.');
                 self.has_point = true;
             }
-            Some(sign @ ('-' | '+')) if self.sign.is_none() && !self.number.is_empty() && self.shape.sign.is_none() => {
-                if self.shape.has_plus || self.shape.has_minus {
-                    self.sign = Some(sign);
-                }
-            }
+            Some(sign @ ('-' | '+')) if self.may_end_in_sign() => self.sign = Some(sign),
             _ => {}
         }
         self.skip();

@@ -1,0 +1,45 @@
+# The bench: Q1 of the shop stream against a hand-written program, `livemart run`, and one change under `livemart serve`.
+# Sourced by scripts/x.
+#
+#   scripts/x bench [--size S|M|L] [--runs N] [--changes N] [--only engine,run,serve] [--limit DIR] [--save] [--profile NAME]
+#
+#   --limit DIR      the hand-written program (or LIVEMART_LIMIT); it is copied to the cache and built there
+#   --save           keep the table as benches/runs/DATE-COMMIT.txt as well
+#   --profile NAME   cargo's profile; `dev` needs no second build of everything and is slower   (default: bench, which is release)
+#
+# Events, the limit's build and the databases live under $CACHE/bench.
+
+bench() {
+  local args=() cargo_args=() save= table=
+  while [ $# -gt 0 ]; do
+    case $1 in
+      --save) save=yes ;;
+      --profile)
+        [ $# -ge 2 ] || die "--profile needs a name" "for example: scripts/x bench --profile dev"
+        cargo_args+=(--profile "$2")
+        shift
+        ;;
+      *) args+=("$1") ;;
+    esac
+    shift
+  done
+  LIVEMART_BENCH_COMMIT=$(bench_commit)
+  export LIVEMART_BENCH_COMMIT LIVEMART_CACHE=$CACHE
+  table=$(mktemp "${TMPDIR:-/tmp}/livemart-bench.XXXXXX")
+  on_leaving "rm -f '$table'"
+  cargo bench --locked --package livemart --bench engine ${cargo_args[@]+"${cargo_args[@]}"} -- ${args[@]+"${args[@]}"} | tee "$table"
+  [ -n "$save" ] || return 0
+  local kept
+  kept=$ROOT/benches/runs/$(date +%F)-$LIVEMART_BENCH_COMMIT.txt
+  # Another run of the same day and commit is added below.
+  cat "$table" >>"$kept"
+  say "saved in ${kept#"$ROOT"/}"
+}
+
+# The commit that is measured, marked when the checkout differs from it.
+bench_commit() {
+  local commit
+  commit=$(git -C "$ROOT" rev-parse --short HEAD 2>/dev/null) || commit=unknown
+  if [ "$commit" != unknown ] && [ -n "$(git -C "$ROOT" status --porcelain 2>/dev/null)" ]; then commit+=-changed; fi
+  printf '%s\n' "$commit"
+}

@@ -1,0 +1,226 @@
+//! `livemart demo`: the shop's events into SQLite, the marts, and one order arriving live.
+//!
+//! The demo works on a copy of the fixtures in a folder of its own, so that it may append to it.
+
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+use rusqlite::types::ValueRef;
+
+use super::args::{Args, DemoArgs};
+use super::instance::VerbError;
+use super::keep::{KeepOptions, open};
+use super::show::table;
+use super::talk::Speaker;
+use super::refuse;
+use crate::engine::{EngineEvent, StopFlag};
+use crate::project::{Project, ResourceType, Selection};
+
+/// Rows shown of each mart.
+const ROWS_SHOWN: usize = 5;
+/// How long the demo waits for its order to arrive.
+const ARRIVAL_MAX: Duration = Duration::from_secs(30);
+
+/// The order that arrives: customer 1 buys two things and pays. Lines are Debezium changes, as the shop's connector writes them.
+const ORDER: [&str; 4] = [
+    r#"{"op":"c","before":null,"after":{"id":900001,"user_id":1,"cycle_name":"weekly box","status":"completed","order_date":"2026-01-05T09:30:00Z","channel":"web"},"source":{"name":"shop","table":"orders","ts_ms":1767605400000},"ts_ms":1767605400000}"#,
+    r#"{"op":"c","before":null,"after":{"order_id":900001,"line_no":1,"product_id":11,"price":"24.90","quantity":2},"source":{"name":"shop","table":"order_items","ts_ms":1767605400000},"ts_ms":1767605400000}"#,
+    r#"{"op":"c","before":null,"after":{"order_id":900001,"line_no":2,"product_id":12,"price":"5.00","quantity":1},"source":{"name":"shop","table":"order_items","ts_ms":1767605400000},"ts_ms":1767605400000}"#,
+    r#"{"op":"c","before":null,"after":{"id":900001,"order_id":900001,"customer_id":1,"amount":5480,"payment_method":"card","payment_status":"completed","payment_date":"2026-01-05T09:31:00Z"},"source":{"name":"shop","table":"payments","ts_ms":1767605460000},"ts_ms":1767605460000}"#,
+];
+
+/// Exit code 0 when the demo ran.
+pub fn run(args: &Args, demo: &DemoArgs, speaker: &Speaker) -> i32 {
+    match show(args, demo) {
+        Ok(()) => 0,
+        Err(error) => refuse(speaker, &error),
+    }
+}
+
+struct Stage {
+    events: PathBuf,
+    database: PathBuf,
+}
+
+fn show(args: &Args, demo: &DemoArgs) -> Result<(), VerbError> {
+    let stage = set_up(demo)?;
+    let mut project = load(args, demo, &stage)?;
+    println!("A dbt project, untouched: {} models in {}\n", models(&project), demo.shop.display());
+    let started = Instant::now();
+    let options = KeepOptions::default();
+    let (opened, _) = open(&mut project, &Selection::default(), &options)?;
+    let report = opened.keep(&project, &options, StopFlag::default(), &mut |_| {})?;
+    println!(
+        "Read {} change events in {:.2} s; {} could not be decoded and are set aside in livemart_errors, \
+         where they heal when a corrected record arrives.\n",
+        report.records,
+        started.elapsed().as_secs_f64(),
+        report.set_aside
+    );
+    let tables = published_tables(&stage.database)?;
+    for name in &tables {
+        let (head, rows) = read(&stage.database, name)?;
+        println!("{name}: {} rows", rows.len());
+        println!("{}", table(&head, &rows.into_iter().take(ROWS_SHOWN).collect::<Vec<_>>()));
+    }
+    arrive(&mut project, &stage, &tables)?;
+    println!("The database is {}: open it with any SQLite client, even while livemart writes to it.\n", stage.database.display());
+    let environment = format!("SHOP_EVENTS={} LIVEMART_DB={}", stage.events.display(), stage.database.display());
+    println!("Try next:");
+    println!("  {environment} livemart serve --project-dir {}    # then append lines to the events file", demo.shop.display());
+    println!("  {environment} livemart test --project-dir {}     # dbt's tests at the published cut", demo.shop.display());
+    println!("  livemart explain mart_customer_360 --project-dir {}", demo.shop.display());
+    Ok(())
+}
+
+fn failed(what: &str, path: &Path) -> impl FnOnce(std::io::Error) -> VerbError {
+    let text = format!("could not {what} {}", path.display());
+    move |cause| VerbError::new(format!("{text}: {cause}"))
+}
+
+/// A fresh folder with a copy of the fixtures.
+fn set_up(demo: &DemoArgs) -> Result<Stage, VerbError> {
+    let fixtures = demo.shop.join("../fixtures/shop/events.jsonl");
+    if !fixtures.is_file() {
+        return Err(VerbError::new(format!("there are no events at {}", fixtures.display()))
+            .with_hint("run it in a checkout of livemart, or name the shop's project: --shop DIR"));
+    }
+    std::fs::create_dir_all(&demo.folder).map_err(failed("create", &demo.folder))?;
+    let folder = demo.folder.canonicalize().map_err(failed("find", &demo.folder))?;
+    let stage = Stage { events: folder.join("events.jsonl"), database: folder.join("shop.db") };
+    for suffix in ["", "-wal", "-shm"] {
+        let mut name = stage.database.clone().into_os_string();
+        name.push(suffix);
+        let old = PathBuf::from(name);
+        if old.exists() {
+            std::fs::remove_file(&old).map_err(failed("remove", &old))?;
+        }
+    }
+    std::fs::copy(&fixtures, &stage.events).map_err(failed("copy events to", &stage.events))?;
+    Ok(stage)
+}
+
+fn load(args: &Args, demo: &DemoArgs, stage: &Stage) -> Result<Project, VerbError> {
+    let mut options = args.project_options()?;
+    options.project_dir = options.current_dir.join(&demo.shop);
+    options.profiles_dir = None;
+    options.target = Some("dev".to_owned());
+    options.env.insert("SHOP_EVENTS".to_owned(), stage.events.display().to_string());
+    options.env.insert("LIVEMART_DB".to_owned(), stage.database.display().to_string());
+    Ok(Project::load(options)?)
+}
+
+fn models(project: &Project) -> usize {
+    project.nodes.values().filter(|node| node.resource_type == ResourceType::Model).count()
+}
+
+/// One order arrives while livemart serves: which rows change, in one transaction, and how soon.
+fn arrive(project: &mut Project, stage: &Stage, tables: &[String]) -> Result<(), VerbError> {
+    let before = tables.iter().map(|name| read(&stage.database, name)).collect::<Result<Vec<_>, _>>()?;
+    let options = KeepOptions { follow: true, ..KeepOptions::default() };
+    project.target.commit_interval = Duration::from_millis(10);
+    let (opened, _) = open(project, &Selection::default(), &options)?;
+    let stop = StopFlag::default();
+    let (told, events) = mpsc::channel();
+    let project = &*project;
+    let took = std::thread::scope(|scope| {
+        let flag = stop.clone();
+        let options = &options;
+        let thread = scope.spawn(move || {
+            opened.keep(project, options, flag, &mut |event| {
+                let _ = match event {
+                    EngineEvent::Hydrated { .. } => told.send(None),
+                    EngineEvent::Committed(report) => told.send(Some((report.seq, Instant::now()))),
+                    _ => Ok(()),
+                };
+            })
+        });
+        let outcome = append_and_wait(stage, &events);
+        stop.stop();
+        match thread.join() {
+            Ok(kept) => kept.map(|_| ()).and(outcome),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })?;
+    let (seq, milliseconds) = took;
+    println!("One order arrives: customer 1 buys two things and pays (4 change events). {milliseconds:.1} ms later, cut {seq}, in one transaction:");
+    for (name, (head, old)) in tables.iter().zip(before) {
+        let (_, new) = read(&stage.database, name)?;
+        let mut net: BTreeMap<Vec<String>, i64> = BTreeMap::new();
+        old.into_iter().for_each(|row| *net.entry(row).or_default() -= 1);
+        new.into_iter().for_each(|row| *net.entry(row).or_default() += 1);
+        let mut changed: Vec<Vec<String>> = Vec::new();
+        for (row, count) in net.into_iter().filter(|(_, count)| *count != 0) {
+            let sign = if count > 0 { "+" } else { "-" };
+            changed.push([sign.to_owned()].into_iter().chain(row).collect());
+        }
+        changed.sort_by(|a, b| b[0].cmp(&a[0]));
+        if changed.is_empty() {
+            println!("  {name}: not touched");
+        } else {
+            let head: Vec<String> = [" ".to_owned()].into_iter().chain(head).collect();
+            println!("  {name}:");
+            table(&head, &changed).lines().for_each(|line| println!("  {line}"));
+        }
+    }
+    println!();
+    Ok(())
+}
+
+/// Appends the order once the engine follows; gives the cut that has it and the milliseconds until then.
+fn append_and_wait(stage: &Stage, events: &mpsc::Receiver<Option<(u64, Instant)>>) -> Result<(u64, f64), VerbError> {
+    let late = |_| VerbError::new("the order did not arrive in time");
+    while events.recv_timeout(ARRIVAL_MAX).map_err(late)?.is_some() {}
+    std::thread::sleep(Duration::from_millis(100));
+    let mut file: File =
+        OpenOptions::new().append(true).open(&stage.events).map_err(failed("append to", &stage.events))?;
+    let lines = ORDER.map(|line| format!("{line}\n")).concat();
+    let appended = Instant::now();
+    file.write_all(lines.as_bytes()).map_err(failed("append to", &stage.events))?;
+    loop {
+        if let Some((seq, at)) = events.recv_timeout(ARRIVAL_MAX).map_err(late)? {
+            return Ok((seq, at.duration_since(appended).as_secs_f64() * 1e3));
+        }
+    }
+}
+
+fn database_error(cause: rusqlite::Error) -> VerbError {
+    VerbError::new(format!("could not read the demo's database: {cause}"))
+}
+
+fn published_tables(database: &Path) -> Result<Vec<String>, VerbError> {
+    let connection = Connection::open(database).map_err(database_error)?;
+    let mut statement =
+        connection.prepare("select relation from livemart_models order by relation").map_err(database_error)?;
+    let names = statement.query_map([], |row| row.get(0)).map_err(database_error)?;
+    names.collect::<Result<Vec<String>, _>>().map_err(database_error)
+}
+
+/// The columns and rows of a table, as text.
+fn read(database: &Path, name: &str) -> Result<(Vec<String>, Vec<Vec<String>>), VerbError> {
+    let connection = Connection::open(database).map_err(database_error)?;
+    let sql = format!("select * from \"{}\" order by 1, 2", name.replace('"', "\"\""));
+    let mut statement = connection.prepare(&sql).map_err(database_error)?;
+    let head: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let mut rows = statement.query([]).map_err(database_error)?;
+    let mut texts = Vec::new();
+    while let Some(row) = rows.next().map_err(database_error)? {
+        let mut cells = Vec::new();
+        for i in 0..head.len() {
+            cells.push(match row.get_ref(i).map_err(database_error)? {
+                ValueRef::Null => String::new(),
+                ValueRef::Integer(value) => value.to_string(),
+                ValueRef::Real(value) => value.to_string(),
+                ValueRef::Text(text) => String::from_utf8_lossy(text).into_owned(),
+                ValueRef::Blob(bytes) => format!("{} bytes", bytes.len()),
+            });
+        }
+        texts.push(cells);
+    }
+    Ok((head, texts))
+}

@@ -1,0 +1,31 @@
+//! `livemart parse`: reads the project and says whether it could.
+
+use super::args::{Args, ParseArgs};
+use super::talk::Speaker;
+use crate::project::{Project, ProjectError, ProjectOptions};
+
+/// Loads the project of a command, with the lines that every command begins with.
+pub fn load(options: ProjectOptions, speaker: &Speaker) -> Result<Project, ProjectError> {
+    speaker.running_with();
+    let keeps_log = options.command != "serve";
+    let project = Project::load(options)?;
+    if keeps_log {
+        speaker.log_to(&project.root.join(&project.packages[0].log_path));
+    } else {
+        speaker.no_log(None);
+    }
+    Ok(project)
+}
+
+/// Exit code 0 when the project can be read, 1 when `--warn-error` turns a note into an error, 2 when it cannot be read.
+pub fn run(args: &Args, _: &ParseArgs, speaker: &Speaker) -> i32 {
+    let loaded = args.project_options().and_then(|options| load(options, speaker));
+    match loaded {
+        Ok(project) => {
+            speaker.found(&project);
+            let is_denied = args.common.warn_error && speaker.warnings() > 0;
+            i32::from(is_denied)
+        }
+        Err(error) => speaker.fail(&error),
+    }
+}

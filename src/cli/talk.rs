@@ -1,0 +1,519 @@
+//! What a command says while it works, in dbt's look, on stderr.
+//!
+//! ```text
+//!   09:41:07  Running with livemart=0.1.0
+//!   09:41:07  Found 10 models, 24 data tests, 3 sources
+//!   09:41:07
+//!   09:41:08  1 of 3 START sql table model marts.revenue ............................. [RUN]
+//!   09:41:08  1 of 3 OK created sql table model marts.revenue ........................ [OK in 0.12s]
+//!   09:41:09  Done. PASS=3 WARN=0 ERROR=0 SKIP=0 NO-OP=0 TOTAL=3
+//! ```
+//!
+//! 1. Results go to stdout by other hands; all that is said here goes to stderr and to `logs/dbt.log`.
+//! 2. Colours only on a terminal, JSON lines when asked for, errors only under `--quiet`.
+//! 3. A log file that cannot be written is said once and then done without.
+
+use std::fs::{File, OpenOptions};
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use chrono::{DateTime, Utc};
+use serde_json::json;
+
+use super::args::{Common, LogFormat};
+use crate::project::{Node, Project, ProjectError, ResourceType, Talk as TemplateTalk};
+use crate::time::wall_micros;
+
+/// The width that dbt pads its lines to.
+const LINE_WIDTH: usize = 80;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    Debug,
+    Info,
+    Warn,
+    Error,
+}
+
+impl Level {
+    fn name(self) -> &'static str {
+        match self {
+            Level::Debug => "debug",
+            Level::Info => "info",
+            Level::Warn => "warn",
+            Level::Error => "error",
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Colour {
+    Green,
+    Yellow,
+    Red,
+}
+
+/// How one node ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome {
+    pub unique_id: String,
+    pub status: Status,
+    pub seconds: f64,
+    /// What went wrong, or what was said of it.
+    pub message: Option<String>,
+    pub compiled_path: Option<String>,
+    /// Where the failing rows of a test are kept.
+    pub failures_relation: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// A model, seed or snapshot; the text is dbt's: `SELECT 12`, `INSERT 3`, `OK`.
+    Success(String),
+    Pass,
+    Warn(i64),
+    Fail(i64),
+    Error,
+    Skipped,
+    NoOp,
+}
+
+/// Where the log goes: lines wait until the project has said in which folder.
+enum Log {
+    Waiting(Vec<String>),
+    Open(File),
+    Off,
+}
+
+/// The speaker.
+pub struct Speaker {
+    least: Level,
+    is_json: bool,
+    has_colours: bool,
+    invocation_id: String,
+    log: Mutex<Log>,
+    /// `--log-path`, over the project's.
+    log_path: Option<PathBuf>,
+    warnings: Mutex<usize>,
+}
+
+impl Speaker {
+    pub fn new(common: &Common, invocation_id: &str) -> Speaker {
+        let least = match (common.quiet, common.debug) {
+            (true, _) => Level::Error,
+            (false, true) => Level::Debug,
+            (false, false) => Level::Info,
+        };
+        let is_json = common.log_format == LogFormat::Json;
+        let wants_colours = !common.no_use_colors && std::env::var_os("NO_COLOR").is_none();
+        Speaker {
+            least,
+            is_json,
+            has_colours: !is_json && wants_colours && std::io::stderr().is_terminal(),
+            invocation_id: invocation_id.to_string(),
+            log: Mutex::new(Log::Waiting(Vec::new())),
+            log_path: common.log_path.clone(),
+            warnings: Mutex::new(0),
+        }
+    }
+
+    /// Opens `dbt.log` in this folder (or the one of `--log-path`); what was said before and will be said goes there, too.
+    pub fn log_to(&self, folder: &Path) {
+        let folder = self.log_path.as_deref().unwrap_or(folder);
+        let opened = std::fs::create_dir_all(folder)
+            .and_then(|()| OpenOptions::new().create(true).append(true).open(folder.join("dbt.log")));
+        match opened {
+            Ok(mut file) => {
+                let now = time_text(wall_micros(), "%H:%M:%S%.6f");
+                let head = format!("\n\n{} {now} | {} {}\n", "=".repeat(30), self.invocation_id, "=".repeat(30));
+                let mut log = lock(&self.log);
+                let said = if let Log::Waiting(lines) = &*log { lines.concat() } else { String::new() };
+                let is_written = file.write_all((head + &said).as_bytes()).is_ok();
+                *log = if is_written { Log::Open(file) } else { Log::Off };
+            }
+            Err(error) => self
+                .no_log(Some(format!("the log file {} cannot be written: {error}", folder.join("dbt.log").display()))),
+        }
+    }
+
+    /// Goes on without a log file, as `serve` does; the reason is said where there is one.
+    pub fn no_log(&self, reason: Option<String>) {
+        *lock(&self.log) = Log::Off;
+        reason.iter().for_each(|reason| self.warn(reason));
+    }
+
+    pub fn info(&self, text: &str) {
+        self.say(Level::Info, text, None);
+    }
+
+    pub fn debug(&self, text: &str) {
+        self.say(Level::Debug, text, None);
+    }
+
+    pub fn warn(&self, text: &str) {
+        *lock(&self.warnings) += 1;
+        let tagged = format!("[{}]: {text}", self.paint(Colour::Yellow, "WARNING"));
+        self.say(Level::Warn, &tagged, Some(text));
+    }
+
+    /// A warning in dbt's plain form, without the tag.
+    pub fn notice(&self, text: &str) {
+        self.say(Level::Warn, text, None);
+    }
+
+    pub fn error(&self, text: &str) {
+        self.say(Level::Error, text, None);
+    }
+
+    pub fn blank(&self) {
+        self.info("");
+    }
+
+    /// How many warnings were said.
+    pub fn warnings(&self) -> usize {
+        *lock(&self.warnings)
+    }
+
+    /// Says an error that ends the command. The exit code is dbt's for what it did not expect.
+    pub fn fail(&self, error: &ProjectError) -> i32 {
+        self.error("Encountered an error:");
+        self.error(&error.to_string());
+        if let Some(hint) = &error.hint {
+            self.error(&format!("  {hint}"));
+        }
+        2
+    }
+
+    /// What templates said while they were rendered.
+    pub fn templates(&self, project: &Project) {
+        for talk in project.take_talk() {
+            match talk {
+                TemplateTalk::Info(text) => self.info(&text),
+                TemplateTalk::Debug(text) => self.debug(&text),
+                TemplateTalk::Warning(text) => self.warn(&text),
+            }
+        }
+    }
+
+    pub fn running_with(&self) {
+        self.info(&format!("Running with livemart={}", env!("CARGO_PKG_VERSION")));
+    }
+
+    /// What loading noted and warned of, then `Found 10 models, …`.
+    pub fn found(&self, project: &Project) {
+        project.notes.iter().for_each(|note| self.info(note));
+        project.warnings.iter().for_each(|warning| self.warn(warning));
+        self.templates(project);
+        self.info(&format!("Found {}", statistics(project)));
+    }
+
+    pub fn concurrency(&self, threads: usize, target: &str) {
+        self.blank();
+        self.info(&format!("Concurrency: {threads} threads (target='{target}')"));
+        self.blank();
+    }
+
+    /// `1 of 3 START sql table model marts.revenue .... [RUN]`
+    pub fn start(&self, index: usize, total: usize, node: &Node) {
+        self.info(&padded(index, total, &format!("START {}", description(node)), "RUN", None));
+    }
+
+    /// `1 of 3 OK created sql table model … [SELECT 3 in 0.12s]`, `PASS …`, `FAIL 1 …`
+    pub fn outcome(&self, index: usize, total: usize, node: &Node, outcome: &Outcome) {
+        let (words, label, level) = result_words(node, &outcome.status);
+        let colour = match level {
+            Level::Error => Colour::Red,
+            Level::Warn => Colour::Yellow,
+            _ => Colour::Green,
+        };
+        let subject = if node.resource_type == ResourceType::Test { node.name.clone() } else { description(node) };
+        let seconds = (!matches!(outcome.status, Status::Skipped)).then_some(outcome.seconds);
+        let label = if label == "SKIP" { self.paint(Colour::Yellow, &label) } else { self.paint(colour, &label) };
+        let line = padded(index, total, &format!("{words} {subject}"), &label, seconds);
+        self.say(level, &line, None);
+    }
+
+    /// `Finished running …`, the failures one by one, `Done. PASS=…`.
+    pub fn footer(&self, project: &Project, outcomes: &[Outcome], seconds: f64) {
+        self.blank();
+        self.info(&finished_running(project, outcomes, seconds));
+        let (errors, warnings): (Vec<_>, Vec<_>) = outcomes
+            .iter()
+            .filter(|outcome| matches!(outcome.status, Status::Error | Status::Fail(_) | Status::Warn(_)))
+            .partition(|outcome| !matches!(outcome.status, Status::Warn(_)));
+        self.blank();
+        if !errors.is_empty() {
+            let text = format!(
+                "Completed with {}, 0 partial successes, and {}:",
+                counted(errors.len(), "error", "errors"),
+                counted(warnings.len(), "warning", "warnings")
+            );
+            self.info(&self.paint(Colour::Red, &text));
+        } else if !warnings.is_empty() {
+            self.info(
+                &self.paint(
+                    Colour::Yellow,
+                    &format!("Completed with {}:", counted(warnings.len(), "warning", "warnings")),
+                ),
+            );
+        } else {
+            self.info(&self.paint(Colour::Green, "Completed successfully"));
+        }
+        for outcome in errors.iter().chain(&warnings) {
+            self.failure(project, outcome);
+        }
+        self.blank();
+        self.info(&done(outcomes));
+    }
+
+    fn failure(&self, project: &Project, outcome: &Outcome) {
+        let Some(node) = project.nodes.get(&outcome.unique_id) else { return };
+        self.blank();
+        let is_warning = matches!(outcome.status, Status::Warn(_));
+        let (word, colour) = if is_warning { ("Warning", Colour::Yellow) } else { ("Failure", Colour::Red) };
+        let level = if is_warning { Level::Warn } else { Level::Error };
+        self.say(
+            level,
+            &self.paint(
+                colour,
+                &format!("{word} in {} {} ({})", node.resource_type, node.name, node.original_file_path),
+            ),
+            None,
+        );
+        let default = match &outcome.status {
+            Status::Fail(count) | Status::Warn(count) => {
+                let condition = if is_warning { "warn_if" } else { "error_if" };
+                let settings = node.test_settings();
+                let rule = if is_warning { settings.warn_if } else { settings.error_if };
+                format!(
+                    "Got {} {condition_words}, configured to {condition}={rule:?}",
+                    count,
+                    condition_words = if *count == 1 { "result" } else { "results" }
+                )
+                .replace('"', "'")
+            }
+            _ => format!("Status: {:?}", outcome.status).to_lowercase(),
+        };
+        for line in outcome.message.as_deref().unwrap_or(&default).lines() {
+            self.say(level, &format!("  {line}"), None);
+        }
+        if let Some(path) = &outcome.compiled_path {
+            self.blank();
+            self.info(&format!("  compiled code at {path}"));
+        }
+        if let Some(relation) = &outcome.failures_relation {
+            let query = format!("select * from {relation}");
+            let border = "-".repeat(query.len());
+            self.blank();
+            self.info(&format!("  See test failures:\n  {border}\n  {query}\n  {border}"));
+        }
+    }
+
+    pub fn paint(&self, colour: Colour, text: &str) -> String {
+        if !self.has_colours {
+            return text.to_string();
+        }
+        let code = match colour {
+            Colour::Red => 31,
+            Colour::Green => 32,
+            Colour::Yellow => 33,
+        };
+        format!("\u{1b}[{code}m{text}\u{1b}[0m")
+    }
+
+    /// `plain` is what logs get where the text holds colours or tags.
+    fn say(&self, level: Level, text: &str, plain: Option<&str>) {
+        let now = wall_micros();
+        let unpainted = strip_colours(text);
+        let logged = || format!("{} [{:<5}] [MainThread]: {unpainted}\n", time_text(now, "%H:%M:%S%.6f"), level.name());
+        match &mut *lock(&self.log) {
+            Log::Waiting(lines) => lines.push(logged()),
+            // A full disk must not stop a command that only wanted to keep a log.
+            Log::Open(file) => drop(file.write_all(logged().as_bytes())),
+            Log::Off => {}
+        }
+        if level < self.least {
+            return;
+        }
+        let line = if self.is_json {
+            let message = plain.map_or(unpainted, String::from);
+            json!({
+                "info": {"level": level.name(), "msg": message, "ts": time_text(now, "%Y-%m-%dT%H:%M:%S%.6fZ"), "thread": "MainThread",
+                         "pid": std::process::id(), "invocation_id": self.invocation_id},
+                "data": {"msg": message},
+            })
+            .to_string()
+        } else {
+            format!("{}  {text}", time_text(now, "%H:%M:%S"))
+        };
+        // Nobody is left to tell when stderr is closed.
+        let _ = writeln!(std::io::stderr().lock(), "{line}");
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn time_text(micros: i64, format: &str) -> String {
+    DateTime::<Utc>::from_timestamp_micros(micros).unwrap_or(DateTime::UNIX_EPOCH).format(format).to_string()
+}
+
+fn strip_colours(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find('\u{1b}') {
+        out.push_str(&rest[..at]);
+        rest = rest[at..].find('m').map_or("", |end| &rest[at + end + 1..]);
+    }
+    out + rest
+}
+
+fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+/// A line with its dots.
+fn padded(index: usize, total: usize, text: &str, label: &str, seconds: Option<f64>) -> String {
+    let prefix = format!("{index} of {total} {text} ");
+    let dots = ".".repeat(LINE_WIDTH.saturating_sub(prefix.chars().count()));
+    let time = seconds.map_or(String::new(), |seconds| format!(" in {seconds:.2}s"));
+    format!("{prefix}{dots} [{label}{time}]")
+}
+
+/// `sql table model marts.revenue`, `seed file main.prices`, `test unique_x`.
+fn description(node: &Node) -> String {
+    let place = format!("{}.{}", node.schema, node.alias);
+    match node.resource_type {
+        ResourceType::Seed => format!("seed file {place}"),
+        ResourceType::Snapshot => format!("snapshot {place}"),
+        ResourceType::Test => format!("test {}", node.name),
+        _ => format!("sql {} {} {place}", node.config_text("materialized").unwrap_or("view"), node.resource_type),
+    }
+}
+
+/// The words, the label and the level of a result.
+fn result_words(node: &Node, status: &Status) -> (String, String, Level) {
+    let verb = match node.resource_type {
+        ResourceType::Seed => "loaded",
+        ResourceType::Snapshot => "snapshotted",
+        _ => "created",
+    };
+    let doing = match node.resource_type {
+        ResourceType::Seed => "loading",
+        ResourceType::Snapshot => "snapshotting",
+        _ => "creating",
+    };
+    let is_test = node.resource_type == ResourceType::Test;
+    match status {
+        Status::Success(label) => (format!("OK {verb}"), label.clone(), Level::Info),
+        Status::Pass => ("PASS".into(), "PASS".into(), Level::Info),
+        Status::Warn(count) => (format!("WARN {count}"), format!("WARN {count}"), Level::Warn),
+        Status::Fail(count) => (format!("FAIL {count}"), format!("FAIL {count}"), Level::Error),
+        Status::Error if is_test => ("ERROR".into(), "ERROR".into(), Level::Error),
+        Status::Error => (format!("ERROR {doing}"), "ERROR".into(), Level::Error),
+        Status::Skipped => ("SKIP relation".into(), "SKIP".into(), Level::Info),
+        Status::NoOp => ("NO-OP".into(), "NO-OP".into(), Level::Info),
+    }
+}
+
+/// `10 models, 2 snapshots, 1 analysis, 24 data tests, …`
+pub fn statistics(project: &Project) -> String {
+    let count = |ty: ResourceType| project.nodes.values().filter(|node| node.resource_type == ty).count();
+    let hooks: usize =
+        project.packages.iter().map(|package| package.on_run_start.len() + package.on_run_end.len()).sum();
+    [
+        (count(ResourceType::Model), "model", "models"),
+        (count(ResourceType::Snapshot), "snapshot", "snapshots"),
+        (count(ResourceType::Analysis), "analysis", "analyses"),
+        (count(ResourceType::Test), "data test", "data tests"),
+        (count(ResourceType::Seed), "seed", "seeds"),
+        (hooks, "operation", "operations"),
+        (project.sources.len(), "source", "sources"),
+        (project.exposures.len(), "exposure", "exposures"),
+        (project.macros().count(), "macro", "macros"),
+        (project.unit_tests.len(), "unit test", "unit tests"),
+    ]
+    .into_iter()
+    .filter(|(count, _, _)| *count > 0)
+    .map(|(count, one, many)| counted(count, one, many))
+    .collect::<Vec<_>>()
+    .join(", ")
+}
+
+fn finished_running(project: &Project, outcomes: &[Outcome], seconds: f64) -> String {
+    let mut counts: std::collections::BTreeMap<String, usize> = std::collections::BTreeMap::new();
+    for node in outcomes.iter().filter_map(|outcome| project.nodes.get(&outcome.unique_id)) {
+        let kind = match node.resource_type {
+            ResourceType::Model => {
+                format!("{} model", node.config_text("materialized").unwrap_or("view").replace('_', " "))
+            }
+            ResourceType::Test => "data test".into(),
+            other => other.name().to_string(),
+        };
+        *counts.entry(kind).or_default() += 1;
+    }
+    let kinds: Vec<String> =
+        counts.into_iter().map(|(kind, count)| counted(count, &kind, &format!("{kind}s"))).collect();
+    let (hours, minutes) = ((seconds / 3600.0) as u64, (seconds / 60.0) as u64 % 60);
+    let rest = seconds - (hours * 3600 + minutes * 60) as f64;
+    format!(
+        "Finished running {} in {hours} hours {minutes} minutes and {rest:.2} seconds ({seconds:.2}s).",
+        kinds.join(", ")
+    )
+}
+
+fn done(outcomes: &[Outcome]) -> String {
+    let count = |fits: fn(&Status) -> bool| outcomes.iter().filter(|outcome| fits(&outcome.status)).count();
+    format!(
+        "Done. PASS={} WARN={} ERROR={} SKIP={} NO-OP={} TOTAL={}",
+        count(|status| matches!(status, Status::Success(_) | Status::Pass)),
+        count(|status| matches!(status, Status::Warn(_))),
+        count(|status| matches!(status, Status::Error | Status::Fail(_))),
+        count(|status| *status == Status::Skipped),
+        count(|status| *status == Status::NoOp),
+        outcomes.len()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dots_pad_a_line_to_eighty() {
+        let line = padded(1, 3, "START sql table model marts.x", "RUN", None);
+        assert_eq!(line, format!("1 of 3 START sql table model marts.x {} [RUN]", ".".repeat(43)));
+        assert_eq!(line.find(" [RUN]"), Some(80));
+        let long = padded(1, 3, &"x".repeat(90), "OK", Some(0.125));
+        assert!(long.ends_with("x  [OK in 0.12s]") || long.ends_with("x  [OK in 0.13s]"), "{long}");
+    }
+
+    #[test]
+    fn the_last_line_counts_the_outcomes() {
+        let outcome = |status| Outcome {
+            unique_id: "x".into(),
+            status,
+            seconds: 0.0,
+            message: None,
+            compiled_path: None,
+            failures_relation: None,
+        };
+        let all = [
+            Status::Success("SELECT 1".into()),
+            Status::Pass,
+            Status::Warn(2),
+            Status::Fail(1),
+            Status::Skipped,
+            Status::NoOp,
+        ];
+        let outcomes: Vec<Outcome> = all.into_iter().map(outcome).collect();
+        assert_eq!(done(&outcomes), "Done. PASS=2 WARN=1 ERROR=1 SKIP=1 NO-OP=1 TOTAL=6");
+    }
+
+    #[test]
+    fn logs_hold_no_colours() {
+        assert_eq!(strip_colours("a \u{1b}[31mred\u{1b}[0m b"), "a red b");
+    }
+}

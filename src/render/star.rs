@@ -1,0 +1,214 @@
+//! A hub with left joins to groupings by the hub's key: the commonest mart, as one grouping.
+//!
+//! ```text
+//!   hub ⟕ (a group by k) ⟕ (b group by k) ⟕ …
+//!
+//!   hub key ─────> lane "the hub is here" ┐
+//!   rows of a ───> lanes of a's aggregates ├─ arrange ─> accumulate ─> k: columns of a, columns of b ──⋈── hub rows
+//!   rows of b ───> lanes of b's aggregates ┘
+//! ```
+//!
+//! The groupings share one vector of lanes, so a change of any of them touches one arrangement and one group. A group has a row
+//! for as long as the hub has its key, with NULLs for the sides that have no rows: no outer join is left to be maintained.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use eval::accumulate::Accumulators;
+use eval::{AggregateCall, Expr};
+use flow::{Accum, failed_row};
+use row::{Datum, Row, RowBuilder};
+
+use super::aggregate::{can_fail, describe, finish};
+use super::arrangements::Side;
+use super::errors::Blame;
+use super::layout::{Layout, Place};
+use super::mfp::Mfp;
+use super::parts::{Finish, Form, Part, Source};
+use super::{Context, node_key};
+use crate::plan::{JoinKind, Plan};
+
+/// A recognised chain of left joins.
+pub struct Star {
+    hub: Arc<Plan>,
+    /// The hub's key, in the order of the groupings' group columns.
+    key: Vec<Expr>,
+    /// Groupings that nobody else reads.
+    sides: Vec<Arc<Plan>>,
+    /// From hub columns and then the groupings' columns to the columns of the outermost join.
+    columns: Mfp,
+}
+
+impl<'scope> Context<'scope> {
+    /// Recognises a star whose outermost join is `plan`.
+    pub fn star(&self, plan: &Arc<Plan>) -> Option<Star> {
+        let Plan::Join { kind: JoinKind::Left, left, right, on, residual } = &**plan else { return None };
+        if !residual.is_empty() || on.is_empty() || on.iter().any(|term| term.null_equal) {
+            return None;
+        }
+        let (grouping, chain) = self.own_chain(right)?;
+        let Plan::Reduce { group, aggregates, .. } = &*grouping else { return None };
+        let holds = aggregates.iter().all(|(call, _)| Accumulators::can_hold(call));
+        if !holds || group.len() != on.len() || !self.is_own(&grouping) {
+            return None;
+        }
+        // The hub's key, reordered as the grouping's columns are.
+        let mut key: Vec<Option<Expr>> = vec![None; on.len()];
+        for term in on {
+            match over_inputs(&term.right, &chain)? {
+                Expr::Column(column) if column < group.len() => key[column] = Some(term.left.clone()),
+                _ => return None,
+            }
+        }
+        let key: Vec<Expr> = key.into_iter().collect::<Option<_>>()?;
+        if let Some((inner, above)) = self.own_chain(left)
+            && self.is_own(&inner)
+            && let Some(mut star) = self.star(&inner)
+        {
+            let mut columns = star.columns.clone();
+            columns.append(&above);
+            let same_key = key.iter().zip(&star.key).all(|(expr, hub)| over_inputs(expr, &columns).as_ref() == Some(hub));
+            if same_key && key.len() == star.key.len() {
+                star.columns = columns.beside(&chain);
+                star.sides.push(grouping);
+                return Some(star);
+            }
+        }
+        let columns = Mfp::identity(left.arity()).beside(&chain);
+        Some(Star { hub: left.clone(), key, sides: vec![grouping], columns })
+    }
+
+    /// The row-wise chain of a node that nobody else reads; None when it filters or can fail.
+    fn own_chain(&self, plan: &Arc<Plan>) -> Option<(Arc<Plan>, Mfp)> {
+        if !self.is_own(plan) {
+            return None;
+        }
+        let (below, chain) = self.peel(plan);
+        (!chain.has_filter() && !chain.is_fallible()).then_some((below, chain))
+    }
+
+    /// Whether a node has one reader and has not been rendered.
+    fn is_own(&self, plan: &Arc<Plan>) -> bool {
+        self.readers.get(&node_key(plan)).copied().unwrap_or(1) <= 1 && !self.rows.contains_key(&node_key(plan))
+    }
+
+    /// The parts of a star.
+    pub fn star_parts(&mut self, star: &Star) -> Vec<Part<'scope>> {
+        let on: Vec<(Expr, bool)> = star.key.iter().map(|expr| (expr.clone(), false)).collect();
+        let hub = Side::new(&star.hub, &on, true);
+        let (hub_arrangement, hub_layout) = self.arrangement(&hub);
+        let groups = star.key.len();
+        let mut sides = Vec::new();
+        let mut width = 1;
+        for side in &star.sides {
+            let Plan::Reduce { input, group, aggregates } = &**side else { unreachable!("sides are groupings") };
+            let calls: Vec<AggregateCall> = aggregates.iter().map(|(call, _)| call.clone()).collect();
+            let exprs: Vec<Expr> = group.iter().map(|(expr, _)| expr.clone()).collect();
+            let accumulators = Rc::new(Accumulators::from_lane(width, &calls));
+            width = accumulators.width();
+            sides.push((input.clone(), exprs, calls, accumulators));
+        }
+        let keys = Layout {
+            key: hub_layout.key.clone(),
+            places: (0..groups).map(Place::Key).collect(),
+            key_columns: groups,
+            value_columns: hub_layout.value_columns,
+        };
+        let here = Part::arranged(hub_arrangement.clone(), keys);
+        let mut collections = vec![self.hub_lanes(here, groups)];
+        for (input, exprs, calls, accumulators) in &sides {
+            collections.extend(self.lanes(input, exprs, calls, accumulators, width));
+        }
+        let lanes = <(Row, Accum) as Form>::concatenate(collections);
+        self.statistics.operators += 2;
+        let fails = sides.iter().any(|(_, _, calls, _)| calls.iter().any(can_fail));
+        let finishers: Vec<(Rc<Accumulators>, usize, Blame)> = sides
+            .iter()
+            .map(|(_, _, calls, accumulators)| {
+                let blame = Blame { model: self.model.clone(), expression: describe(calls) };
+                (accumulators.clone(), calls.len(), blame)
+            })
+            .collect();
+        let mut builder = RowBuilder::default();
+        let mut side = RowBuilder::default();
+        let grouped = flow::accumulate(
+            flow::arrange_accums(lanes, "Arrange[Star]"),
+            "Star",
+            Box::new(move |key, lanes, output| {
+                if lanes.first().copied().unwrap_or(0) <= 0 {
+                    return;
+                }
+                for (accumulators, count, blame) in &finishers {
+                    let mut there = accumulators.exists(lanes);
+                    if there && let Err(error) = finish(accumulators, *count, lanes, &mut side) {
+                        // The side's group is set aside; the hub goes on without it.
+                        output.push((failed_row(&blame.row(&error.0, key.iter())), 1));
+                        there = false;
+                    }
+                    if there {
+                        builder.push_row(key);
+                        builder.push_row(side.as_ref());
+                    } else {
+                        (0..groups + count).for_each(|_| builder.push(&Datum::Null));
+                    }
+                    side.clear();
+                }
+                output.push((builder.finish(), 1));
+            }),
+        );
+        if fails {
+            self.statistics.operators += 1;
+            let errors = flow::split_failed(grouped.stream.clone(), "Failed[Star]");
+            self.add_errors(errors);
+        }
+        let side_columns: usize = star.sides.iter().map(|side| side.arity()).sum();
+        let side_layout = Layout {
+            key: hub_layout.key.clone(),
+            places: (0..side_columns).map(Place::Value).collect(),
+            key_columns: groups,
+            value_columns: side_columns,
+        };
+        let arity = hub.base.arity() + side_columns;
+        let mut first = hub.first.beside(&Mfp::identity(side_columns));
+        first.append(&star.columns);
+        let source = Source::Join { left: (hub_arrangement, hub_layout), right: (grouped, side_layout) };
+        let mut parts = vec![Part { first: Some(first), ..Part::new(source, arity) }];
+        let typ = star.hub.typ();
+        let nullable =
+            |expr: &Expr| !matches!(expr, Expr::Column(column) if !typ.columns[*column].nullable);
+        if star.key.iter().any(nullable) {
+            // A hub row whose key is NULL has no group: it has no sides.
+            let hub_arity = star.hub.arity();
+            let mut first = Mfp::identity(hub_arity + side_columns);
+            let nulls = star.key.iter().map(|expr| Expr::IsNull(Box::new(expr.clone()))).collect();
+            first.push_filter(&Expr::Or(nulls));
+            first.append(&star.columns);
+            let rows = Part::rows(self.rows(&star.hub), hub_arity);
+            parts.push(Part { nulls_after: side_columns, first: Some(first), ..rows });
+        }
+        parts
+    }
+
+    /// One lane per hub key: how many hub rows have it.
+    fn hub_lanes(&mut self, hub: Part<'scope>, groups: usize) -> flow::Accums<'scope> {
+        let finish = Finish::<(Row, Accum)> {
+            logic: Rc::new(|columns, builder, _, out| {
+                columns.iter().for_each(|datum| builder.push_normalized(datum));
+                out.push((builder.finish(), Accum::new(&[1])));
+            }),
+            reads: (0..groups).collect(),
+        };
+        self.to_form(vec![hub], &Mfp::identity(groups), finish, "Lanes[Hub]")
+    }
+}
+
+/// An expression over a chain's outputs as one over its inputs; None when it reads a computed column.
+pub fn over_inputs(expr: &Expr, chain: &Mfp) -> Option<Expr> {
+    let mut possible = true;
+    expr.for_each_column(&mut |column| possible &= chain.outputs[column] < chain.arity);
+    possible.then(|| {
+        let mut expr = expr.clone();
+        expr.map_columns(&mut |column| chain.outputs[column]);
+        expr
+    })
+}
