@@ -22,7 +22,8 @@ use super::{EquiTerm, JoinKind, Plan};
 impl Plan {
     /// The plan as an indented tree, one node a line, ending with a line break.
     pub fn describe(self: &Arc<Plan>) -> String {
-        let mut printer = Printer { counts: reader_counts(self), named: NodeMap::default(), next: 1, text: String::new() };
+        let mut printer =
+            Printer { counts: reader_counts(self), named: NodeMap::default(), next: 1, text: String::new() };
         printer.node(self, 0);
         printer.text
     }

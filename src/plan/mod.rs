@@ -13,9 +13,9 @@ mod arity;
 mod describe;
 mod error;
 mod expr;
+mod inline;
 #[cfg(test)]
 mod probe_tests;
-mod inline;
 pub mod rewrite;
 pub mod sql;
 mod tree;
@@ -61,26 +61,65 @@ pub struct RelationType {
 /// its group expressions then its aggregates; `Map` appends its expressions to its input's columns.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Plan {
-    Get { relation: RelationId, typ: RelationType },
+    Get {
+        relation: RelationId,
+        typ: RelationType,
+    },
     /// Literal rows with their multiplicities.
-    Constant { rows: Vec<(Row, i64)>, typ: RelationType },
-    Map { input: Arc<Plan>, exprs: Vec<(Expr, Column)> },
-    Project { input: Arc<Plan>, columns: Vec<usize> },
+    Constant {
+        rows: Vec<(Row, i64)>,
+        typ: RelationType,
+    },
+    Map {
+        input: Arc<Plan>,
+        exprs: Vec<(Expr, Column)>,
+    },
+    Project {
+        input: Arc<Plan>,
+        columns: Vec<usize>,
+    },
     /// Keeps rows for which every predicate is true.
-    Filter { input: Arc<Plan>, predicates: Vec<Expr> },
+    Filter {
+        input: Arc<Plan>,
+        predicates: Vec<Expr>,
+    },
     /// `on`: pairs of (expression over left, expression over right) that must be equal; each pair has one type.
     /// `residual`: further predicates over left ++ right columns, part of the join condition.
-    Join { kind: JoinKind, left: Arc<Plan>, right: Arc<Plan>, on: Vec<EquiTerm>, residual: Vec<Expr> },
+    Join {
+        kind: JoinKind,
+        left: Arc<Plan>,
+        right: Arc<Plan>,
+        on: Vec<EquiTerm>,
+        residual: Vec<Expr>,
+    },
     /// Group by `group`; with no group expressions there is always exactly one output row.
-    Reduce { input: Arc<Plan>, group: Vec<(Expr, Column)>, aggregates: Vec<(AggregateCall, Column)> },
-    Distinct { input: Arc<Plan> },
+    Reduce {
+        input: Arc<Plan>,
+        group: Vec<(Expr, Column)>,
+        aggregates: Vec<(AggregateCall, Column)>,
+    },
+    Distinct {
+        input: Arc<Plan>,
+    },
     /// The first `limit` rows after `offset` of each group, in order; ties broken by all columns.
-    TopK { input: Arc<Plan>, group: Vec<usize>, order_by: Vec<OrderTerm>, limit: Option<u64>, offset: u64 },
-    Union { inputs: Vec<Arc<Plan>> },
+    TopK {
+        input: Arc<Plan>,
+        group: Vec<usize>,
+        order_by: Vec<OrderTerm>,
+        limit: Option<u64>,
+        offset: u64,
+    },
+    Union {
+        inputs: Vec<Arc<Plan>>,
+    },
     /// Every diff with its sign turned.
-    Negate { input: Arc<Plan> },
+    Negate {
+        input: Arc<Plan>,
+    },
     /// Rows with a positive count, with that count (EXCEPT ALL).
-    Threshold { input: Arc<Plan> },
+    Threshold {
+        input: Arc<Plan>,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -398,7 +398,12 @@ fn keys_that_a_plan_claims_hold_in_its_rows() {
             }
             for (row, _) in &rows {
                 for (datum, column) in row.iter().zip(&typ.columns) {
-                    assert!(column.nullable || !datum.is_null(), "{name}: {} is NULL\n{}", column.name, plan.describe());
+                    assert!(
+                        column.nullable || !datum.is_null(),
+                        "{name}: {} is NULL\n{}",
+                        column.name,
+                        plan.describe()
+                    );
                 }
             }
         }

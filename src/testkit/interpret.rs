@@ -426,7 +426,8 @@ fn aggregate(call: &AggregateCall, members: &[(Row, i64)]) -> Result<OwnedDatum,
         AggregateFunction::BoolOr => Ok(OwnedDatum::new(&Datum::Bool(bools().any(|value| value)))),
         AggregateFunction::Sum => sum(&values, &call.arg_type, &call.returns),
         AggregateFunction::Avg => {
-            let total_type = if call.returns == ScalarType::Float64 { ScalarType::Float64 } else { ScalarType::NUMERIC };
+            let total_type =
+                if call.returns == ScalarType::Float64 { ScalarType::Float64 } else { ScalarType::NUMERIC };
             let total = sum(&values, &call.arg_type, &total_type)?;
             operate("/", literal(total, &total_type), cast(int8(count), &ScalarType::Int64, &total_type), &total_type)
         }
@@ -452,7 +453,11 @@ fn int8(value: i64) -> OwnedDatum {
 
 fn cast(value: OwnedDatum, from: &ScalarType, to: &ScalarType) -> Expr {
     let input = literal(value, from);
-    if from == to { input } else { Expr::Cast { input: Box::new(input), from: from.clone(), to: to.clone(), explicit: true } }
+    if from == to {
+        input
+    } else {
+        Expr::Cast { input: Box::new(input), from: from.clone(), to: to.clone(), explicit: true }
+    }
 }
 
 fn operate(op: &str, left: Expr, right: Expr, ty: &ScalarType) -> Result<OwnedDatum, EvalError> {

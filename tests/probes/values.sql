@@ -168,7 +168,7 @@ SELECT CAST('100.00' AS numeric(12,2)) / CAST('7.00' AS numeric(12,2)) / CAST('3
 SELECT SUM(x)/COUNT(*), SUM(x)*100.0/SUM(SUM(x)) OVER () FROM (VALUES (CAST('10.25' AS numeric(12,2))),(CAST('0.10' AS numeric(12,2))),(CAST('0.10' AS numeric(12,2)))) t(x)
 --! cast_round
 SELECT CAST(2.5 AS int) AS a, CAST(3.5 AS int) AS b, CAST(-2.5 AS int) AS c, CAST(CAST(2.5 AS double precision) AS int) AS d, CAST(CAST('2.567' AS numeric(10,3)) AS numeric(10,2)) AS e
---! round_half
+--! round_half_named
 SELECT ROUND(2.5) AS a, ROUND(-2.5) AS b, ROUND(CAST('2.675' AS numeric(10,3)), 2) AS c, ROUND(CAST(2.5 AS double precision)) AS d
 --! except_all
 SELECT x FROM (VALUES (1),(1),(2)) t(x) EXCEPT ALL SELECT x FROM (VALUES (1)) u(x) ORDER BY 1

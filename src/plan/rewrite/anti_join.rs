@@ -26,7 +26,9 @@ pub(super) fn to_anti_joins(plan: &Arc<Plan>) -> Arc<Plan> {
             is_key || !right_type.columns[column].nullable
         };
         let asked = predicates.iter().position(|predicate| match predicate {
-            Expr::IsNull(inner) => matches!(**inner, Expr::Column(column) if column >= width && tells_absence(column - width)),
+            Expr::IsNull(inner) => {
+                matches!(**inner, Expr::Column(column) if column >= width && tells_absence(column - width))
+            }
             _ => false,
         });
         let Some(asked) = asked else { return plan };
@@ -37,9 +39,10 @@ pub(super) fn to_anti_joins(plan: &Arc<Plan>) -> Arc<Plan> {
             on: on.clone(),
             residual: Vec::new(),
         };
-        let exprs = right_type.columns.iter().map(|column| {
-            (literal_null(column.ty.clone()), Column { nullable: true, ..column.clone() })
-        });
+        let exprs = right_type
+            .columns
+            .iter()
+            .map(|column| (literal_null(column.ty.clone()), Column { nullable: true, ..column.clone() }));
         let filled = Arc::new(Plan::Map { input: Arc::new(anti), exprs: exprs.collect() });
         let mut rest = predicates.clone();
         rest.remove(asked);

@@ -295,7 +295,8 @@ impl Pruner {
         let reads_left = demand.iter().any(|column| *column < width);
         let reads_right = demand.iter().any(|column| *column >= width);
         let crossed = *kind == JoinKind::Inner && on.is_empty() && residual.is_empty();
-        let right_fills = *kind == JoinKind::Left && unique_on(&self.types.typ(right), on.iter().map(|term| &term.right));
+        let right_fills =
+            *kind == JoinKind::Left && unique_on(&self.types.typ(right), on.iter().map(|term| &term.right));
         if !reads_right && ((crossed && is_one_row(right)) || right_fills) {
             return Some(self.input(left));
         }

@@ -80,7 +80,8 @@ fn fold_rows(plan: &Plan) -> Option<Plan> {
             let (rows, columns) = rows_of(input)?;
             let mut kept = Vec::new();
             for (row, count) in rows {
-                let values = predicates.iter().map(|predicate| evaluate(predicate, &row)).collect::<Option<Vec<_>>>()?;
+                let values =
+                    predicates.iter().map(|predicate| evaluate(predicate, &row)).collect::<Option<Vec<_>>>()?;
                 if values.iter().all(|value| matches!(value.datum(), Datum::Bool(true))) {
                     kept.push((row, count));
                 }

@@ -60,7 +60,8 @@ fn fuse_filter(input: &Arc<Plan>, predicates: &[Expr], shared: &Shared) -> Optio
             Some(Arc::new(Plan::Filter { input: Arc::clone(below), predicates: all }))
         }
         Plan::Project { input: below, columns } => {
-            let predicates = predicates.iter().map(|predicate| renumber(predicate, &mut |column| columns[column])).collect();
+            let predicates =
+                predicates.iter().map(|predicate| renumber(predicate, &mut |column| columns[column])).collect();
             let filter = fuse_all(Arc::new(Plan::Filter { input: Arc::clone(below), predicates }), shared);
             Some(Arc::new(Plan::Project { input: filter, columns: columns.clone() }))
         }

@@ -22,7 +22,8 @@ impl PlanInterner {
         for node in post_order(plan) {
             let children: Vec<Arc<Plan>> =
                 node.children().iter().map(|child| Arc::clone(done.get(child).expect("children come first"))).collect();
-            let numbers = children.iter().map(|child| *self.numbers.get(child).expect("interned nodes are numbered")).collect();
+            let numbers =
+                children.iter().map(|child| *self.numbers.get(child).expect("interned nodes are numbered")).collect();
             let hollow = node.with_children(children.iter().map(|_| hollow()).collect());
             let next = self.known.len();
             let (number, interned) = self.known.entry((hollow, numbers)).or_insert_with(|| {

@@ -54,7 +54,11 @@ fn unchecked(plan: &Arc<Plan>, keys: &BTreeSet<usize>) -> Arc<Plan> {
             if kept.len() == predicates.len() {
                 return Arc::clone(plan);
             }
-            if kept.is_empty() { Arc::clone(input) } else { Arc::new(Plan::Filter { input: Arc::clone(input), predicates: kept }) }
+            if kept.is_empty() {
+                Arc::clone(input)
+            } else {
+                Arc::new(Plan::Filter { input: Arc::clone(input), predicates: kept })
+            }
         }
         _ => Arc::clone(plan),
     }

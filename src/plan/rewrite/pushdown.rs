@@ -72,7 +72,8 @@ impl Pusher {
                 filter(input, stay)
             }
             Plan::Project { input, columns } => {
-                let go = predicates.iter().map(|predicate| renumber(predicate, &mut |column| columns[column])).collect();
+                let go =
+                    predicates.iter().map(|predicate| renumber(predicate, &mut |column| columns[column])).collect();
                 let input = self.push(input, go);
                 Arc::new(Plan::Project { input, columns: columns.clone() })
             }
@@ -108,8 +109,9 @@ impl Pusher {
                 filter(Arc::new(Plan::Reduce { input, group: group.clone(), aggregates: aggregates.clone() }), stay)
             }
             Plan::TopK { input, group, order_by, limit, offset } => {
-                let (go, stay) =
-                    predicates.into_iter().partition(|predicate| reads_only(predicate, &|column| group.contains(&column)));
+                let (go, stay) = predicates
+                    .into_iter()
+                    .partition(|predicate| reads_only(predicate, &|column| group.contains(&column)));
                 let input = self.push(input, go);
                 let (group, order_by) = (group.clone(), order_by.clone());
                 filter(Arc::new(Plan::TopK { input, group, order_by, limit: *limit, offset: *offset }), stay)
@@ -118,7 +120,9 @@ impl Pusher {
                 let children = plan.children().into_iter().map(|child| self.push(child, predicates.clone())).collect();
                 Arc::new(plan.with_children(children))
             }
-            Plan::Join { kind, left, right, on, residual } => self.push_join(*kind, left, right, on, residual, predicates),
+            Plan::Join { kind, left, right, on, residual } => {
+                self.push_join(*kind, left, right, on, residual, predicates)
+            }
             Plan::Get { .. } | Plan::Constant { .. } => filter(Arc::clone(plan), predicates),
         }
     }

@@ -12,7 +12,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use eval::{AggregateCall, AggregateFunction, Expr, resolve};
-use sqlparser::ast::{self, DuplicateTreatment, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArguments};
+use sqlparser::ast::{
+    self, DuplicateTreatment, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArguments,
+};
 
 use super::columns::ColumnId;
 use super::function::plain_argument;
@@ -25,12 +27,53 @@ use crate::plan::expr::{columns_of, transform};
 pub(super) fn is_aggregate(name: &str) -> bool {
     matches!(
         name,
-        "count" | "sum" | "avg" | "min" | "max" | "bool_and" | "bool_or" | "every" | "string_agg" | "array_agg" | "stddev"
-            | "stddev_samp" | "stddev_pop" | "variance" | "var_samp" | "var_pop" | "corr" | "covar_pop" | "covar_samp"
-            | "bit_and" | "bit_or" | "bit_xor" | "json_agg" | "jsonb_agg" | "json_object_agg" | "jsonb_object_agg"
-            | "percentile_cont" | "percentile_disc" | "mode" | "median" | "listagg" | "any_value" | "regr_slope"
-            | "regr_intercept" | "regr_r2" | "regr_count" | "regr_avgx" | "regr_avgy" | "regr_sxx" | "regr_syy" | "regr_sxy"
-            | "group_concat" | "approx_count_distinct" | "count_if" | "countif" | "max_by" | "min_by"
+        "count"
+            | "sum"
+            | "avg"
+            | "min"
+            | "max"
+            | "bool_and"
+            | "bool_or"
+            | "every"
+            | "string_agg"
+            | "array_agg"
+            | "stddev"
+            | "stddev_samp"
+            | "stddev_pop"
+            | "variance"
+            | "var_samp"
+            | "var_pop"
+            | "corr"
+            | "covar_pop"
+            | "covar_samp"
+            | "bit_and"
+            | "bit_or"
+            | "bit_xor"
+            | "json_agg"
+            | "jsonb_agg"
+            | "json_object_agg"
+            | "jsonb_object_agg"
+            | "percentile_cont"
+            | "percentile_disc"
+            | "mode"
+            | "median"
+            | "listagg"
+            | "any_value"
+            | "regr_slope"
+            | "regr_intercept"
+            | "regr_r2"
+            | "regr_count"
+            | "regr_avgx"
+            | "regr_avgy"
+            | "regr_sxx"
+            | "regr_syy"
+            | "regr_sxy"
+            | "group_concat"
+            | "approx_count_distinct"
+            | "count_if"
+            | "countif"
+            | "max_by"
+            | "min_by"
     )
 }
 
@@ -38,8 +81,17 @@ pub(super) fn is_aggregate(name: &str) -> bool {
 pub(super) fn is_window_only(name: &str) -> bool {
     matches!(
         name,
-        "row_number" | "rank" | "dense_rank" | "percent_rank" | "cume_dist" | "ntile" | "lag" | "lead" | "first_value"
-            | "last_value" | "nth_value"
+        "row_number"
+            | "rank"
+            | "dense_rank"
+            | "percent_rank"
+            | "cume_dist"
+            | "ntile"
+            | "lag"
+            | "lead"
+            | "first_value"
+            | "last_value"
+            | "nth_value"
     )
 }
 
@@ -50,7 +102,9 @@ impl<'q> Binder<'q> {
         match clause {
             Some(Clause::Output) => {}
             Some(Clause::Argument) => return Err(PlanError::new("aggregate function calls cannot be nested")),
-            Some(clause) => return Err(PlanError::new(format!("aggregate functions are not allowed in {}", clause.name()))),
+            Some(clause) => {
+                return Err(PlanError::new(format!("aggregate functions are not allowed in {}", clause.name())));
+            }
             None => return Err(PlanError::new("aggregate functions are not allowed here")),
         }
         let outer_applies = self.enter_argument();
@@ -58,7 +112,9 @@ impl<'q> Binder<'q> {
         self.leave_argument(outer_applies);
         let (call, bound_type) = bound?;
         self.refuse_outer_aggregate(name, &call)?;
-        let Some(scope) = self.scopes.last() else { return Err(PlanError::new("aggregate functions are not allowed here")) };
+        let Some(scope) = self.scopes.last() else {
+            return Err(PlanError::new("aggregate functions are not allowed here"));
+        };
         if let Some((id, _)) = scope.aggregates.iter().find(|(_, known)| *known == call) {
             let id = *id;
             return Ok(self.column(id));
@@ -85,7 +141,11 @@ impl<'q> Binder<'q> {
         }
     }
 
-    fn aggregate_arguments(&mut self, name: &str, call: &'q ast::Function) -> Result<(AggregateCall, Bound), PlanError> {
+    fn aggregate_arguments(
+        &mut self,
+        name: &str,
+        call: &'q ast::Function,
+    ) -> Result<(AggregateCall, Bound), PlanError> {
         let FunctionArguments::List(list) = &call.args else {
             return Err(PlanError::new(format!("function {name}() does not exist")));
         };
@@ -153,7 +213,9 @@ impl<'q> Binder<'q> {
         call.arg.iter().chain(&call.filter).for_each(|expr| read.extend(columns_of(expr)));
         let outer = |id: &ColumnId| {
             let outer = &self.scopes[..self.scopes.len().saturating_sub(1)];
-            outer.iter().any(|scope| scope.tables.iter().any(|table| table.columns.iter().any(|column| column.id == *id)))
+            outer
+                .iter()
+                .any(|scope| scope.tables.iter().any(|table| table.columns.iter().any(|column| column.id == *id)))
         };
         if !read.is_empty() && read.iter().all(outer) {
             return Err(unsupported(format!("aggregate {name} over columns of an outer query alone"))
@@ -205,8 +267,9 @@ impl Grouping {
                 Some(id) => Some(Expr::Column(id)),
                 None => {
                     failed = failed.take().or_else(|| {
-                        let message =
-                            format!("column \"{name}\" must appear in the GROUP BY clause or be used in an aggregate function");
+                        let message = format!(
+                            "column \"{name}\" must appear in the GROUP BY clause or be used in an aggregate function"
+                        );
                         Some(PlanError::new(message))
                     });
                     None

@@ -9,10 +9,50 @@ use crate::plan::expr::{evaluate, literal_null};
 
 /// Functions of this list are NULL only when an argument is.
 const NULL_ONLY_FROM_NULL: &[&str] = &[
-    "abs", "ceil", "ceiling", "floor", "round", "trunc", "sign", "sqrt", "power", "exp", "ln", "mod", "lower", "upper",
-    "initcap", "length", "char_length", "btrim", "ltrim", "rtrim", "trim", "substring", "substr", "replace", "left",
-    "right", "lpad", "rpad", "md5", "split_part", "strpos", "position", "date_trunc", "extract", "date_part", "to_char",
-    "make_date", "repeat", "reverse", "timezone", "date", "timestamp", "age", "translate",
+    "abs",
+    "ceil",
+    "ceiling",
+    "floor",
+    "round",
+    "trunc",
+    "sign",
+    "sqrt",
+    "power",
+    "exp",
+    "ln",
+    "mod",
+    "lower",
+    "upper",
+    "initcap",
+    "length",
+    "char_length",
+    "btrim",
+    "ltrim",
+    "rtrim",
+    "trim",
+    "substring",
+    "substr",
+    "replace",
+    "left",
+    "right",
+    "lpad",
+    "rpad",
+    "md5",
+    "split_part",
+    "strpos",
+    "position",
+    "date_trunc",
+    "extract",
+    "date_part",
+    "to_char",
+    "make_date",
+    "repeat",
+    "reverse",
+    "timezone",
+    "date",
+    "timestamp",
+    "age",
+    "translate",
 ];
 
 impl Bound {
@@ -31,12 +71,7 @@ impl Bound {
             return Ok(Bound::new(literal_null(to.clone()), to.clone(), true));
         }
         if self.is_unknown_literal() {
-            let cast = Expr::Cast {
-                input: Box::new(self.expr),
-                from: ScalarType::Unknown,
-                to: to.clone(),
-                explicit,
-            };
+            let cast = Expr::Cast { input: Box::new(self.expr), from: ScalarType::Unknown, to: to.clone(), explicit };
             let value = evaluate(&cast).map_err(|error| PlanError::new(error.to_string()))?;
             let scale_max = scale_of_literal(&value).or(scale_max);
             return Ok(Bound {
@@ -141,7 +176,9 @@ pub(super) fn function(name: &str, args: Vec<Bound>) -> Result<Bound, PlanError>
             _ => None,
         },
         ("mod", [a, b]) => a.scale().zip(b.scale()).map(|(a, b)| a.max(b)),
-        ("greatest" | "least", args) => args.iter().map(Bound::scale).collect::<Option<Vec<_>>>().and_then(|s| s.into_iter().max()),
+        ("greatest" | "least", args) => {
+            args.iter().map(Bound::scale).collect::<Option<Vec<_>>>().and_then(|s| s.into_iter().max())
+        }
         _ => None,
     };
     let mut bound = call(resolved, args, !NULL_ONLY_FROM_NULL.contains(&name))?;

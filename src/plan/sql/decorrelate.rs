@@ -140,12 +140,7 @@ impl Lowering<'_> {
 
     /// Rows with a match in a query over outer values, where the rows themselves do not depend on them: the query's distinct
     /// (outer values, compared columns) are joined, each of which meets a row once. Nothing for other applies.
-    fn semi_over_outer(
-        &mut self,
-        input: &Rel,
-        apply: &Apply,
-        outer: &Outer,
-    ) -> Result<Option<Lowered>, PlanError> {
+    fn semi_over_outer(&mut self, input: &Rel, apply: &Apply, outer: &Outer) -> Result<Option<Lowered>, PlanError> {
         let ApplyKind::Semi { pairs } = &apply.kind else { return Ok(None) };
         if pairs.is_empty() || depends(input, outer) {
             return Ok(None);
@@ -185,11 +180,8 @@ impl Lowering<'_> {
             on.push(self.same(&input, &right, *id)?);
         }
         for (left, column) in kind.pairs() {
-            let term = EquiTerm {
-                left: input.expr(left)?,
-                right: Expr::Column(right.position(*column)?),
-                null_equal: false,
-            };
+            let term =
+                EquiTerm { left: input.expr(left)?, right: Expr::Column(right.position(*column)?), null_equal: false };
             on.push(term);
         }
         let join = |kind, left: &Lowered, right: Arc<Plan>, on| {
@@ -203,7 +195,8 @@ impl Lowering<'_> {
                 Ok(Lowered { plan: join(JoinKind::Anti, &input, right.plan, on), columns: input.columns })
             }
             ApplyKind::Mark { result, .. } => {
-                let marker = Column { name: "found".to_string(), ty: ScalarType::Bool, nullable: false, scale_max: None };
+                let marker =
+                    Column { name: "found".to_string(), ty: ScalarType::Bool, nullable: false, scale_max: None };
                 let marked = Plan::Map { input: right.distinct().plan, exprs: vec![(literal_bool(true), marker)] };
                 let position = input.columns.len() + columns.len();
                 let plan = join(JoinKind::Left, &input, Arc::new(marked), on);
@@ -233,7 +226,8 @@ impl Lowering<'_> {
             returns: ScalarType::Int64,
             scale_max: None,
         };
-        let column = |name: &str, ty: ScalarType| Column { name: name.to_string(), ty, nullable: false, scale_max: None };
+        let column =
+            |name: &str, ty: ScalarType| Column { name: name.to_string(), ty, nullable: false, scale_max: None };
         let aggregates = vec![(count, column("count", ScalarType::Int64))];
         let counted = Arc::new(Plan::Reduce { input: query.plan, group: Vec::new(), aggregates });
         let exprs = vec![(is_positive(0)?, column("found", ScalarType::Bool))];

@@ -2,8 +2,8 @@
 
 use eval::{Expr, resolve};
 use row::ScalarType;
-use sqlparser::ast::{self, BinaryOperator, CastKind, UnaryOperator};
 use sqlparser::ast::Spanned;
+use sqlparser::ast::{self, BinaryOperator, CastKind, UnaryOperator};
 
 use super::coerce::{binary, function, joint_scale, unary, unify};
 use super::scope::at;
@@ -40,7 +40,8 @@ impl<'q> Binder<'q> {
                 }
                 self.expr(expr)?.cast(&ty, true)
             }
-            E::Cast { .. } => Err(unsupported("TRY_CAST").with_hint("use CAST; a row that fails is set aside and heals when it is corrected")),
+            E::Cast { .. } => Err(unsupported("TRY_CAST")
+                .with_hint("use CAST; a row that fails is set aside and heals when it is corrected")),
             E::IsNull(inner) => Ok(Bound::boolean(Expr::IsNull(Box::new(self.value(inner)?.expr)))),
             E::IsNotNull(inner) => Ok(Bound::boolean(is_not_null(self.value(inner)?.expr))),
             E::IsTrue(inner) => self.is_bool(inner, true, "IS TRUE"),
@@ -129,8 +130,11 @@ impl<'q> Binder<'q> {
                 function("overlay", args)
             }
             E::Collate { expr, collation } => match collation.to_string().trim_matches('"').to_lowercase().as_str() {
-                "c" | "posix" | "default" | "ucs_basic" | "pg_catalog.\"c\"" | "pg_catalog.\"default\"" => self.expr(expr),
-                other => Err(unsupported(format!("collation \"{other}\"")).with_hint("text is compared by its bytes, as with COLLATE \"C\"")),
+                "c" | "posix" | "default" | "ucs_basic" | "pg_catalog.\"c\"" | "pg_catalog.\"default\"" => {
+                    self.expr(expr)
+                }
+                other => Err(unsupported(format!("collation \"{other}\""))
+                    .with_hint("text is compared by its bytes, as with COLLATE \"C\"")),
             },
             E::Function(call) => self.call(call),
             E::Case { operand, conditions, else_result, .. } => {
@@ -162,7 +166,12 @@ impl<'q> Binder<'q> {
         Ok(Bound::boolean(Expr::IsNotDistinct(Box::new(condition.expr), Box::new(literal_bool(wanted)))))
     }
 
-    fn binary_op(&mut self, left: &'q ast::Expr, op: &BinaryOperator, right: &'q ast::Expr) -> Result<Bound, PlanError> {
+    fn binary_op(
+        &mut self,
+        left: &'q ast::Expr,
+        op: &BinaryOperator,
+        right: &'q ast::Expr,
+    ) -> Result<Bound, PlanError> {
         if let BinaryOperator::And | BinaryOperator::Or = op {
             return self.connective(left, op, right);
         }
@@ -195,7 +204,12 @@ impl<'q> Binder<'q> {
     }
 
     /// AND and OR; a long chain is one node and needs no deep stack.
-    fn connective(&mut self, left: &'q ast::Expr, op: &BinaryOperator, right: &'q ast::Expr) -> Result<Bound, PlanError> {
+    fn connective(
+        &mut self,
+        left: &'q ast::Expr,
+        op: &BinaryOperator,
+        right: &'q ast::Expr,
+    ) -> Result<Bound, PlanError> {
         let mut parts = vec![right];
         let mut rest = left;
         while let ast::Expr::BinaryOp { left, op: next, right } = rest
@@ -367,9 +381,8 @@ impl<'q> Binder<'q> {
             });
         }
         match (bounds.is_empty(), of) {
-            (true, None) => {
-                Err(PlanError::new("cannot determine type of empty array").with_hint("write array[]::integer[], for example"))
-            }
+            (true, None) => Err(PlanError::new("cannot determine type of empty array")
+                .with_hint("write array[]::integer[], for example")),
             (true, Some(of)) => literal::unknown("{}").cast(&ScalarType::Array(Box::new(of.clone())), true),
             _ => function("array", bounds),
         }
@@ -402,7 +415,9 @@ impl<'q> Binder<'q> {
         let symbol = symbol(op)?;
         match strip_parentheses(right) {
             ast::Expr::Subquery(query) => self.quantified_subquery(left, &symbol, query, all),
-            ast::Expr::Array(array) if !array.elem.is_empty() && matches!((symbol.as_str(), all), ("=", false) | ("<>", true)) => {
+            ast::Expr::Array(array)
+                if !array.elem.is_empty() && matches!((symbol.as_str(), all), ("=", false) | ("<>", true)) =>
+            {
                 self.in_list(left, &array.elem, all)
             }
             array => {

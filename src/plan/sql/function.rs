@@ -31,7 +31,21 @@ impl<'q> Binder<'q> {
         if aggregate::is_window_only(&name) {
             return Err(PlanError::new(format!("window function {name} requires an OVER clause")));
         }
-        if matches!(name.as_str(), "generate_series" | "unnest" | "regexp_matches" | "regexp_split_to_table" | "json_array_elements" | "jsonb_array_elements" | "jsonb_array_elements_text" | "json_array_elements_text" | "json_each" | "jsonb_each" | "jsonb_object_keys" | "json_object_keys") {
+        if matches!(
+            name.as_str(),
+            "generate_series"
+                | "unnest"
+                | "regexp_matches"
+                | "regexp_split_to_table"
+                | "json_array_elements"
+                | "jsonb_array_elements"
+                | "jsonb_array_elements_text"
+                | "json_array_elements_text"
+                | "json_each"
+                | "jsonb_each"
+                | "jsonb_object_keys"
+                | "json_object_keys"
+        ) {
             return Err(unsupported(format!("set-returning function {name}()")));
         }
         if name == "grouping" {

@@ -57,7 +57,10 @@ pub(super) fn number(text: &str) -> Result<Bound, PlanError> {
 
 /// `interval '90 days'`, `interval '90' day`, `interval 90 day`.
 pub(super) fn interval(interval: &ast::Interval) -> Result<Bound, PlanError> {
-    if interval.last_field.is_some() || interval.leading_precision.is_some() || interval.fractional_seconds_precision.is_some() {
+    if interval.last_field.is_some()
+        || interval.leading_precision.is_some()
+        || interval.fractional_seconds_precision.is_some()
+    {
         return Err(unsupported("an interval literal with a field range or a precision"));
     }
     let mut text = match &*interval.value {
@@ -67,8 +70,7 @@ pub(super) fn interval(interval: &ast::Interval) -> Result<Bound, PlanError> {
             other => return Err(unsupported(format!("interval {other}"))),
         },
         other => {
-            return Err(unsupported(format!("interval {other}"))
-                .with_hint("multiply: <number> * interval '1 day'"));
+            return Err(unsupported(format!("interval {other}")).with_hint("multiply: <number> * interval '1 day'"));
         }
     };
     if let Some(field) = &interval.leading_field {

@@ -205,7 +205,12 @@ impl Lowering<'_> {
         Ok(plan)
     }
 
-    fn values(&mut self, rows: &[Vec<Expr>], columns: &[ColumnId], outer: Option<&Outer>) -> Result<Lowered, PlanError> {
+    fn values(
+        &mut self,
+        rows: &[Vec<Expr>],
+        columns: &[ColumnId],
+        outer: Option<&Outer>,
+    ) -> Result<Lowered, PlanError> {
         let typ = RelationType { columns: columns.iter().map(|id| self.column(*id)).collect(), keys: Vec::new() };
         let folded: Vec<Vec<Expr>> = rows.iter().map(|row| row.iter().cloned().map(Expr::fold).collect()).collect();
         let literal = |expr: &Expr| if let Expr::Literal { value, .. } = expr { Some(value.clone()) } else { None };
@@ -221,7 +226,10 @@ impl Lowering<'_> {
             inputs.push(self.map(base.clone(), &exprs)?);
         }
         let columns = with_outer(outer, columns);
-        Ok(Lowered { plan: Arc::new(Plan::Union { inputs: inputs.into_iter().map(|input| input.plan).collect() }), columns })
+        Ok(Lowered {
+            plan: Arc::new(Plan::Union { inputs: inputs.into_iter().map(|input| input.plan).collect() }),
+            columns,
+        })
     }
 
     fn filter(&mut self, input: &Rel, predicates: &[Expr], outer: Option<&Outer>) -> Result<Lowered, PlanError> {
@@ -311,7 +319,9 @@ impl Lowering<'_> {
         let mut positions: Vec<usize> = (0..joined.columns.len()).collect();
         for id in shared {
             let in_left = left.position(*id)?;
-            let Some(in_right) = (width..joined.columns.len()).find(|position| joined.columns[*position] == *id) else { continue };
+            let Some(in_right) = (width..joined.columns.len()).find(|position| joined.columns[*position] == *id) else {
+                continue;
+            };
             let column = typ.columns[in_left].clone();
             let args = vec![Expr::Column(in_left), Expr::Column(in_right)];
             positions[in_left] = joined.columns.len() + exprs.len();
@@ -346,13 +356,8 @@ impl Lowering<'_> {
         let columns: Vec<ColumnId> = left.columns.iter().chain(&right.columns).copied().collect();
         let both = Lowered { plan: unit(), columns };
         let residual = residual.into_iter().map(|condition| both.expr(condition)).collect::<Result<Vec<_>, _>>()?;
-        let plan = Plan::Join {
-            kind,
-            left: Arc::clone(&left.plan),
-            right: Arc::clone(&right.plan),
-            on: terms,
-            residual,
-        };
+        let plan =
+            Plan::Join { kind, left: Arc::clone(&left.plan), right: Arc::clone(&right.plan), on: terms, residual };
         let columns = if matches!(kind, JoinKind::Semi | JoinKind::Anti) { left.columns.clone() } else { both.columns };
         Ok(Lowered { plan: Arc::new(plan), columns })
     }
@@ -415,7 +420,8 @@ impl Lowering<'_> {
         let columns: Vec<ColumnId> =
             group.iter().map(|(id, _)| *id).chain(aggregates.iter().map(|(id, _)| *id)).collect();
         if aggregates.is_empty() && !group.is_empty() {
-            let new: Vec<(ColumnId, Expr)> = group.iter().filter(|(id, expr)| *expr != Expr::Column(*id)).cloned().collect();
+            let new: Vec<(ColumnId, Expr)> =
+                group.iter().filter(|(id, expr)| *expr != Expr::Column(*id)).cloned().collect();
             return Ok(self.map(input, &new)?.project(&columns)?.distinct());
         }
         let mut groups = Vec::new();

@@ -18,7 +18,9 @@ fn named(expr: &Expr) -> Option<(String, bool)> {
         Expr::CompoundFieldAccess { root, .. } => named(root),
         Expr::Nested(inner) => named(inner),
         Expr::Collate { expr, .. } => named(expr),
-        Expr::Function(function) => function.name.0.last().and_then(|part| part.as_ident()).map(|ident| (fold(ident), true)),
+        Expr::Function(function) => {
+            function.name.0.last().and_then(|part| part.as_ident()).map(|ident| (fold(ident), true))
+        }
         Expr::Cast { expr, data_type, .. } => match named(expr) {
             Some((name, true)) => Some((name, true)),
             _ => weak_type(data_type),

@@ -43,7 +43,9 @@ fn parse_error(error: ParserError) -> PlanError {
         Some((start, line.trim().parse::<u64>().ok()?, column.trim().parse::<u64>().ok()?))
     });
     match place {
-        Some((start, line, column)) => PlanError::new(format!("syntax error: {}", lower_first(&text[..start]))).at(line, column),
+        Some((start, line, column)) => {
+            PlanError::new(format!("syntax error: {}", lower_first(&text[..start]))).at(line, column)
+        }
         None => PlanError::new(format!("syntax error: {}", lower_first(&text))),
     }
 }

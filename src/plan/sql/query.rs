@@ -230,9 +230,7 @@ impl<'q> Binder<'q> {
 
     fn set_operand(&mut self, body: &'q SetExpr, literals: Literals) -> Result<BoundQuery, PlanError> {
         match body {
-            SetExpr::Select(select) => {
-                self.select(select, &Tail { order_by: &[], limit: None, offset: 0 }, literals)
-            }
+            SetExpr::Select(select) => self.select(select, &Tail { order_by: &[], limit: None, offset: 0 }, literals),
             SetExpr::Query(query) => self.query(query, literals),
             SetExpr::Values(values) => self.values(values),
             SetExpr::SetOperation { .. } => self.deeper(|binder| binder.set_expr(body, literals)),
@@ -241,7 +239,13 @@ impl<'q> Binder<'q> {
         }
     }
 
-    fn set_operation(&mut self, op: SetOp, all: bool, left: BoundQuery, right: BoundQuery) -> Result<BoundQuery, PlanError> {
+    fn set_operation(
+        &mut self,
+        op: SetOp,
+        all: bool,
+        left: BoundQuery,
+        right: BoundQuery,
+    ) -> Result<BoundQuery, PlanError> {
         let name = match op {
             SetOp::Union => "UNION",
             SetOp::Except => "EXCEPT",

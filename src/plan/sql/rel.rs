@@ -18,17 +18,45 @@ use crate::plan::{JoinKind, RelationId, RelationType};
 pub(super) enum Rel {
     /// One row without columns: SELECT without FROM.
     Unit,
-    Get { relation: RelationId, typ: RelationType, columns: Vec<ColumnId> },
+    Get {
+        relation: RelationId,
+        typ: RelationType,
+        columns: Vec<ColumnId>,
+    },
     /// One reading of a WITH query, under numbers of its own. The query reads no outer column (else it is copied in place).
-    Cte { cte: usize, columns: Vec<ColumnId> },
-    Values { rows: Vec<Vec<Expr>>, columns: Vec<ColumnId> },
-    Map { input: Box<Rel>, exprs: Vec<(ColumnId, Expr)> },
-    Filter { input: Box<Rel>, predicates: Vec<Expr> },
+    Cte {
+        cte: usize,
+        columns: Vec<ColumnId>,
+    },
+    Values {
+        rows: Vec<Vec<Expr>>,
+        columns: Vec<ColumnId>,
+    },
+    Map {
+        input: Box<Rel>,
+        exprs: Vec<(ColumnId, Expr)>,
+    },
+    Filter {
+        input: Box<Rel>,
+        predicates: Vec<Expr>,
+    },
     /// Inner, left, right or full. The right side of an inner or left join may read the left's columns (LATERAL).
-    Join { kind: JoinKind, left: Box<Rel>, right: Box<Rel>, on: Vec<Expr> },
-    Aggregate { input: Box<Rel>, group: Vec<(ColumnId, Expr)>, aggregates: Vec<(ColumnId, AggregateCall)> },
+    Join {
+        kind: JoinKind,
+        left: Box<Rel>,
+        right: Box<Rel>,
+        on: Vec<Expr>,
+    },
+    Aggregate {
+        input: Box<Rel>,
+        group: Vec<(ColumnId, Expr)>,
+        aggregates: Vec<(ColumnId, AggregateCall)>,
+    },
     /// The distinct rows of these columns.
-    Distinct { input: Box<Rel>, columns: Vec<ColumnId> },
+    Distinct {
+        input: Box<Rel>,
+        columns: Vec<ColumnId>,
+    },
     TopK {
         input: Box<Rel>,
         /// The columns of the rows that are ordered; all of them break ties.
@@ -39,8 +67,17 @@ pub(super) enum Rel {
         offset: u64,
     },
     /// Column i of the result comes from column i of either side.
-    SetOp { op: SetOp, all: bool, left: Box<Branch>, right: Box<Branch>, columns: Vec<ColumnId> },
-    Apply { input: Box<Rel>, apply: Box<Apply> },
+    SetOp {
+        op: SetOp,
+        all: bool,
+        left: Box<Branch>,
+        right: Box<Branch>,
+        columns: Vec<ColumnId>,
+    },
+    Apply {
+        input: Box<Rel>,
+        apply: Box<Apply>,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -171,14 +208,21 @@ impl Rel {
                 }
             }
             Rel::Apply { apply, .. } => apply.kind.pairs().iter().for_each(|(expr, _)| visit(expr)),
-            Rel::Unit | Rel::Get { .. } | Rel::Cte { .. } | Rel::Distinct { .. } | Rel::TopK { .. } | Rel::SetOp { .. } => {}
+            Rel::Unit
+            | Rel::Get { .. }
+            | Rel::Cte { .. }
+            | Rel::Distinct { .. }
+            | Rel::TopK { .. }
+            | Rel::SetOp { .. } => {}
         }
     }
 
     fn read(&self, into: &mut BTreeSet<ColumnId>) {
-        self.own_exprs(&mut |expr| expr.for_each_column(&mut |column| {
-            into.insert(column);
-        }));
+        self.own_exprs(&mut |expr| {
+            expr.for_each_column(&mut |column| {
+                into.insert(column);
+            })
+        });
         self.children().into_iter().for_each(|child| child.read(into));
     }
 
@@ -194,7 +238,9 @@ impl Rel {
     pub fn rename(&mut self, map: &BTreeMap<ColumnId, ColumnId>) {
         let new = |id: &mut ColumnId| *id = map.get(id).copied().unwrap_or(*id);
         match self {
-            Rel::Get { columns, .. } | Rel::Cte { columns, .. } | Rel::Values { columns, .. } => columns.iter_mut().for_each(new),
+            Rel::Get { columns, .. } | Rel::Cte { columns, .. } | Rel::Values { columns, .. } => {
+                columns.iter_mut().for_each(new)
+            }
             Rel::Map { exprs, .. } => exprs.iter_mut().for_each(|(id, _)| new(id)),
             Rel::Aggregate { group, aggregates, .. } => {
                 group.iter_mut().for_each(|(id, _)| new(id));
@@ -248,7 +294,12 @@ impl Rel {
                 }
             }
             Rel::Apply { apply, .. } => apply.kind.pairs_mut().iter_mut().for_each(|(expr, _)| *expr = replace(expr)),
-            Rel::Unit | Rel::Get { .. } | Rel::Cte { .. } | Rel::Distinct { .. } | Rel::TopK { .. } | Rel::SetOp { .. } => {}
+            Rel::Unit
+            | Rel::Get { .. }
+            | Rel::Cte { .. }
+            | Rel::Distinct { .. }
+            | Rel::TopK { .. }
+            | Rel::SetOp { .. } => {}
         }
         self.children_mut().into_iter().for_each(|child| child.map_exprs(replace));
     }

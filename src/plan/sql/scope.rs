@@ -150,7 +150,8 @@ impl<'q> Binder<'q> {
         {
             return Ok(Found::Alias(expr));
         }
-        if self.scopes.iter().any(|scope| scope.tables.iter().any(|table| table.name.last().is_some_and(|t| t == name))) {
+        if self.scopes.iter().any(|scope| scope.tables.iter().any(|table| table.name.last().is_some_and(|t| t == name)))
+        {
             let error = PlanError::new(format!("the whole row \"{name}\" is used as a value, which is not supported"));
             return Err(at(error.with_hint(format!("name the column: {name}.<column>")), span));
         }

@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 
 use eval::Expr;
-use sqlparser::ast::{self, GroupByExpr, SelectItem, SelectItemQualifiedWildcardKind, Spanned};
 use row::{ScalarType, SortDirection};
+use sqlparser::ast::{self, GroupByExpr, SelectItem, SelectItemQualifiedWildcardKind, Spanned};
 
 use super::aggregate::Grouping;
 use super::columns::ColumnId;
@@ -148,7 +148,9 @@ impl<'q> Binder<'q> {
         items: &[Item<'q>],
     ) -> Result<(Vec<(ColumnId, Expr)>, Vec<(&'q ast::Expr, ColumnId)>, bool), PlanError> {
         let (exprs, modifiers) = match group_by {
-            GroupByExpr::All(_) => return Err(unsupported("GROUP BY ALL").with_hint("name the columns, or their positions")),
+            GroupByExpr::All(_) => {
+                return Err(unsupported("GROUP BY ALL").with_hint("name the columns, or their positions"));
+            }
             GroupByExpr::Expressions(exprs, modifiers) => (exprs, modifiers),
         };
         if let Some(modifier) = modifiers.first() {
@@ -242,7 +244,8 @@ impl<'q> Binder<'q> {
     /// Without LIMIT or DISTINCT ON the order of a table's rows means nothing: ORDER BY is bound for its errors and forgotten.
     fn bind_order(&mut self, items: &[Item<'q>], parts: &mut Parts, tail: &Tail<'q>) -> Result<(), PlanError> {
         let matters = tail.cuts() || !parts.distinct_on.is_empty();
-        let before = self.scopes.last().map(|scope| (scope.aggregates.len(), scope.applies.len(), scope.argument_applies.len()));
+        let before =
+            self.scopes.last().map(|scope| (scope.aggregates.len(), scope.applies.len(), scope.argument_applies.len()));
         for term in tail.order_by {
             let direction = direction(term)?;
             let target = self.target(&term.expr, items, &parts.items, "ORDER BY")?;
@@ -250,7 +253,9 @@ impl<'q> Binder<'q> {
                 parts.order_by.push((target, direction));
             }
         }
-        if let (false, Some(scope), Some((aggregates, applies, argument_applies))) = (matters, self.scopes.last_mut(), before) {
+        if let (false, Some(scope), Some((aggregates, applies, argument_applies))) =
+            (matters, self.scopes.last_mut(), before)
+        {
             scope.aggregates.truncate(aggregates);
             scope.applies.truncate(applies);
             scope.argument_applies.truncate(argument_applies);
@@ -340,7 +345,11 @@ impl<'q> Binder<'q> {
         let mut outputs = Vec::new();
         for (bound, name) in parts.items.into_iter().zip(names) {
             let literal = (keep_literals && bound.is_unknown_literal()).then(|| bound.expr.clone());
-            let bound = if literal.is_none() && bound.ty == ScalarType::Unknown { bound.cast(&ScalarType::Text, false)? } else { bound };
+            let bound = if literal.is_none() && bound.ty == ScalarType::Unknown {
+                bound.cast(&ScalarType::Text, false)?
+            } else {
+                bound
+            };
             let id = self.assign(bound, &name, &mut exprs);
             outputs.push(Output { name, id, literal });
         }
@@ -438,7 +447,9 @@ fn refuse_options(options: &ast::WildcardAdditionalOptions) -> Result<(), PlanEr
         || options.opt_replace.is_some()
         || options.opt_rename.is_some()
     {
-        return Err(unsupported("* with EXCEPT, EXCLUDE, REPLACE or RENAME").with_hint("dbt_utils.star names the columns"));
+        return Err(
+            unsupported("* with EXCEPT, EXCLUDE, REPLACE or RENAME").with_hint("dbt_utils.star names the columns")
+        );
     }
     Ok(())
 }

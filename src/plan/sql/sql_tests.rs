@@ -1,7 +1,7 @@
 //! Names, types and refusals of single statements.
 
-use crate::plan::probe_tests::{bind_probe, tables};
 use crate::plan::PlanError;
+use crate::plan::probe_tests::{bind_probe, tables};
 
 fn refused(sql: &str) -> PlanError {
     match bind_probe(sql, &tables()) {
@@ -33,7 +33,10 @@ fn a_misspelt_column_is_named_with_its_place_and_the_nearest_name() {
         "select order_id,\n       custmer_id\nfrom orders",
         "column \"custmer_id\" does not exist (line 2, column 8)\ndid you mean \"customer_id\"?",
     );
-    check_refused("select o.statu from orders o", "column o.statu does not exist (line 1, column 8)\ndid you mean \"status\"?");
+    check_refused(
+        "select o.statu from orders o",
+        "column o.statu does not exist (line 1, column 8)\ndid you mean \"status\"?",
+    );
 }
 
 #[test]
@@ -79,9 +82,15 @@ fn a_subquery_may_read_only_grouped_columns_of_the_outer_query() {
 
 #[test]
 fn aggregates_stand_only_where_sql_allows_them() {
-    check_refused("select 1 from orders where count(*) > 1", "aggregate functions are not allowed in WHERE (line 1, column 28)");
+    check_refused(
+        "select 1 from orders where count(*) > 1",
+        "aggregate functions are not allowed in WHERE (line 1, column 28)",
+    );
     check_refused("select sum(count(*)) from orders", "aggregate function calls cannot be nested (line 1, column 12)");
-    check_refused("select 1 from orders group by sum(order_id)", "aggregate functions are not allowed in GROUP BY (line 1, column 31)");
+    check_refused(
+        "select 1 from orders group by sum(order_id)",
+        "aggregate functions are not allowed in GROUP BY (line 1, column 31)",
+    );
 }
 
 #[test]
@@ -95,14 +104,23 @@ fn types_that_do_not_fit_are_refused_in_postgresqls_words() {
     check_refused("select nothing(order_id) from orders", "function nothing(bigint) does not exist (line 1, column 8)");
     check_refused("select 1 union select status from orders", "UNION types integer and text cannot be matched");
     check_refused("select 1, 2 union select 1", "each UNION query must have the same number of columns");
-    check_refused("select case when true then 1 else status end from orders", "CASE types integer and text cannot be matched (line 1, column 8)");
+    check_refused(
+        "select case when true then 1 else status end from orders",
+        "CASE types integer and text cannot be matched (line 1, column 8)",
+    );
     check_refused("select 1::nothing", "type \"nothing\" does not exist (line 1, column 8)");
 }
 
 #[test]
 fn positions_and_limits_are_checked() {
-    check_refused("select status from orders group by 2", "GROUP BY position 2 is not in select list (line 1, column 36)");
-    check_refused("select status from orders order by 3 limit 1", "ORDER BY position 3 is not in select list (line 1, column 36)");
+    check_refused(
+        "select status from orders group by 2",
+        "GROUP BY position 2 is not in select list (line 1, column 36)",
+    );
+    check_refused(
+        "select status from orders order by 3 limit 1",
+        "ORDER BY position 3 is not in select list (line 1, column 36)",
+    );
     check_refused("select status from orders limit order_id", "column \"order_id\" does not exist (line 1, column 33)");
     check_refused("select status from orders limit -1", "LIMIT must not be negative (line 1, column 34)");
     check_refused(
@@ -120,28 +138,52 @@ fn a_model_is_one_query_with_distinct_column_names() {
     check_refused("", "the model's SQL is empty");
     check_refused("select 1; select 2", "a model is one query, but here are several statements");
     check_refused("insert into t values (1)", "a model is a SELECT, not INSERT");
-    check_refused("select order_id, customer_id as order_id from orders", "column \"order_id\" specified more than once");
+    check_refused(
+        "select order_id, customer_id as order_id from orders",
+        "column \"order_id\" specified more than once",
+    );
     check_refused("select *, status from orders", "column \"status\" specified more than once");
 }
 
 #[test]
 fn a_syntax_error_has_its_place() {
     check_refused("select 1\nfrom orders\nwhere", "syntax error: expected: an expression, found: EOF");
-    check_refused("select 1 frm orders where", "syntax error: expected: end of statement, found: orders (line 1, column 14)");
+    check_refused(
+        "select 1 frm orders where",
+        "syntax error: expected: end of statement, found: orders (line 1, column 14)",
+    );
 }
 
 #[test]
 fn what_comes_later_is_refused_by_its_name() {
     for (sql, expected) in [
-        ("select row_number() over (order by order_id) from orders", "window function row_number() OVER (…) is not supported (line 1, column 8)"),
+        (
+            "select row_number() over (order by order_id) from orders",
+            "window function row_number() OVER (…) is not supported (line 1, column 8)",
+        ),
         ("select rank() from orders", "window function rank requires an OVER clause (line 1, column 8)"),
         ("select unnest(array[1])", "set-returning function unnest() is not supported (line 1, column 8)"),
-        ("select * from generate_series(1, 3) g", "table function generate_series() is not supported (line 1, column 15)"),
-        ("with recursive t as (select 1 as n union all select n + 1 from t where n < 3) select * from t", "WITH RECURSIVE \"t\" is not supported (line 1, column 16)"),
+        (
+            "select * from generate_series(1, 3) g",
+            "table function generate_series() is not supported (line 1, column 15)",
+        ),
+        (
+            "with recursive t as (select 1 as n union all select n + 1 from t where n < 3) select * from t",
+            "WITH RECURSIVE \"t\" is not supported (line 1, column 16)",
+        ),
         ("select status, count(*) from orders group by cube (status)", "CUBE is not supported (line 1, column 52)"),
-        ("select percentile_cont(0.5) within group (order by order_id) from orders", "ordered-set aggregate percentile_cont() WITHIN GROUP (…) is not supported (line 1, column 8)"),
-        ("select random()", "random() is not maintained: it is volatile, so two runs over one input would differ (line 1, column 8)"),
-        ("select * from orders tablesample system (10)", "TABLESAMPLE and versions of a table is not supported (line 1, column 15)"),
+        (
+            "select percentile_cont(0.5) within group (order by order_id) from orders",
+            "ordered-set aggregate percentile_cont() WITHIN GROUP (…) is not supported (line 1, column 8)",
+        ),
+        (
+            "select random()",
+            "random() is not maintained: it is volatile, so two runs over one input would differ (line 1, column 8)",
+        ),
+        (
+            "select * from orders tablesample system (10)",
+            "TABLESAMPLE and versions of a table is not supported (line 1, column 15)",
+        ),
         ("select * from orders for update", "FOR UPDATE and its kin is not supported"),
     ] {
         check_refused(sql, expected);
@@ -168,8 +210,14 @@ fn a_join_of_all_with_all_is_refused_unless_one_side_is_small() {
         "select o.order_id, p.payment_id from orders o join payments p on p.payment_date > o.order_date",
         "the join of orders and payments has no equality between the two: each change of one would be compared with every row of the other",
     );
-    check_columns("select o.order_id, v.k from orders o cross join (values (1), (2)) v(k)", "order_id bigint, k integer");
-    check_columns("select o.order_id, m.n from orders o cross join (select count(*) as n from payments) m", "order_id bigint, n bigint");
+    check_columns(
+        "select o.order_id, v.k from orders o cross join (values (1), (2)) v(k)",
+        "order_id bigint, k integer",
+    );
+    check_columns(
+        "select o.order_id, m.n from orders o cross join (select count(*) as n from payments) m",
+        "order_id bigint, n bigint",
+    );
 }
 
 #[test]
@@ -180,7 +228,10 @@ fn a_select_alias_may_be_reused_where_no_column_has_its_name() {
     );
     // A column of that name comes first, as in PostgreSQL.
     check_columns("select 'x' as order_id, order_id + 1 as next from orders", "order_id text, next bigint");
-    check_columns("select customer_id as c, sum(order_id) as s, s / 2 as half from orders group by c", "c bigint, s numeric, half numeric");
+    check_columns(
+        "select customer_id as c, sum(order_id) as s, s / 2 as half from orders group by c",
+        "c bigint, s numeric, half numeric",
+    );
     check_refused("select a + 1 as b, b + 1 as a", "column \"a\" does not exist (line 1, column 8)");
 }
 
@@ -216,7 +267,10 @@ fn unnamed_columns_are_called_as_postgresql_calls_them() {
 
 #[test]
 fn a_type_alias_of_another_warehouse_is_understood() {
-    check_columns("select 1::string as a, 2::float64 as b, null::datetime as c", "a text, b double precision, c timestamp without time zone");
+    check_columns(
+        "select 1::string as a, 2::float64 as b, null::datetime as c",
+        "a text, b double precision, c timestamp without time zone",
+    );
 }
 
 #[test]
@@ -244,7 +298,10 @@ fn a_limit_that_leaves_ties_open_is_warned_about() {
     let warnings = |sql: &str| bind_probe(sql, &tables()).unwrap_or_else(|error| panic!("{error}")).warnings.len();
     assert_eq!(warnings("select order_id, status from orders order by status limit 3"), 1);
     assert_eq!(warnings("select order_id, status from orders order by status, order_id limit 3"), 0);
-    assert_eq!(warnings("select distinct on (status) status, order_id, customer_id from orders order by status, customer_id"), 1);
+    assert_eq!(
+        warnings("select distinct on (status) status, order_id, customer_id from orders order by status, customer_id"),
+        1
+    );
 }
 
 #[test]

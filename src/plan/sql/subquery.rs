@@ -78,7 +78,8 @@ impl<'q> Binder<'q> {
         let (lefts, bound) = self.in_sides(left, query)?;
         let (rel, pairs, nullable) = self.pair(lefts, bound)?;
         if !nullable {
-            let mark = self.mark(rel, pairs.iter().map(|(left, id)| (left.expr.clone(), *id)).collect(), query.span())?;
+            let mark =
+                self.mark(rel, pairs.iter().map(|(left, id)| (left.expr.clone(), *id)).collect(), query.span())?;
             return Ok(negate_if(negated, mark));
         }
         let [(value, column)] = pairs.as_slice() else {
@@ -100,18 +101,18 @@ impl<'q> Binder<'q> {
         };
         let bound = self.query(query, Literals::Resolve)?;
         if lefts.len() != bound.outputs.len() {
-            let message = if lefts.len() < bound.outputs.len() { "subquery has too many columns" } else { "subquery has too few columns" };
+            let message = if lefts.len() < bound.outputs.len() {
+                "subquery has too many columns"
+            } else {
+                "subquery has too few columns"
+            };
             return Err(at(PlanError::new(message), query.span()));
         }
         Ok((lefts, bound))
     }
 
     /// Brings both sides of the comparisons to one type each. Gives the query, the pairs, and whether some side may be NULL.
-    fn pair(
-        &mut self,
-        lefts: Vec<Bound>,
-        query: BoundQuery,
-    ) -> Result<(Rel, Vec<(Bound, ColumnId)>, bool), PlanError> {
+    fn pair(&mut self, lefts: Vec<Bound>, query: BoundQuery) -> Result<(Rel, Vec<(Bound, ColumnId)>, bool), PlanError> {
         let mut exprs = Vec::new();
         let mut pairs = Vec::new();
         let mut nullable = false;
@@ -140,8 +141,10 @@ impl<'q> Binder<'q> {
         };
         let not_empty = binary(">", self.column(rows), Bound::new(literal_int8(0), ScalarType::Int64, false))?;
         let has_null = binary("<", self.column(values), self.column(rows))?;
-        let (inner_empty, inner_null) = (self.known("not_empty", ScalarType::Bool), self.known("has_null", ScalarType::Bool));
-        let (not_empty_result, null_result) = (self.known("not_empty", ScalarType::Bool), self.known("has_null", ScalarType::Bool));
+        let (inner_empty, inner_null) =
+            (self.known("not_empty", ScalarType::Bool), self.known("has_null", ScalarType::Bool));
+        let (not_empty_result, null_result) =
+            (self.known("not_empty", ScalarType::Bool), self.known("has_null", ScalarType::Bool));
         let told = counted.map(vec![(inner_empty, not_empty.expr), (inner_null, has_null.expr)]);
         let results = vec![(not_empty_result, inner_empty), (null_result, inner_null)];
         self.add_apply(told, ApplyKind::Row { results }, span)?;
@@ -186,7 +189,12 @@ impl<'q> Binder<'q> {
                 let (low, high) = (binary("<>", left.clone(), least)?, binary("<>", left.clone(), greatest)?);
                 Bound::new(Expr::Or(vec![low.expr, high.expr]), ScalarType::Bool, true)
             }
-            _ => return Err(at(unsupported(format!("{op} {} (subquery)", if all { "ALL" } else { "ANY" })), query.span())),
+            _ => {
+                return Err(at(
+                    unsupported(format!("{op} {} (subquery)", if all { "ALL" } else { "ANY" })),
+                    query.span(),
+                ));
+            }
         };
         let condition = if all { not(decided.expr) } else { decided.expr };
         Ok(three_valued(condition, !all, &left, &contents))
@@ -214,7 +222,8 @@ impl<'q> Binder<'q> {
         };
         let made = Column { name: name.to_string(), ty: returns, nullable: true, scale_max: info.scale_max };
         let (inner, result) = (self.columns.add(made.clone()), self.columns.add(made));
-        let reduced = Rel::Aggregate { input: Box::new(query.clone()), group: Vec::new(), aggregates: vec![(inner, call)] };
+        let reduced =
+            Rel::Aggregate { input: Box::new(query.clone()), group: Vec::new(), aggregates: vec![(inner, call)] };
         self.add_apply(reduced, ApplyKind::Row { results: vec![(result, inner)] }, span)?;
         Ok(self.column(result))
     }

@@ -93,7 +93,10 @@ impl<'q> Binder<'q> {
         match factor {
             TableFactor::Table { name, alias, args, version, with_ordinality, sample, json_path, .. } => {
                 if args.is_some() || *with_ordinality {
-                    return Err(at(unsupported(format!("table function {}()", name.to_string().to_lowercase())), factor.span()));
+                    return Err(at(
+                        unsupported(format!("table function {}()", name.to_string().to_lowercase())),
+                        factor.span(),
+                    ));
                 }
                 if version.is_some() || sample.is_some() || json_path.is_some() {
                     return Err(at(unsupported("TABLESAMPLE and versions of a table"), factor.span()));
@@ -123,8 +126,12 @@ impl<'q> Binder<'q> {
             }
             TableFactor::UNNEST { .. } => Err(at(unsupported("table function unnest()"), factor.span())),
             TableFactor::TableFunction { .. } => Err(at(unsupported("TABLE(…)"), factor.span())),
-            TableFactor::Pivot { .. } => Err(at(unsupported("PIVOT").with_hint("write sum(case when … end) per column"), factor.span())),
-            TableFactor::Unpivot { .. } => Err(at(unsupported("UNPIVOT").with_hint("write one SELECT per column and UNION ALL"), factor.span())),
+            TableFactor::Pivot { .. } => {
+                Err(at(unsupported("PIVOT").with_hint("write sum(case when … end) per column"), factor.span()))
+            }
+            TableFactor::Unpivot { .. } => {
+                Err(at(unsupported("UNPIVOT").with_hint("write one SELECT per column and UNION ALL"), factor.span()))
+            }
             other => Err(at(unsupported(format!("{other} in FROM")), factor.span())),
         }
     }
@@ -142,8 +149,11 @@ impl<'q> Binder<'q> {
             let error = PlanError::new(format!("relation \"{}\" does not exist", parts.join(".")));
             return Err(at(error, name.span()));
         };
-        let outputs: Vec<Output> =
-            typ.columns.iter().map(|column| Output::new(column.name.clone(), self.columns.add(column.clone()))).collect();
+        let outputs: Vec<Output> = typ
+            .columns
+            .iter()
+            .map(|column| Output::new(column.name.clone(), self.columns.add(column.clone())))
+            .collect();
         let columns: Vec<ColumnId> = outputs.iter().map(|output| output.id).collect();
         let keys = typ.keys.iter().map(|key| key.iter().map(|position| columns[*position]).collect()).collect();
         self.named(Rel::Get { relation, typ, columns }, outputs, parts, alias, keys)
@@ -164,7 +174,9 @@ impl<'q> Binder<'q> {
         let renamed = made.into_iter().map(|id| (id, self.columns.add(self.columns.get(id).clone()))).collect();
         let mut copy = rel;
         copy.rename(&renamed);
-        copy.map_exprs(&mut |expr| crate::plan::expr::renumber(expr, &mut |id| renamed.get(&id).copied().unwrap_or(id)));
+        copy.map_exprs(&mut |expr| {
+            crate::plan::expr::renumber(expr, &mut |id| renamed.get(&id).copied().unwrap_or(id))
+        });
         for output in &mut outputs {
             output.id = renamed.get(&output.id).copied().unwrap_or(output.id);
         }
@@ -205,13 +217,16 @@ impl<'q> Binder<'q> {
         };
         let condition = match constraint {
             JoinConstraint::On(condition) => Condition::On(condition),
-            JoinConstraint::Using(names) => Condition::Using(names.iter().map(|name| fold_name(name).join(".")).collect()),
+            JoinConstraint::Using(names) => {
+                Condition::Using(names.iter().map(|name| fold_name(name).join(".")).collect())
+            }
             JoinConstraint::Natural => {
                 let common = left.visible.iter().filter(|l| right.visible.iter().any(|r| r.name == l.name));
                 Condition::Using(common.map(|output| output.name.clone()).collect())
             }
             JoinConstraint::None => {
-                return Err(PlanError::new("syntax error: a join needs ON or USING").with_hint("write CROSS JOIN to pair all rows"));
+                return Err(PlanError::new("syntax error: a join needs ON or USING")
+                    .with_hint("write CROSS JOIN to pair all rows"));
             }
         };
         self.join_on(left, right, kind, condition)
@@ -254,8 +269,13 @@ impl<'q> Binder<'q> {
                 } else {
                     for apply in applies {
                         let mut read = apply.query.free();
-                        apply.kind.pairs().iter().for_each(|(expr, _)| read.extend(crate::plan::expr::columns_of(expr)));
-                        let belongs_to = |from: &From| read.iter().all(|id| from.visible.iter().any(|column| column.id == *id));
+                        apply
+                            .kind
+                            .pairs()
+                            .iter()
+                            .for_each(|(expr, _)| read.extend(crate::plan::expr::columns_of(expr)));
+                        let belongs_to =
+                            |from: &From| read.iter().all(|id| from.visible.iter().any(|column| column.id == *id));
                         if belongs_to(&right) {
                             right_rel = right_rel.apply(apply);
                         } else if belongs_to(&left) {
@@ -342,7 +362,9 @@ fn one(from: &From, name: &str, side: &str) -> Result<ColumnId, PlanError> {
     let mut named = from.visible.iter().filter(|output| output.name == name);
     match (named.next(), named.next()) {
         (Some(output), None) => Ok(output.id),
-        (None, _) => Err(PlanError::new(format!("column \"{name}\" specified in USING clause does not exist in {side} table"))),
+        (None, _) => {
+            Err(PlanError::new(format!("column \"{name}\" specified in USING clause does not exist in {side} table")))
+        }
         (Some(_), Some(_)) => {
             Err(PlanError::new(format!("common column name \"{name}\" appears more than once in {side} table")))
         }

@@ -24,7 +24,9 @@ pub(super) fn scalar_type(ty: &DataType) -> Result<ScalarType, PlanError> {
         | DataType::CharacterVarying(length)
         | DataType::CharVarying(length)
         | DataType::Nvarchar(length) => ScalarType::Varchar(character_length(length)?),
-        DataType::Char(length) | DataType::Character(length) => ScalarType::Char(character_length(length)?.unwrap_or(1)),
+        DataType::Char(length) | DataType::Character(length) => {
+            ScalarType::Char(character_length(length)?.unwrap_or(1))
+        }
         DataType::Bytea => ScalarType::Bytes,
         DataType::Date => ScalarType::Date,
         DataType::Time(precision, zone) => match zone {
