@@ -24,11 +24,9 @@ pub fn run(args: &Args, debug: &DebugArgs, speaker: &Speaker) -> i32 {
     checks.say("project", Ok(format!("{} at {}", project.name, project.root.display())));
     checks.say("target", Ok(project.target_name.clone()));
     let sink = match instance::published_state(&project) {
-        Ok(Some(state)) => Ok(format!(
-            "{}, at cut {}",
-            instance::sink_place(&project),
-            state.cut.map_or(0, |cut| cut.seq)
-        )),
+        Ok(Some(state)) => {
+            Ok(format!("{}, at cut {}", instance::sink_place(&project), state.cut.map_or(0, |cut| cut.seq)))
+        }
         Ok(None) => Ok(format!("{}, nothing published yet", instance::sink_place(&project))),
         Err(error) => Err(instance::VerbError::from(error).message),
     };
@@ -50,8 +48,8 @@ fn check_sources(checks: &mut Checks<'_>, project: &mut Project, debug: &DebugAr
     let models = project.nodes.values().filter(|node| node.resource_type == ResourceType::Model);
     let models = models.map(|node| node.unique_id.clone()).collect();
     let wanted = Wanted { models, without_tables: true, ..Wanted::default() };
-    let planned = compile(project, &wanted)
-        .and_then(|()| Ok(assemble(project, &instance::instance_name(project), &wanted)?));
+    let planned =
+        compile(project, &wanted).and_then(|()| Ok(assemble(project, &instance::instance_name(project), &wanted)?));
     let assembled = match planned {
         Ok(assembled) => assembled,
         Err(error) => return checks.say("models", Err(format!("{}{}", error.message, hint(error.hint.as_deref())))),
@@ -62,10 +60,13 @@ fn check_sources(checks: &mut Checks<'_>, project: &mut Project, debug: &DebugAr
     for source in assembled.deployment.sources {
         let name = format!("source {}", source.spec.name);
         let opened = open_readers(vec![source], &Positions::new(), Until::End);
-        checks.say(&name, match opened {
-            Ok(_) => Ok("can be read".to_owned()),
-            Err(error) => Err(format!("{error}{}", hint(error.hint.as_deref()))),
-        });
+        checks.say(
+            &name,
+            match opened {
+                Ok(_) => Ok("can be read".to_owned()),
+                Err(error) => Err(format!("{error}{}", hint(error.hint.as_deref()))),
+            },
+        );
     }
 }
 

@@ -15,9 +15,9 @@ use rusqlite::types::ValueRef;
 use super::args::{Args, DemoArgs};
 use super::instance::VerbError;
 use super::keep::{KeepOptions, open};
+use super::refuse;
 use super::show::table;
 use super::talk::Speaker;
-use super::refuse;
 use crate::engine::{EngineEvent, StopFlag};
 use crate::project::{Project, ResourceType, Selection};
 
@@ -69,11 +69,20 @@ fn show(args: &Args, demo: &DemoArgs) -> Result<(), VerbError> {
         println!("{}", table(&head, &rows.into_iter().take(ROWS_SHOWN).collect::<Vec<_>>()));
     }
     arrive(&mut project, &stage, &tables)?;
-    println!("The database is {}: open it with any SQLite client, even while livemart writes to it.\n", stage.database.display());
+    println!(
+        "The database is {}: open it with any SQLite client, even while livemart writes to it.\n",
+        stage.database.display()
+    );
     let environment = format!("SHOP_EVENTS={} LIVEMART_DB={}", stage.events.display(), stage.database.display());
     println!("Try next:");
-    println!("  {environment} livemart serve --project-dir {}    # then append lines to the events file", demo.shop.display());
-    println!("  {environment} livemart test --project-dir {}     # dbt's tests at the published cut", demo.shop.display());
+    println!(
+        "  {environment} livemart serve --project-dir {}    # then append lines to the events file",
+        demo.shop.display()
+    );
+    println!(
+        "  {environment} livemart test --project-dir {}     # dbt's tests at the published cut",
+        demo.shop.display()
+    );
     println!("  livemart explain mart_customer_360 --project-dir {}", demo.shop.display());
     Ok(())
 }
@@ -148,7 +157,9 @@ fn arrive(project: &mut Project, stage: &Stage, tables: &[String]) -> Result<(),
         }
     })?;
     let (seq, milliseconds) = took;
-    println!("One order arrives: customer 1 buys two things and pays (4 change events). {milliseconds:.1} ms later, cut {seq}, in one transaction:");
+    println!(
+        "One order arrives: customer 1 buys two things and pays (4 change events). {milliseconds:.1} ms later, cut {seq}, in one transaction:"
+    );
     for (name, (head, old)) in tables.iter().zip(before) {
         let (_, new) = read(&stage.database, name)?;
         let mut net: BTreeMap<Vec<String>, i64> = BTreeMap::new();
@@ -206,7 +217,7 @@ fn read(database: &Path, name: &str) -> Result<(Vec<String>, Vec<Vec<String>>), 
     let connection = Connection::open(database).map_err(database_error)?;
     let sql = format!("select * from \"{}\" order by 1, 2", name.replace('"', "\"\""));
     let mut statement = connection.prepare(&sql).map_err(database_error)?;
-    let head: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let head: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let mut rows = statement.query([]).map_err(database_error)?;
     let mut texts = Vec::new();
     while let Some(row) = rows.next().map_err(database_error)? {

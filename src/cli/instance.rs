@@ -76,8 +76,12 @@ impl From<EngineError> for VerbError {
     fn from(error: EngineError) -> VerbError {
         match error {
             EngineError::Sink(error) => error.into(),
-            EngineError::Source(error) => VerbError { message: with_causes(&error), hint: error.hint, exit_code: 1, owned: false },
-            EngineError::Rewritten { message, hint } => VerbError { message, hint: Some(hint), exit_code: 1, owned: false },
+            EngineError::Source(error) => {
+                VerbError { message: with_causes(&error), hint: error.hint, exit_code: 1, owned: false }
+            }
+            EngineError::Rewritten { message, hint } => {
+                VerbError { message, hint: Some(hint), exit_code: 1, owned: false }
+            }
             error @ EngineError::Workers(_) => VerbError::new(error.to_string()),
         }
     }
@@ -152,8 +156,9 @@ pub fn clock(project: &Project, stored: Option<i64>) -> Result<Clock, VerbError>
         ConfiguredClock::Event => ClockMode::Event,
         ConfiguredClock::Fixed => {
             let at = config.at.as_deref().unwrap_or_default();
-            let micros = row::calendar::parse_timestamptz(at, chrono_tz::Tz::UTC)
-                .map_err(|error| VerbError::new(format!("clock: at: {error}")).with_hint("write at: 2025-01-31 12:00:00"))?;
+            let micros = row::calendar::parse_timestamptz(at, chrono_tz::Tz::UTC).map_err(|error| {
+                VerbError::new(format!("clock: at: {error}")).with_hint("write at: 2025-01-31 12:00:00")
+            })?;
             ClockMode::Fixed(micros)
         }
     };

@@ -8,9 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use super::instance::{self, VerbError};
-use crate::engine::{
-    Assembled, Deployment, Drive, EngineEvent, Report, StopFlag, Wanted, assemble,
-};
+use crate::engine::{Assembled, Deployment, Drive, EngineEvent, Report, StopFlag, Wanted, assemble};
 use crate::project::{Project, ResourceType, Selection};
 use crate::sink::{Sink, SinkState};
 use crate::source::{OpenReader, Positions, Until, open_readers};
@@ -58,7 +56,8 @@ pub fn prepare(
 /// Compiles all that is wanted and all that it reads.
 pub fn compile(project: &mut Project, wanted: &Wanted) -> Result<(), VerbError> {
     let mut needed: BTreeSet<String> = BTreeSet::new();
-    let mut queue: Vec<String> = wanted.models.iter().chain(&wanted.tests).chain(wanted.deployed.keys()).cloned().collect();
+    let mut queue: Vec<String> =
+        wanted.models.iter().chain(&wanted.tests).chain(wanted.deployed.keys()).cloned().collect();
     while let Some(id) = queue.pop() {
         if let Some(node) = project.nodes.get(&id)
             && needed.insert(id)
@@ -91,7 +90,8 @@ pub fn open(
     let planned = assemble(project, &name, &wanted)?;
     // Sources before the sink: one that cannot be read leaves the sink as it is.
     let until = if options.follow { Until::Stopped } else { Until::End };
-    open_readers(planned.deployment.sources, &Positions::new(), Until::End).map_err(crate::engine::EngineError::from)?;
+    open_readers(planned.deployment.sources, &Positions::new(), Until::End)
+        .map_err(crate::engine::EngineError::from)?;
     let mut sink = instance::open_sink(project)?;
     let state = sink.state()?;
     let wanted = Wanted { deployed: deployed_models(&state), ..wanted };

@@ -60,9 +60,22 @@ fn keep(
     for (i, id) in tables.iter().enumerate() {
         speaker.start(i + 1, total, &project.nodes[id]);
     }
-    let report = publish(args, opened, project, &options, stop)?;
+    let published = publish(args, opened, project, &options, stop);
     let seconds = seconds_since(planned);
     let mut outcomes = Vec::new();
+    let report = match published {
+        Ok(report) => report,
+        Err(error) => {
+            // One transaction for all: when it fails, no table has changed.
+            let message = [Some(error.message), error.hint].into_iter().flatten().collect::<Vec<_>>().join("\n  ");
+            for (i, id) in tables.iter().enumerate() {
+                let outcome = Outcome { message: Some(message.clone()), ..test::outcome(id, Status::Error, seconds) };
+                speaker.outcome(i + 1, total, &project.nodes[id], &outcome);
+                outcomes.push(outcome);
+            }
+            return Ok(Some(outcomes));
+        }
+    };
     for (i, id) in tables.iter().enumerate() {
         let (came, went) = report.tables.get(&i).copied().unwrap_or_default();
         let outcome = test::outcome(id, Status::Success(format!("+{came} -{went}")), seconds);
@@ -71,7 +84,11 @@ fn keep(
     }
     for (i, id) in test_ids.iter().enumerate() {
         let node = &project.nodes[id];
-        let outcome = test::outcome(id, test::verdict(&node.test_settings(), report.failures.get(i).copied().unwrap_or(0)), seconds);
+        let outcome = test::outcome(
+            id,
+            test::verdict(&node.test_settings(), report.failures.get(i).copied().unwrap_or(0)),
+            seconds,
+        );
         speaker.outcome(tables.len() + i + 1, total, node, &outcome);
         outcomes.push(outcome);
     }
@@ -97,14 +114,13 @@ fn publish(
     let ahead = opened.records_ahead();
     let mut progress = Some(Progress::start("reading", args.common.quiet, Instant::now()));
     let mut done = 0;
-    let report = opened.keep(project, options, stop, &mut |event| match event {
-        EngineEvent::Records { records, .. } => {
+    let report = opened.keep(project, options, stop, &mut |event| {
+        if let EngineEvent::Records { records, .. } = event {
             done += records;
             if let Some(progress) = &mut progress {
                 progress.advance_to(done, ahead, Instant::now());
             }
         }
-        _ => {}
     })?;
     if let Some(progress) = progress.take() {
         progress.finish(done, Instant::now());

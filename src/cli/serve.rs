@@ -45,10 +45,12 @@ fn keep(args: &Args, serve: &ServeArgs, speaker: &Speaker, project: &mut Project
     let observer = Observer::new(HealthLimits::default());
     let listen = serve.listen.clone().unwrap_or_else(|| project.target.http_listen.clone());
     let listen: SocketAddr = listen.parse().map_err(|error| {
-        VerbError::new(format!("http: listen: \"{listen}\": {error}")).with_hint("write 127.0.0.1:9464, or port 0 for any")
+        VerbError::new(format!("http: listen: \"{listen}\": {error}"))
+            .with_hint("write 127.0.0.1:9464, or port 0 for any")
     })?;
     let server = HttpServer::start(observer.clone(), listen).map_err(|error| {
-        VerbError::new(format!("could not listen on {listen}: {error}")).with_hint("choose another port: --listen 127.0.0.1:0")
+        VerbError::new(format!("could not listen on {listen}: {error}"))
+            .with_hint("choose another port: --listen 127.0.0.1:0")
     })?;
     speaker.info(&format!("Metrics and health on http://{}/metrics, /healthz, /readyz", server.address()));
     let options = KeepOptions { follow: true, tests: true, workers: serve.workers, adopt: serve.adopt };

@@ -67,10 +67,8 @@ fn rows(show: &ShowArgs, speaker: &Speaker, project: &mut Project) -> Result<(),
 }
 
 fn print(name: &str, columns: &[Column], rows: &BTreeMap<Row, i64>, show: &ShowArgs) {
-    let mut rows: Vec<&Row> = rows
-        .iter()
-        .flat_map(|(row, count)| std::iter::repeat_n(row, usize::try_from(*count).unwrap_or(0)))
-        .collect();
+    let mut rows: Vec<&Row> =
+        rows.iter().flat_map(|(row, count)| std::iter::repeat_n(row, usize::try_from(*count).unwrap_or(0))).collect();
     rows.sort_by(|a, b| {
         let orders = a.iter().zip(b.iter()).map(|(a, b)| a.sql_cmp(&b));
         orders.into_iter().find(|order| order.is_ne()).unwrap_or(std::cmp::Ordering::Equal)

@@ -101,12 +101,5 @@ fn holds(condition: &str, failures: i64) -> bool {
 
 /// An outcome without a message of its own.
 pub fn outcome(id: &str, status: Status, seconds: f64) -> Outcome {
-    Outcome {
-        unique_id: id.to_owned(),
-        status,
-        seconds,
-        message: None,
-        compiled_path: None,
-        failures_relation: None,
-    }
+    Outcome { unique_id: id.to_owned(), status, seconds, message: None, compiled_path: None, failures_relation: None }
 }

@@ -120,7 +120,8 @@ pub fn assemble_query(project: &Project, instance: &str, sql: &str) -> Result<As
 
 /// The models that are published: the selected ones, and those that the sink has already.
 fn roots(project: &Project, wanted: &Wanted) -> BTreeSet<String> {
-    let selected = wanted.models.iter().filter(|id| project.nodes.get(*id).is_some_and(|node| is_published(project, node)));
+    let selected =
+        wanted.models.iter().filter(|id| project.nodes.get(*id).is_some_and(|node| is_published(project, node)));
     let deployed = wanted.deployed.keys().filter(|id| project.nodes.contains_key(*id));
     selected.chain(deployed).cloned().collect()
 }
@@ -130,7 +131,8 @@ pub fn is_published(project: &Project, node: &Node) -> bool {
     if node.resource_type != ResourceType::Model || node.is_ephemeral() {
         return false;
     }
-    let publish = node.meta().get("livemart").and_then(|livemart| livemart.get("publish")).and_then(|value| value.as_bool());
+    let publish =
+        node.meta().get("livemart").and_then(|livemart| livemart.get("publish")).and_then(|value| value.as_bool());
     if let Some(publish) = publish {
         return publish;
     }
@@ -186,13 +188,7 @@ struct Planner<'p> {
 
 impl<'p> Planner<'p> {
     fn new(project: &'p Project) -> Planner<'p> {
-        Planner {
-            project,
-            sources: BTreeMap::new(),
-            planned: Vec::new(),
-            by_id: BTreeMap::new(),
-            warnings: Vec::new(),
-        }
+        Planner { project, sources: BTreeMap::new(), planned: Vec::new(), by_id: BTreeMap::new(), warnings: Vec::new() }
     }
 
     fn plan(&mut self, id: &str) -> Result<(), AssembleError> {
@@ -234,14 +230,15 @@ impl<'p> Planner<'p> {
             message,
             hint,
         };
-        let bound = plan::bind(sql, &|parts| self.resolve(parts)).map_err(|cause| error(cause.to_string(), cause.hint))?;
+        let bound =
+            plan::bind(sql, &|parts| self.resolve(parts)).map_err(|cause| error(cause.to_string(), cause.hint))?;
         let relation = |id: &str| RelationId(id.into());
         let mut plans: Vec<_> =
             self.planned.iter().map(|planned| (relation(&planned.id), planned.bound.plan.clone())).collect();
         plans.push((relation("inline query"), bound.plan.clone()));
         let mut plans = plan::inline(optimize(plans, &RewriteOptions::default()));
         let (_, plan) = plans.pop().expect("the query is the last plan");
-        let sources = sources(self.project, &demanded_columns(&[plan.clone()]), &self.sources)?;
+        let sources = sources(self.project, &demanded_columns(std::slice::from_ref(&plan)), &self.sources)?;
         let models = vec![ModelPlan { id: "inline query".to_owned(), plan }];
         let deployment = Deployment { instance: instance.to_owned(), models, sources, ..Deployment::default() };
         Ok(Assembled { deployment, columns: vec![bound.columns], warnings: Vec::new(), tests: Vec::new() })
@@ -515,11 +512,9 @@ fn sources(
         }
         let connector = match &settings.connector {
             project::Connector::File { path } => Connector::File { path: path.clone(), topic: None },
-            project::Connector::Kafka { brokers, topic, properties, .. } => Connector::Kafka {
-                brokers: brokers.clone(),
-                topic: topic.clone(),
-                properties: properties.clone(),
-            },
+            project::Connector::Kafka { brokers, topic, properties, .. } => {
+                Connector::Kafka { brokers: brokers.clone(), topic: topic.clone(), properties: properties.clone() }
+            }
         };
         sources.push(TableSource {
             table: index,

@@ -51,17 +51,34 @@ impl StopFlag {
 #[derive(Debug)]
 pub enum EngineEvent<'a> {
     /// The dataflow stands.
-    Built { operators: usize },
+    Built {
+        operators: usize,
+    },
     /// The sink could not be reached; the same cut is tried again.
-    Retrying { seq: u64, attempt: u32, reason: &'a str },
+    Retrying {
+        seq: u64,
+        attempt: u32,
+        reason: &'a str,
+    },
     /// Records taken in; `set_aside` of them as errors.
-    Records { source: &'a str, records: u64, set_aside: u64 },
+    Records {
+        source: &'a str,
+        records: u64,
+        set_aside: u64,
+    },
     /// The loop went round; `idle` when nothing waits to be published.
-    Turn { idle: bool },
+    Turn {
+        idle: bool,
+    },
     /// Records of each (source, partition) that are still to be read, where the transport knows.
-    Lag { remaining: &'a [(Arc<str>, Arc<str>, Option<u64>)] },
+    Lag {
+        remaining: &'a [(Arc<str>, Arc<str>, Option<u64>)],
+    },
     /// Collections stand where the sink's cut does.
-    Hydrated { records: u64, took: Duration },
+    Hydrated {
+        records: u64,
+        took: Duration,
+    },
     Committed(&'a CommitReport),
 }
 
@@ -446,12 +463,7 @@ fn start_readers(readers: Vec<OpenReader>, stop: &StopFlag) -> Receiver<Arrived>
     inbox
 }
 
-fn read(
-    mut reader: Box<dyn Reader>,
-    inbox: &Sender<Arrived>,
-    stop: &StopFlag,
-    left: &std::sync::atomic::AtomicUsize,
-) {
+fn read(mut reader: Box<dyn Reader>, inbox: &Sender<Arrived>, stop: &StopFlag, left: &std::sync::atomic::AtomicUsize) {
     let mut said_at = Instant::now();
     while !stop.is_set() {
         if said_at.elapsed() >= LAG_INTERVAL {

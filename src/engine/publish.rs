@@ -295,7 +295,11 @@ impl Publisher {
             clock: commit.clock,
             tables: tables.collect(),
             tests,
-            errors: self.errors.iter().map(|(kind, count)| (kind.clone(), u64::try_from(*count).unwrap_or(0))).collect(),
+            errors: self
+                .errors
+                .iter()
+                .map(|(kind, count)| (kind.clone(), u64::try_from(*count).unwrap_or(0)))
+                .collect(),
             took: started.elapsed(),
             latency: pending.since.map_or(Duration::ZERO, |since| since.elapsed()),
             records: pending.records,
@@ -303,7 +307,8 @@ impl Publisher {
     }
 
     fn changed_tests(&self) -> Vec<TestRow> {
-        let changed = self.tests.iter().zip(&self.failures).zip(&self.tests_unwritten).filter(|(_, unwritten)| **unwritten);
+        let changed =
+            self.tests.iter().zip(&self.failures).zip(&self.tests_unwritten).filter(|(_, unwritten)| **unwritten);
         changed
             .map(|((test, failures), _)| TestRow {
                 test: test.name.clone(),
@@ -323,7 +328,8 @@ impl Pending {
                 continue;
             }
             let columns: Vec<Datum<'_>> = row.iter().collect();
-            if let [Datum::Text(source), Datum::Text(partition), Datum::Int(position), Datum::Text(mark)] = columns[..] {
+            if let [Datum::Text(source), Datum::Text(partition), Datum::Int(position), Datum::Text(mark)] = columns[..]
+            {
                 self.progress.insert(
                     (source.to_owned(), partition.to_owned()),
                     ProgressRow {

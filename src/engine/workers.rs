@@ -17,8 +17,8 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use differential_dataflow::input::{Input, InputSession};
 use flow::Rows;
 use row::{Diff, Epoch, Row};
-use timely::dataflow::ProbeHandle;
 use timely::communication::WorkerGuards;
+use timely::dataflow::ProbeHandle;
 use timely::worker::Worker;
 
 use crate::plan::RelationId;

@@ -27,7 +27,7 @@ fn a_scrape_shows_what_was_told() {
 
     observer.records_read("raw.orders", 3);
     observer.records_read("raw.orders", 4);
-    observer.decode_failed("raw.orders", "0", 7, "not a number");
+    observer.records_set_aside("raw.orders", 1);
     observer.lag("raw.orders", "0", 12);
     observer.lag_time("raw.orders", Duration::from_millis(1500));
     observer.dataflow_built(42);

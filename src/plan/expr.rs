@@ -162,8 +162,8 @@ fn never_true(expr: &Expr) -> bool {
         };
     }
     match expr {
-        Expr::And(parts) => parts.iter().any(|part| never_true(part)),
-        Expr::Or(parts) => parts.iter().all(|part| never_true(part)),
+        Expr::And(parts) => parts.iter().any(never_true),
+        Expr::Or(parts) => parts.iter().all(never_true),
         Expr::InList { input, .. } => is_constant_null(input),
         Expr::Not(inner) => match &**inner {
             Expr::InList { input, .. } => is_constant_null(input),

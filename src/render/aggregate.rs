@@ -21,12 +21,12 @@ use flow::{Accum, Accums, Arrangement, Group, Keyed, failed_row};
 use row::{Datum, OwnedDatum, Row, RowBuilder, RowRef, ScalarType};
 use timely::dataflow::operators::ToStream;
 
-use super::join::JoinPart;
-use super::{Context, node_key};
 use super::errors::Blame;
+use super::join::JoinPart;
 use super::layout::Layout;
 use super::mfp::Mfp;
 use super::parts::{Finish, Form, Part};
+use super::{Context, node_key};
 use crate::plan::{Column, JoinKind, Plan};
 
 impl<'scope> Context<'scope> {
@@ -110,7 +110,10 @@ impl<'scope> Context<'scope> {
         let needs = self.needs_over_left_join(&base, &mfp, &into);
         let members = |wanted: &dyn Fn(Need) -> bool, distinct: bool| -> Vec<usize> {
             let all = 0..calls.len();
-            all.filter(|call| calls[*call].distinct == distinct && wanted(needs.as_ref().map_or(Need::All, |needs| needs[*call]))).collect()
+            all.filter(|call| {
+                calls[*call].distinct == distinct && wanted(needs.as_ref().map_or(Need::All, |needs| needs[*call]))
+            })
+            .collect()
         };
         if needs.is_some() {
             let all = members(&|need| need == Need::All, false);
@@ -150,7 +153,8 @@ impl<'scope> Context<'scope> {
     /// What each aggregate needs of a left join below it; None when the input is no left join whose groups are the left's.
     fn needs_over_left_join(&self, base: &Arc<Plan>, mfp: &Mfp, into: &Into<'_>) -> Option<Vec<Need>> {
         let Plan::Join { kind: JoinKind::Left, left, residual, .. } = &**base else { return None };
-        let shared = self.rows.contains_key(&node_key(base)) || self.readers.get(&node_key(base)).copied().unwrap_or(1) > 1;
+        let shared =
+            self.rows.contains_key(&node_key(base)) || self.readers.get(&node_key(base)).copied().unwrap_or(1) > 1;
         if shared || !residual.is_empty() || mfp.has_filter() || mfp.is_fallible() || self.star(base).is_some() {
             return None;
         }
@@ -230,7 +234,7 @@ impl<'scope> Context<'scope> {
             }),
             reads: group_columns.into_iter().chain(arguments).collect(),
         };
-        self.to_form(parts, &mfp, finish, "Lanes")
+        self.read_form(parts, &mfp, finish, "Lanes")
     }
 
     /// The distinct (group, argument) pairs of a DISTINCT aggregate.
@@ -255,7 +259,7 @@ impl<'scope> Context<'scope> {
             }),
             reads: columns,
         };
-        let keyed = self.to_form(parts, &mfp, finish, "Key[DistinctArgument]");
+        let keyed = self.read_form(parts, &mfp, finish, "Key[DistinctArgument]");
         self.statistics.operators += 2;
         flow::reduce(
             flow::arrange(keyed, "Arrange[DistinctArgument]"),
@@ -289,7 +293,7 @@ impl<'scope> Context<'scope> {
             }),
             reads: (0..=groups).collect(),
         };
-        self.to_form(vec![Part::arranged(set, layout)], &Mfp::identity(groups + 1), finish, "Lanes[Distinct]")
+        self.read_form(vec![Part::arranged(set, layout)], &Mfp::identity(groups + 1), finish, "Lanes[Distinct]")
     }
 
     /// The row that makes a grouping without groups exist over nothing.
@@ -320,7 +324,7 @@ impl<'scope> Context<'scope> {
             reads: group_columns.into_iter().chain(arguments).collect(),
         };
         let parts = self.upstream(&base);
-        let mut keyed: Keyed<'scope> = self.to_form(parts, &mfp, finish, "Key[Group]");
+        let mut keyed: Keyed<'scope> = self.read_form(parts, &mfp, finish, "Key[Group]");
         if groups.is_empty() {
             let here = self.scope.index() == 0;
             let row = Row::pack([Datum::Bool(false)]);
@@ -380,7 +384,9 @@ fn is_null_without(expr: &Expr, absent: &dyn Fn(usize) -> bool) -> bool {
     match expr {
         Expr::Column(column) => absent(*column),
         Expr::Cast { input, .. } => is_null_without(input, absent),
-        Expr::Call { function, args, .. } => function.is_strict() && args.iter().any(|arg| is_null_without(arg, absent)),
+        Expr::Call { function, args, .. } => {
+            function.is_strict() && args.iter().any(|arg| is_null_without(arg, absent))
+        }
         _ => false,
     }
 }
@@ -397,10 +403,10 @@ pub fn finish(
 
 /// An aggregate's argument as it is added: NULL where its FILTER is not true; count(*) adds a constant.
 fn argument(call: &AggregateCall) -> Expr {
-    let arg = call.arg.clone().unwrap_or_else(|| Expr::Literal {
-        value: OwnedDatum::new(&Datum::Bool(true)),
-        ty: ScalarType::Bool,
-    });
+    let arg = call
+        .arg
+        .clone()
+        .unwrap_or_else(|| Expr::Literal { value: OwnedDatum::new(&Datum::Bool(true)), ty: ScalarType::Bool });
     let ty = if call.arg.is_some() { call.arg_type.clone() } else { ScalarType::Bool };
     match &call.filter {
         None => arg,
@@ -422,7 +428,10 @@ fn push(mfp: &mut Mfp, expr: &Expr, inputs: usize) -> usize {
 /// Whether finishing a group can fail: a sum beyond its type, an average beyond a double.
 pub fn can_fail(call: &AggregateCall) -> bool {
     matches!(call.function, AggregateFunction::Sum | AggregateFunction::Avg)
-        && matches!(call.arg_type, ScalarType::Float32 | ScalarType::Float64 | ScalarType::Interval | ScalarType::Numeric(_))
+        && matches!(
+            call.arg_type,
+            ScalarType::Float32 | ScalarType::Float64 | ScalarType::Interval | ScalarType::Numeric(_)
+        )
 }
 
 pub fn describe(calls: &[AggregateCall]) -> String {

@@ -61,7 +61,9 @@ impl Side {
         let (below, chain) = peel(plan, &HashMap::new(), &|_| false);
         let matches_null = |groups: usize| {
             let columns = below.typ().columns;
-            on.iter().zip(&columns[..groups.min(columns.len())]).any(|((_, null_equal), column)| !null_equal && column.nullable)
+            on.iter()
+                .zip(&columns[..groups.min(columns.len())])
+                .any(|((_, null_equal), column)| !null_equal && column.nullable)
         };
         if let Some(groups) = groups_of(&below)
             && !chain.is_fallible()
@@ -72,7 +74,11 @@ impl Side {
             if key.as_ref().is_some_and(|key| *key == (0..groups).map(Expr::Column).collect::<Vec<_>>()) {
                 let key = key.expect("checked above");
                 let drops_null = vec![false; key.len()];
-                return Side { key: ArrangementKey { node: node_key(&below), key, drops_null }, base: below, first: chain };
+                return Side {
+                    key: ArrangementKey { node: node_key(&below), key, drops_null },
+                    base: below,
+                    first: chain,
+                };
             }
         }
         let mut projections = Mfp::identity(plan.arity());
@@ -178,7 +184,7 @@ impl<'scope> Context<'scope> {
         };
         let name = format!("Key[{}]", describe(&side.base));
         let parts = self.upstream(&base);
-        let keyed = self.to_form(parts, &mfp, finish, &name);
+        let keyed = self.read_form(parts, &mfp, finish, &name);
         self.statistics.operators += 1;
         let arrangement = flow::arrange(keyed, &format!("Arrange[{}]", describe(&side.base)));
         self.arrangements.insert(side.key.clone(), arrangement.clone());

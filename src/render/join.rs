@@ -127,7 +127,7 @@ impl<'scope> Context<'scope> {
         let mut pairs = Mfp::identity(left_arity + right_arity);
         residual.iter().for_each(|predicate| pairs.push_filter(predicate));
         let inner = self.pairs(left_side, right_side);
-        let inner = self.to_rows(vec![inner], pairs, &name);
+        let inner = self.read_rows(vec![inner], pairs, &name);
         let arity = left_arity + right_arity;
         if matches!(kind, JoinKind::Semi | JoinKind::Anti) {
             let (rows, found) = self.found(left, &inner, 0..left_arity, arity);
@@ -193,7 +193,7 @@ impl<'scope> Context<'scope> {
             reads: mfp.outputs.clone(),
         };
         debug_assert_eq!(mfp.outputs.len(), arity);
-        let keyed = self.to_form(vec![Part::rows(rows, mfp.arity)], &mfp, finish, "WholeRow");
+        let keyed = self.read_form(vec![Part::rows(rows, mfp.arity)], &mfp, finish, "WholeRow");
         self.statistics.operators += 1;
         flow::arrange(keyed, "Arrange[WholeRow]")
     }
@@ -210,6 +210,7 @@ pub enum JoinPart {
 /// Whether a side has at most one row per key by its structure.
 fn is_unique(side: &Side) -> bool {
     let ArrangementKey { key, .. } = &side.key;
-    let columns: Vec<usize> = key.iter().filter_map(|expr| if let Expr::Column(i) = expr { Some(*i) } else { None }).collect();
+    let columns: Vec<usize> =
+        key.iter().filter_map(|expr| if let Expr::Column(i) = expr { Some(*i) } else { None }).collect();
     side.base.typ().keys.iter().any(|unique| unique.iter().all(|column| columns.contains(column)))
 }

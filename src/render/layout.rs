@@ -72,7 +72,11 @@ impl Layout {
 fn keeps_form(ty: &ScalarType) -> bool {
     !matches!(
         ty,
-        ScalarType::Numeric(_) | ScalarType::Float32 | ScalarType::Float64 | ScalarType::Interval | ScalarType::Array(_)
+        ScalarType::Numeric(_)
+            | ScalarType::Float32
+            | ScalarType::Float64
+            | ScalarType::Interval
+            | ScalarType::Array(_)
     )
 }
 

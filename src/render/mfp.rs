@@ -150,7 +150,9 @@ impl Mfp {
     }
 
     pub fn is_identity(&self) -> bool {
-        self.steps.is_empty() && self.outputs.len() == self.arity && self.outputs.iter().enumerate().all(|(i, c)| i == *c)
+        self.steps.is_empty()
+            && self.outputs.len() == self.arity
+            && self.outputs.iter().enumerate().all(|(i, c)| i == *c)
     }
 
     pub fn has_filter(&self) -> bool {

@@ -133,11 +133,13 @@ impl<'scope> Context<'scope> {
             return rows.clone();
         }
         let (base, mfp) = self.peel(plan);
-        let rows = if mfp.is_identity() && let Some(rows) = self.plain_rows(&base) {
+        let rows = if mfp.is_identity()
+            && let Some(rows) = self.plain_rows(&base)
+        {
             rows
         } else {
             let parts = self.upstream(&base);
-            self.to_rows(parts, mfp, &describe(plan))
+            self.read_rows(parts, mfp, &describe(plan))
         };
         self.rows.insert(node_key(plan), rows.clone());
         rows

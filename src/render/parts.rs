@@ -28,11 +28,15 @@ pub struct Part<'scope> {
     pub negated: bool,
 }
 
+#[allow(clippy::large_enum_variant)] // made once per operator, while rendering
 pub enum Source<'scope> {
     Rows(Rows<'scope>),
     Arranged(Arrangement<'scope>, Layout),
     /// Columns are the left's and then the right's.
-    Join { left: (Arrangement<'scope>, Layout), right: (Arrangement<'scope>, Layout) },
+    Join {
+        left: (Arrangement<'scope>, Layout),
+        right: (Arrangement<'scope>, Layout),
+    },
 }
 
 impl<'scope> Part<'scope> {
@@ -120,7 +124,7 @@ form!((Row, Accum), Accums, flow::map_to_accums, flow::read_to_accums, flow::joi
 
 impl<'scope> Context<'scope> {
     /// Reads parts as rows: the outputs of `mfp`, packed.
-    pub fn to_rows(&mut self, parts: Vec<Part<'scope>>, mfp: Mfp, name: &str) -> Rows<'scope> {
+    pub fn read_rows(&mut self, parts: Vec<Part<'scope>>, mfp: Mfp, name: &str) -> Rows<'scope> {
         let reads = mfp.outputs.clone();
         let outputs = mfp.outputs.len();
         let finish = Finish {
@@ -130,11 +134,11 @@ impl<'scope> Context<'scope> {
             }),
             reads,
         };
-        self.to_form(parts, &mfp, finish, name)
+        self.read_form(parts, &mfp, finish, name)
     }
 
     /// Reads parts in a form: runs the steps of `mfp`, then hands `finish` the columns it reads, in its order.
-    pub fn to_form<D: Form<'scope>>(
+    pub fn read_form<D: Form<'scope>>(
         &mut self,
         parts: Vec<Part<'scope>>,
         mfp: &Mfp,
@@ -166,7 +170,7 @@ impl<'scope> Context<'scope> {
         if fallible && matches!(part.source, Source::Join { .. }) {
             // A join's closure must not fail: join to plain rows first, then run what can fail.
             let joined = Part::new(part.source, part.arity);
-            part.source = Source::Rows(self.to_rows(vec![joined], Mfp::identity(part.arity), name));
+            part.source = Source::Rows(self.read_rows(vec![joined], Mfp::identity(part.arity), name));
         }
         self.statistics.operators += 1;
         let needed = chain.needed(chain.outputs.iter().copied());

@@ -38,7 +38,7 @@ impl<'scope> Context<'scope> {
             reads: mfp.outputs.clone(),
         };
         let parts = self.upstream(&base);
-        let keyed = self.to_form(parts, &mfp, finish, &format!("Key[{name}]"));
+        let keyed = self.read_form(parts, &mfp, finish, &format!("Key[{name}]"));
         self.statistics.operators += 2;
         flow::reduce(
             flow::arrange(keyed, &format!("Arrange[{name}]")),

@@ -67,7 +67,8 @@ impl<'scope> Context<'scope> {
         {
             let mut columns = star.columns.clone();
             columns.append(&above);
-            let same_key = key.iter().zip(&star.key).all(|(expr, hub)| over_inputs(expr, &columns).as_ref() == Some(hub));
+            let same_key =
+                key.iter().zip(&star.key).all(|(expr, hub)| over_inputs(expr, &columns).as_ref() == Some(hub));
             if same_key && key.len() == star.key.len() {
                 star.columns = columns.beside(&chain);
                 star.sides.push(grouping);
@@ -174,8 +175,7 @@ impl<'scope> Context<'scope> {
         let source = Source::Join { left: (hub_arrangement, hub_layout), right: (grouped, side_layout) };
         let mut parts = vec![Part { first: Some(first), ..Part::new(source, arity) }];
         let typ = star.hub.typ();
-        let nullable =
-            |expr: &Expr| !matches!(expr, Expr::Column(column) if !typ.columns[*column].nullable);
+        let nullable = |expr: &Expr| !matches!(expr, Expr::Column(column) if !typ.columns[*column].nullable);
         if star.key.iter().any(nullable) {
             // A hub row whose key is NULL has no group: it has no sides.
             let hub_arity = star.hub.arity();
@@ -198,7 +198,7 @@ impl<'scope> Context<'scope> {
             }),
             reads: (0..groups).collect(),
         };
-        self.to_form(vec![hub], &Mfp::identity(groups), finish, "Lanes[Hub]")
+        self.read_form(vec![hub], &Mfp::identity(groups), finish, "Lanes[Hub]")
     }
 }
 

@@ -66,15 +66,20 @@ impl<'scope> Context<'scope> {
             reads: groups.into_iter().chain(order).chain(columns).collect(),
         };
         let parts = self.upstream(&base);
-        let keyed = self.to_form(parts, &mfp, finish, "Key[TopK]");
+        let keyed = self.read_form(parts, &mfp, finish, "Key[TopK]");
         self.statistics.operators += 2;
         let mut builder = RowBuilder::default();
         flow::reduce(
             flow::arrange(keyed, "Arrange[TopK]"),
             "TopK",
             Box::new(move |_, group, output| {
-                let mut rows: Vec<(&[u8], RowRef<'_>, i64)> =
-                    group.iter().map(|(row, count)| { let (key, columns) = split(*row); (key, columns, *count) }).collect();
+                let mut rows: Vec<(&[u8], RowRef<'_>, i64)> = group
+                    .iter()
+                    .map(|(row, count)| {
+                        let (key, columns) = split(*row);
+                        (key, columns, *count)
+                    })
+                    .collect();
                 rows.sort_by(|a, b| a.0.cmp(b.0).then_with(|| compare_rows(a.1, b.1)));
                 let mut skip = i64::try_from(offset).unwrap_or(i64::MAX);
                 let mut left = limit.map_or(i64::MAX, |limit| i64::try_from(limit).unwrap_or(i64::MAX));

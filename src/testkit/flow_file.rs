@@ -136,7 +136,9 @@ impl FlowFile {
                     file.steps.push(Step::Expect(Expectation { kind, lines, at, body: body.len() }));
                     i = body_end;
                 }
-                other => return Err(fail(format!("a line begins with source, model, +, -, @, ~, = or !, not \"{other}\""))),
+                other => {
+                    return Err(fail(format!("a line begins with source, model, +, -, @, ~, = or !, not \"{other}\"")));
+                }
             }
         }
         Ok(file)

@@ -15,7 +15,11 @@ use crate::{Accum, Accums, Arrangement, Keyed, Rows, is_failed};
 type Logic<D> = Box<dyn FnMut(RowRef<'_>, RowRef<'_>, RowRef<'_>) -> Option<D>>;
 
 /// Joins into rows.
-pub fn join_to_rows<'scope>(left: Arrangement<'scope>, right: Arrangement<'scope>, mut logic: Logic<Row>) -> Rows<'scope> {
+pub fn join_to_rows<'scope>(
+    left: Arrangement<'scope>,
+    right: Arrangement<'scope>,
+    mut logic: Logic<Row>,
+) -> Rows<'scope> {
     join_traces::<_, _, _, _, ConsolidatingContainerBuilder<Vec<(Row, Epoch, Diff)>>>(
         left,
         right,

@@ -1,15 +1,15 @@
 //! Row-at-a-time operators: a fused chain of map, filter and project, with an error output.
 
+use differential_dataflow::AsCollection;
 use differential_dataflow::difference::Multiply;
 use differential_dataflow::trace::{BatchReader, Cursor, Navigable};
-use differential_dataflow::AsCollection;
 use row::{Diff, Epoch, Row, RowRef};
+use timely::container::CapacityContainerBuilder;
 use timely::dataflow::Scope;
 use timely::dataflow::Stream;
 use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::generic::OutputBuilder;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
-use timely::container::CapacityContainerBuilder;
 
 use crate::arrange::RowBatch;
 use crate::{Accum, Accums, Batches, Keyed, Rows, is_failed};

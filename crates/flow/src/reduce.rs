@@ -9,11 +9,7 @@ use crate::{Arrangement, Slab};
 /// A group's values in byte order, each with its count (never zero).
 pub type Group<'a> = [(RowRef<'a>, Diff)];
 
-fn push(
-    container: &mut Vec<((Row, Row), Epoch, Diff)>,
-    key: RowRef<'_>,
-    updates: &mut Vec<(Row, Epoch, Diff)>,
-) {
+fn push(container: &mut Vec<((Row, Row), Epoch, Diff)>, key: RowRef<'_>, updates: &mut Vec<(Row, Epoch, Diff)>) {
     container.clear();
     let key = Slab::into_owned(key);
     container.extend(updates.drain(..).map(|(value, epoch, diff)| ((key.clone(), value), epoch, diff)));

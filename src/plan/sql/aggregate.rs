@@ -173,14 +173,14 @@ impl<'q> Binder<'q> {
             return Err(PlanError::new(format!("DISTINCT is not allowed with {name}(*)")));
         }
         let filter = match &call.filter {
-            Some(filter) => Some(self.expr(filter)?.as_condition("FILTER")?.expr),
+            Some(filter) => Some(self.expr(filter)?.into_condition("FILTER")?.expr),
             None => None,
         };
         // The aggregates that are maintained do not depend on order: bound for its errors, then forgotten.
         for term in order_by {
             self.expr(&term.expr)?;
         }
-        let mut args = args.into_iter().zip(&arg_types).map(|(arg, ty)| arg.as_argument(ty));
+        let mut args = args.into_iter().zip(&arg_types).map(|(arg, ty)| arg.into_argument(ty));
         let arg = args.next().transpose()?;
         if args.next().is_some() {
             return Err(unsupported(format!("aggregate {name} with several arguments")));

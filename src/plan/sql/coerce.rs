@@ -93,7 +93,7 @@ impl Bound {
     }
 
     /// The expression as an argument whose type matters only by its representation: a varchar is a text already.
-    pub(super) fn as_argument(self, to: &ScalarType) -> Result<Bound, PlanError> {
+    pub(super) fn into_argument(self, to: &ScalarType) -> Result<Bound, PlanError> {
         let same = match (&self.ty, to) {
             (ScalarType::Varchar(_), ScalarType::Text | ScalarType::Varchar(None)) => true,
             (ScalarType::Text, ScalarType::Varchar(None)) => true,
@@ -112,7 +112,7 @@ impl Bound {
     }
 
     /// The expression as a condition.
-    pub(super) fn as_condition(self, what: &str) -> Result<Bound, PlanError> {
+    pub(super) fn into_condition(self, what: &str) -> Result<Bound, PlanError> {
         match self.ty {
             ScalarType::Bool => Ok(self),
             ScalarType::Unknown => self.cast(&ScalarType::Bool, false),
@@ -190,7 +190,7 @@ fn call(resolved: resolve::Resolution, args: Vec<Bound>, may_be_null: bool) -> R
     let nullable = may_be_null || args.iter().any(|arg| arg.nullable);
     let mut exprs = Vec::with_capacity(args.len());
     for (arg, ty) in args.into_iter().zip(&resolved.arg_types) {
-        exprs.push(arg.as_argument(ty)?.expr);
+        exprs.push(arg.into_argument(ty)?.expr);
     }
     let expr = Expr::Call { function: resolved.function, args: exprs, ty: resolved.returns.clone() };
     Ok(Bound::new(expr, resolved.returns, nullable))
@@ -220,8 +220,8 @@ impl Binder<'_> {
     /// `left = right` where NULL equals NULL.
     pub(super) fn not_distinct(&self, left: Bound, right: Bound) -> Result<Bound, PlanError> {
         let resolved = resolve::binary("=", &left.ty, &right.ty).map_err(resolve_error)?;
-        let left = left.as_argument(&resolved.arg_types[0])?;
-        let right = right.as_argument(&resolved.arg_types[1])?;
+        let left = left.into_argument(&resolved.arg_types[0])?;
+        let right = right.into_argument(&resolved.arg_types[1])?;
         Ok(Bound::boolean(Expr::IsNotDistinct(Box::new(left.expr), Box::new(right.expr))))
     }
 }

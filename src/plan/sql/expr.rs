@@ -49,10 +49,10 @@ impl<'q> Binder<'q> {
             E::IsNotTrue(inner) => Ok(negate(self.is_bool(inner, true, "IS NOT TRUE")?)),
             E::IsNotFalse(inner) => Ok(negate(self.is_bool(inner, false, "IS NOT FALSE")?)),
             E::IsUnknown(inner) => {
-                Ok(Bound::boolean(Expr::IsNull(Box::new(self.expr(inner)?.as_condition("IS UNKNOWN")?.expr))))
+                Ok(Bound::boolean(Expr::IsNull(Box::new(self.expr(inner)?.into_condition("IS UNKNOWN")?.expr))))
             }
             E::IsNotUnknown(inner) => {
-                Ok(Bound::boolean(is_not_null(self.expr(inner)?.as_condition("IS NOT UNKNOWN")?.expr)))
+                Ok(Bound::boolean(is_not_null(self.expr(inner)?.into_condition("IS NOT UNKNOWN")?.expr)))
             }
             E::IsDistinctFrom(left, right) => {
                 let (left, right) = (self.expr(left)?, self.expr(right)?);
@@ -162,7 +162,7 @@ impl<'q> Binder<'q> {
     }
 
     fn is_bool(&mut self, expr: &'q ast::Expr, wanted: bool, what: &str) -> Result<Bound, PlanError> {
-        let condition = self.expr(expr)?.as_condition(what)?;
+        let condition = self.expr(expr)?.into_condition(what)?;
         Ok(Bound::boolean(Expr::IsNotDistinct(Box::new(condition.expr), Box::new(literal_bool(wanted)))))
     }
 
@@ -223,7 +223,7 @@ impl<'q> Binder<'q> {
         let mut nullable = false;
         let mut operands = Vec::with_capacity(parts.len());
         for part in parts.into_iter().rev() {
-            let operand = self.expr(part)?.as_condition(name).map_err(|error| at(error, part.span()))?;
+            let operand = self.expr(part)?.into_condition(name).map_err(|error| at(error, part.span()))?;
             nullable |= operand.nullable;
             operands.push(operand.expr);
         }
@@ -252,7 +252,7 @@ impl<'q> Binder<'q> {
 
     fn unary_op(&mut self, op: &UnaryOperator, expr: &'q ast::Expr) -> Result<Bound, PlanError> {
         match op {
-            UnaryOperator::Not => Ok(negate(self.expr(expr)?.as_condition("NOT")?)),
+            UnaryOperator::Not => Ok(negate(self.expr(expr)?.into_condition("NOT")?)),
             UnaryOperator::Minus => {
                 if let ast::Expr::Value(value) = expr
                     && let ast::Value::Number(text, _) = &value.value
@@ -294,7 +294,7 @@ impl<'q> Binder<'q> {
         resolve::binary("=", &ty, &ty).map_err(resolve_error)?;
         let mut exprs = Vec::with_capacity(all.len());
         for bound in all {
-            exprs.push(bound.as_argument(&ty)?.expr);
+            exprs.push(bound.into_argument(&ty)?.expr);
         }
         let input = Box::new(exprs.remove(0));
         let found = match exprs.len() {
@@ -344,7 +344,7 @@ impl<'q> Binder<'q> {
             let condition = self.expr(&case.condition)?;
             let test = match &operand {
                 Some(operand) => binary("=", operand.clone(), condition)?,
-                None => condition.as_condition("CASE/WHEN").map_err(|error| at(error, case.condition.span()))?,
+                None => condition.into_condition("CASE/WHEN").map_err(|error| at(error, case.condition.span()))?,
             };
             tests.push(test.expr);
             results.push(self.expr(&case.result)?);

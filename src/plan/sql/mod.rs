@@ -18,6 +18,7 @@ mod columns;
 mod decorrelate;
 mod expr;
 mod function;
+mod join_plan;
 mod literal;
 mod lower;
 mod output_name;

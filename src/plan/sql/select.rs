@@ -56,7 +56,7 @@ impl<'q> Binder<'q> {
         literals: Literals,
     ) -> Result<BoundQuery, PlanError> {
         refuse_exotic(select)?;
-        let from = self.from_clause(&select.from)?;
+        let from = self.bind_from(&select.from)?;
         let mut scope = Scope::new(from.tables, from.visible, Clause::Where);
         for item in &select.projection {
             if let SelectItem::ExprWithAlias { expr, alias } = item {
@@ -224,7 +224,9 @@ impl<'q> Binder<'q> {
             });
         }
         let having = match &select.having {
-            Some(having) => Some(self.expr(having)?.as_condition("HAVING").map_err(|error| at(error, having.span()))?),
+            Some(having) => {
+                Some(self.expr(having)?.into_condition("HAVING").map_err(|error| at(error, having.span()))?)
+            }
             None => None,
         };
         if let Some(qualify) = &select.qualify {

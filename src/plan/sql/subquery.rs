@@ -119,8 +119,8 @@ impl<'q> Binder<'q> {
         for (left, output) in lefts.into_iter().zip(&query.outputs) {
             let right = self.column(output.id);
             let resolved = resolve::binary("=", &left.ty, &right.ty).map_err(resolve_error)?;
-            let left = left.as_argument(&resolved.arg_types[0])?;
-            let right = right.as_argument(&resolved.arg_types[1])?;
+            let left = left.into_argument(&resolved.arg_types[0])?;
+            let right = right.into_argument(&resolved.arg_types[1])?;
             nullable |= left.nullable || right.nullable;
             let id = self.assign(right, &output.name, &mut exprs);
             pairs.push((left, id));
@@ -238,7 +238,7 @@ impl<'q> Binder<'q> {
                 continue;
             }
             let before = self.pending();
-            let predicate = self.expr(part)?.as_condition("WHERE").map_err(|error| at(error, part.span()))?;
+            let predicate = self.expr(part)?.into_condition("WHERE").map_err(|error| at(error, part.span()))?;
             let list = if self.pending() == before { &mut plain } else { &mut with_subqueries };
             crate::plan::expr::conjuncts(predicate.expr, list);
         }

@@ -50,7 +50,7 @@ enum Condition<'q> {
 }
 
 impl<'q> Binder<'q> {
-    pub(super) fn from_clause(&mut self, from: &'q [ast::TableWithJoins]) -> Result<From, PlanError> {
+    pub(super) fn bind_from(&mut self, from: &'q [ast::TableWithJoins]) -> Result<From, PlanError> {
         let mut whole: Option<From> = None;
         for item in from {
             let before = whole.take().unwrap_or_else(From::nothing);
@@ -256,7 +256,7 @@ impl<'q> Binder<'q> {
                 let tables = left.tables.iter().chain(&right.tables).cloned().collect();
                 let visible = left.visible.iter().chain(&right.visible).cloned().collect();
                 self.scopes.push(Scope::new(tables, visible, Clause::On));
-                let bound = self.expr(condition).and_then(|bound| bound.as_condition("JOIN/ON"));
+                let bound = self.expr(condition).and_then(|bound| bound.into_condition("JOIN/ON"));
                 let scope = self.scopes.pop();
                 let bound = bound.map_err(|error| at(error, condition.span()))?;
                 let applies = scope.map_or_else(Vec::new, |scope| scope.applies);

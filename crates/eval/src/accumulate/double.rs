@@ -35,27 +35,22 @@ pub fn add(value: f64, mut add: impl FnMut(usize, i64)) {
 
 /// An exact sum, read from its lanes.
 #[derive(Clone, Copy, Debug)]
-pub enum Sum {
-    Special(f64),
-    /// sign, magnitude limbs (little-endian), unit 2^-1074.
-    Finite {
-        negative: bool,
-        limbs: [u32; LIMBS + 3],
-    },
+pub struct Sum {
+    /// NaN or an infinity, which the finite values cannot change.
+    special: Option<f64>,
+    negative: bool,
+    /// The magnitude, little-endian, with 2^-1074 as its unit.
+    limbs: [u32; LIMBS + 3],
 }
 
 /// Reads the lanes.
 pub fn finish(lane: &dyn Fn(usize) -> i64) -> Sum {
-    let (nan, positive, negative) = (lane(NAN), lane(INFINITY), lane(NEG_INFINITY));
-    if nan > 0 || (positive > 0 && negative > 0) {
-        return Sum::Special(f64::NAN);
-    }
-    if positive > 0 {
-        return Sum::Special(f64::INFINITY);
-    }
-    if negative > 0 {
-        return Sum::Special(f64::NEG_INFINITY);
-    }
+    let special = match (lane(NAN) > 0, lane(INFINITY) > 0, lane(NEG_INFINITY) > 0) {
+        (false, false, false) => None,
+        (false, true, false) => Some(f64::INFINITY),
+        (false, false, true) => Some(f64::NEG_INFINITY),
+        _ => Some(f64::NAN),
+    };
     let mut limbs = [0_u32; LIMBS + 3];
     let mut carry: i128 = 0;
     for (i, limb) in limbs.iter_mut().enumerate() {
@@ -74,42 +69,36 @@ pub fn finish(lane: &dyn Fn(usize) -> i64) -> Sum {
             borrow = overflow;
         }
     }
-    Sum::Finite { negative, limbs }
+    Sum { special, negative, limbs }
 }
 
 impl Sum {
     /// Whether an input was infinite or NaN.
     pub fn is_infinite(&self) -> bool {
-        matches!(self, Sum::Special(_))
+        self.special.is_some()
     }
 
     /// The nearest double, ties to even.
     pub fn to_f64(self) -> f64 {
-        match self {
-            Sum::Special(value) => value,
-            Sum::Finite { negative, limbs } => signed(negative, round(&limbs, false)),
-        }
+        self.special.unwrap_or_else(|| signed(self.negative, round(&self.limbs, false)))
     }
 }
 
 /// The nearest double to `sum / count`, ties to even.
 pub fn divide(sum: Sum, count: i64) -> f64 {
-    match sum {
-        Sum::Special(value) => value,
-        Sum::Finite { negative, limbs } => {
-            // Long division one 32-bit digit at a time, first over the integer part, then over enough digits below the
-            // unit that rounding sees them: what is left over only says that the true quotient is a little more.
-            let divisor = count as u128;
-            let mut remainder: u128 = 0;
-            let mut quotient = [0_u32; LIMBS + 3];
-            for i in (0..limbs.len()).rev() {
-                let dividend = remainder << 32 | u128::from(limbs[i]);
-                quotient[i] = (dividend / divisor) as u32;
-                remainder = dividend % divisor;
-            }
-            signed(negative, round_quotient(&quotient, remainder, divisor))
-        }
+    if let Some(special) = sum.special {
+        return special;
     }
+    // Long division one 32-bit digit at a time: what is left over only says that the true quotient is a little more.
+    let divisor = count as u128;
+    let mut remainder: u128 = 0;
+    let mut quotient = [0_u32; LIMBS + 3];
+    for i in (0..quotient.len()).rev() {
+        let dividend = remainder << 32 | u128::from(sum.limbs[i]);
+        quotient[i] = (dividend / divisor) as u32;
+        remainder = dividend % divisor;
+    }
+    signed(sum.negative, round_quotient(&quotient, remainder, divisor))
 }
 
 fn signed(negative: bool, value: f64) -> f64 {
