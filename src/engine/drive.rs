@@ -5,23 +5,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded};
 use row::{Diff, Epoch, Row};
 
 use super::deployment::Deployment;
 use super::publish::{CommitReport, EpochNotes, Publish, Published, Publisher, position_row};
 use super::workers::{Workers, WorkersGone};
 use crate::sink::{Deploy, ErrorRow, ProgressRow, Sink, SinkError, SinkState};
-use crate::source::{Batch, OpenReader, Poll, Reader, Resolved, Resolver, SourceError, SourceFault};
+use crate::source::feed::{Event, Feed};
+use crate::source::{Batch, OpenReader, Resolved, Resolver, SourceError, SourceFault};
 use crate::time::Clock;
 
-/// Decoded batches waiting for the drive. When full, the readers stop polling.
-const INBOX_BATCHES_MAX: usize = 16;
 /// Epochs closed but not yet committed. At this many the drive goes on reading into the open epoch and closes no further one.
 const EPOCHS_IN_FLIGHT_MAX: usize = 2;
-/// How long a reader's poll waits; also how soon a stop is noticed.
-const POLL_WAIT: Duration = Duration::from_millis(20);
-/// How often a reader says how far it is behind.
+/// How long the drive waits for a batch when nothing is open; also how soon a stop is noticed.
+const IDLE_WAIT: Duration = Duration::from_millis(20);
+/// How often it is told how far the readers are behind.
 const LAG_INTERVAL: Duration = Duration::from_millis(500);
 
 /// How epochs are cut.
@@ -109,13 +108,6 @@ pub enum EngineError {
     Rewritten { message: String, hint: String },
 }
 
-enum Arrived {
-    Batch(Batch),
-    Lag(Vec<(Arc<str>, Arc<str>, Option<u64>)>),
-    End,
-    Failed(SourceError),
-}
-
 /// A running instance: readers, dataflow and publisher.
 pub struct Drive<'a> {
     limits: Limits,
@@ -133,6 +125,9 @@ pub struct Drive<'a> {
     /// Last position of each partition.
     positions: HashMap<(Arc<str>, Arc<str>), ProgressRow>,
     report: Report,
+    /// Readers that have not ended.
+    readers: usize,
+    lag_told: Instant,
 }
 
 #[derive(Default)]
@@ -195,17 +190,19 @@ impl<'a> Drive<'a> {
             open: OpenEpoch::default(),
             positions: HashMap::new(),
             report: Report { seq, ..Report::default() },
+            readers: 0,
+            lag_told: Instant::now(),
         })
     }
 
     /// Rebuilds the collections to the sink's positions, then follows the readers to their end or until stopped, publishing.
     pub fn run(mut self, readers: Vec<OpenReader>, state: &SinkState) -> Result<Report, EngineError> {
         (self.on_event)(EngineEvent::Built { operators: self.workers.statistics.operators });
-        let inbox = start_readers(readers, &self.stop);
-        let outcome = self.hydrate(&inbox, state).and_then(|held| self.follow(&inbox, held));
-        // Readers notice the stop or their closed queue; the publisher its closed notes.
-        self.stop.stop();
-        drop(inbox);
+        self.readers = readers.len();
+        let feed = Feed::start(readers.into_iter().map(|open| open.reader).collect())?;
+        let outcome = self.hydrate(&feed, state).and_then(|held| self.follow(&feed, held));
+        drop(feed);
+        // The publisher ends when its notes are closed.
         self.notes = None;
         let closed = self.drain();
         self.workers.stop();
@@ -214,7 +211,7 @@ impl<'a> Drive<'a> {
     }
 
     /// Feeds what the sink already has. Gives back the batches that go beyond.
-    fn hydrate(&mut self, inbox: &Receiver<Arrived>, state: &SinkState) -> Result<Vec<Arrived>, EngineError> {
+    fn hydrate(&mut self, feed: &Feed, state: &SinkState) -> Result<Vec<Batch>, EngineError> {
         let mut targets: HashMap<(String, String), &ProgressRow> = HashMap::new();
         for progress in state.progress.iter().filter(|progress| progress.position > 0) {
             targets.insert((progress.source.clone(), progress.partition.clone()), progress);
@@ -222,33 +219,9 @@ impl<'a> Drive<'a> {
         let started = Instant::now();
         let mut held = Vec::new();
         while !targets.is_empty() && !self.stop.is_set() {
-            (self.on_event)(EngineEvent::Turn { idle: false });
-            match inbox.recv() {
-                Ok(Arrived::Lag(remaining)) => (self.on_event)(EngineEvent::Lag { remaining: &remaining }),
-                Ok(Arrived::Batch(mut batch)) => {
-                    let name = (batch.source.to_string(), batch.partition.to_string());
-                    let Some(target) = targets.get(&name) else {
-                        held.push(Arrived::Batch(batch));
-                        continue;
-                    };
-                    let beyond = batch.records.iter().position(|record| record.offset >= target.position);
-                    let reached = beyond.is_some() || batch.position >= target.position;
-                    let rest = beyond.map(|at| batch.records.split_off(at));
-                    if let Some(records) = rest {
-                        held.push(Arrived::Batch(Batch { records, ..batch.clone() }));
-                        batch.position = target.position;
-                        batch.mark = target.mark.clone();
-                    }
-                    if reached {
-                        targets.remove(&name);
-                    }
-                    self.take_in(batch)?;
-                    if self.open.records >= self.limits.epoch_records_max {
-                        self.close(Publish::Hydrate)?;
-                    }
-                }
-                Ok(Arrived::End) => {
-                    let (name, target) = targets.iter().next().expect("there are targets left");
+            self.turn(feed, false);
+            let Some(mut batch) = self.next_batch(feed, IDLE_WAIT)? else {
+                if let Some((name, target)) = targets.iter().next().filter(|_| self.readers == 0) {
                     return Err(EngineError::Rewritten {
                         message: format!(
                             "{} partition {} ends before record {}, up to which the sink has been published",
@@ -257,8 +230,27 @@ impl<'a> Drive<'a> {
                         hint: "the source was cut short or replaced: restore it, or publish to a new sink".to_owned(),
                     });
                 }
-                Ok(Arrived::Failed(error)) => return Err(error.into()),
-                Err(_) => return Ok(held),
+                continue;
+            };
+            let name = (batch.source.to_string(), batch.partition.to_string());
+            let Some(target) = targets.get(&name) else {
+                held.push(batch);
+                continue;
+            };
+            let beyond = batch.records.iter().position(|record| record.offset >= target.position);
+            let reached = beyond.is_some() || batch.position >= target.position;
+            if let Some(at) = beyond {
+                let records = batch.records.split_off(at);
+                held.push(Batch { records, ..batch.clone() });
+                batch.position = target.position;
+                batch.mark = target.mark.clone();
+            }
+            if reached {
+                targets.remove(&name);
+            }
+            self.take_in(batch)?;
+            if self.is_full() {
+                self.close(Publish::Hydrate)?;
             }
         }
         if self.open.records > 0 {
@@ -274,24 +266,21 @@ impl<'a> Drive<'a> {
         Ok(held)
     }
 
-    fn follow(&mut self, inbox: &Receiver<Arrived>, held: Vec<Arrived>) -> Result<(), EngineError> {
+    fn follow(&mut self, feed: &Feed, held: Vec<Batch>) -> Result<(), EngineError> {
         let mut last_cut: Option<Instant> = None;
         let mut held = held.into_iter();
         while !self.stop.is_set() {
-            let arrived = match held.next() {
-                Some(arrived) => Ok(arrived),
-                None => inbox.recv_timeout(self.wait(last_cut)),
+            let batch = match held.next() {
+                Some(batch) => Some(batch),
+                None => self.next_batch(feed, self.wait(last_cut))?,
             };
-            match arrived {
-                Ok(Arrived::Batch(batch)) => self.take_in(batch)?,
-                Ok(Arrived::Lag(remaining)) => (self.on_event)(EngineEvent::Lag { remaining: &remaining }),
-                Ok(Arrived::End) => break,
-                Ok(Arrived::Failed(error)) => return Err(error.into()),
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => break,
+            match batch {
+                Some(batch) => self.take_in(batch)?,
+                None if self.readers == 0 => break,
+                None => {}
             }
             self.note_published()?;
-            (self.on_event)(EngineEvent::Turn { idle: self.open.since.is_none() && self.in_flight == 0 });
+            self.turn(feed, self.open.since.is_none() && self.in_flight == 0);
             if self.is_due(last_cut) {
                 self.close(Publish::Changed)?;
                 last_cut = Some(Instant::now());
@@ -300,13 +289,37 @@ impl<'a> Drive<'a> {
         self.close(Publish::Always)
     }
 
+    /// The next batch; None after `wait` without one, or when a reader has ended.
+    fn next_batch(&mut self, feed: &Feed, wait: Duration) -> Result<Option<Batch>, EngineError> {
+        match feed.next(wait) {
+            Some(Event::Batch(_, batch)) => Ok(Some(batch)),
+            Some(Event::End(_)) => {
+                self.readers -= 1;
+                Ok(None)
+            }
+            Some(Event::Failed(_, error)) => Err(error.into()),
+            None => Ok(None),
+        }
+    }
+
+    /// Says that the loop went round, and now and then how far the readers are behind.
+    fn turn(&mut self, feed: &Feed, idle: bool) {
+        (self.on_event)(EngineEvent::Turn { idle });
+        if self.lag_told.elapsed() >= LAG_INTERVAL {
+            self.lag_told = Instant::now();
+            for report in feed.reports() {
+                (self.on_event)(EngineEvent::Lag { remaining: &report.remaining });
+            }
+        }
+    }
+
     /// How long to wait for a batch: until the open epoch is due, or a while when nothing is open.
     fn wait(&self, last_cut: Option<Instant>) -> Duration {
         if self.open.since.is_none() {
-            return POLL_WAIT;
+            return IDLE_WAIT;
         }
         let since_cut = last_cut.map_or(self.limits.commit_interval, |at| at.elapsed());
-        self.limits.commit_interval.saturating_sub(since_cut).max(Duration::from_micros(200)).min(POLL_WAIT)
+        self.limits.commit_interval.saturating_sub(since_cut).max(Duration::from_micros(200)).min(IDLE_WAIT)
     }
 
     fn is_due(&self, last_cut: Option<Instant>) -> bool {
@@ -446,46 +459,5 @@ fn decode_error(fault: SourceFault) -> ErrorRow {
         expression: None,
         reason: fault.reason,
         record: Some(fault.record),
-    }
-}
-
-/// One thread per reader; all feed one bounded inbox. `End` arrives once, after every reader has ended.
-fn start_readers(readers: Vec<OpenReader>, stop: &StopFlag) -> Receiver<Arrived> {
-    let (sender, inbox) = bounded(INBOX_BATCHES_MAX);
-    let left = Arc::new(std::sync::atomic::AtomicUsize::new(readers.len()));
-    for (i, open) in readers.into_iter().enumerate() {
-        let (sender, stop, left) = (sender.clone(), stop.clone(), left.clone());
-        std::thread::Builder::new()
-            .name(format!("reader-{i}"))
-            .spawn(move || read(open.reader, &sender, &stop, &left))
-            .expect("the system gives a thread");
-    }
-    inbox
-}
-
-fn read(mut reader: Box<dyn Reader>, inbox: &Sender<Arrived>, stop: &StopFlag, left: &std::sync::atomic::AtomicUsize) {
-    let mut said_at = Instant::now();
-    while !stop.is_set() {
-        if said_at.elapsed() >= LAG_INTERVAL {
-            said_at = Instant::now();
-            if inbox.send(Arrived::Lag(reader.remaining())).is_err() {
-                return;
-            }
-        }
-        let arrived = match reader.poll(POLL_WAIT) {
-            Ok(Poll::Batch(batch)) => Arrived::Batch(batch),
-            Ok(Poll::Idle) => continue,
-            Ok(Poll::End) => {
-                if left.fetch_sub(1, Ordering::SeqCst) > 1 {
-                    return;
-                }
-                Arrived::End
-            }
-            Err(error) => Arrived::Failed(error),
-        };
-        let last = !matches!(arrived, Arrived::Batch(_));
-        if inbox.send(arrived).is_err() || last {
-            return;
-        }
     }
 }

@@ -15,6 +15,7 @@
 pub mod columns;
 pub mod decoder;
 pub mod envelope;
+pub mod feed;
 pub mod file;
 pub mod format;
 pub mod glob;

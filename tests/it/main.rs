@@ -2,6 +2,7 @@
 //!
 //! Tests that need another process say so in their name: `kafka_`, `postgres_`, `pipeline_`. They fail when it is missing.
 
+mod bench_in_miniature;
 mod flow_files;
 mod kafka_source;
 mod postgres_sink;

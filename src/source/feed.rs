@@ -1,0 +1,145 @@
+//! Readers on threads of their own, and the bounded queue between them and the engine.
+//!
+//! ```text
+//!   reader thread ─┐
+//!   reader thread ─┼──(at most INBOX_BATCHES_MAX batches)──> Feed::next ──> engine
+//!   reader thread ─┘        full: the reader waits, and stops polling its transport
+//! ```
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, SendTimeoutError, Sender};
+
+use super::{Batch, Poll, Reader, SourceError};
+
+/// Decoded batches waiting for the engine. When full, readers stop polling.
+pub const INBOX_BATCHES_MAX: usize = 64;
+/// How long a reader waits for records before it looks whether it should stop.
+const POLL_WAIT: Duration = Duration::from_millis(100);
+/// How often a reader tells how much is left.
+const REPORT_INTERVAL: Duration = Duration::from_millis(250);
+
+/// What a reader says; the number is its place in the list given to `Feed::start`.
+#[derive(Debug)]
+pub enum Event {
+    Batch(usize, Batch),
+    /// The reader reached the end that was there when it was opened, and is done.
+    End(usize),
+    /// The reader cannot go on, and is done.
+    Failed(usize, SourceError),
+}
+
+/// What readers last said about themselves.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// (source, partition, records still to read, when known).
+    pub remaining: Vec<(Arc<str>, Arc<str>, Option<u64>)>,
+    /// Records of undeclared tables, by name.
+    pub skipped: BTreeMap<String, u64>,
+}
+
+/// All readers at work. Dropping it stops them and waits for their threads.
+pub struct Feed {
+    inbox: Receiver<Event>,
+    stop: Arc<AtomicBool>,
+    reports: Vec<Arc<Mutex<Report>>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Feed {
+    pub fn start(readers: Vec<Box<dyn Reader>>) -> Result<Feed, SourceError> {
+        let (outbox, inbox) = crossbeam_channel::bounded(INBOX_BATCHES_MAX);
+        let mut feed = Feed { inbox, stop: Arc::default(), reports: Vec::new(), threads: Vec::new() };
+        for (number, reader) in readers.into_iter().enumerate() {
+            let report = Arc::new(Mutex::new(Report::default()));
+            let work = Work { number, reader, outbox: outbox.clone(), stop: feed.stop.clone(), report: report.clone() };
+            let thread = std::thread::Builder::new().name(format!("source-{number}")).spawn(move || work.run());
+            let thread =
+                thread.map_err(|cause| SourceError::new("could not start a thread for a source").with_cause(cause))?;
+            feed.threads.push(thread);
+            feed.reports.push(report);
+        }
+        Ok(feed)
+    }
+
+    /// The next event, or `None` after `wait` without one (and once all readers are done).
+    pub fn next(&self, wait: Duration) -> Option<Event> {
+        self.inbox.recv_timeout(wait).ok()
+    }
+
+    /// The queue itself, for a `select` over several.
+    pub fn inbox(&self) -> &Receiver<Event> {
+        &self.inbox
+    }
+
+    /// What each reader last said about itself; at most `REPORT_INTERVAL` old while it works.
+    pub fn reports(&self) -> Vec<Report> {
+        self.reports.iter().map(|report| report.lock().unwrap_or_else(PoisonError::into_inner).clone()).collect()
+    }
+}
+
+impl Drop for Feed {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        for thread in self.threads.drain(..) {
+            // A reader that panicked has already said so on its own thread.
+            let _ = thread.join();
+        }
+    }
+}
+
+struct Work {
+    number: usize,
+    reader: Box<dyn Reader>,
+    outbox: Sender<Event>,
+    stop: Arc<AtomicBool>,
+    report: Arc<Mutex<Report>>,
+}
+
+impl Work {
+    fn run(mut self) {
+        let mut reported_at: Option<Instant> = None;
+        while !self.stop.load(Ordering::Relaxed) {
+            let polled = self.reader.poll(POLL_WAIT);
+            if reported_at.is_none_or(|at| at.elapsed() >= REPORT_INTERVAL) || !matches!(polled, Ok(Poll::Batch(_))) {
+                self.report();
+                reported_at = Some(Instant::now());
+            }
+            let event = match polled {
+                Ok(Poll::Batch(batch)) => Event::Batch(self.number, batch),
+                Ok(Poll::Idle) => continue,
+                Ok(Poll::End) => Event::End(self.number),
+                Err(error) => Event::Failed(self.number, error),
+            };
+            let is_last = !matches!(event, Event::Batch(..));
+            if !self.send(event) || is_last {
+                return;
+            }
+        }
+    }
+
+    fn report(&self) {
+        let report = Report { remaining: self.reader.remaining(), skipped: self.reader.skipped() };
+        *self.report.lock().unwrap_or_else(PoisonError::into_inner) = report;
+    }
+
+    /// Waits for room in the queue; false when nobody takes from it any more.
+    fn send(&self, mut event: Event) -> bool {
+        loop {
+            match self.outbox.send_timeout(event, POLL_WAIT) {
+                Ok(()) => return true,
+                Err(SendTimeoutError::Disconnected(_)) => return false,
+                Err(SendTimeoutError::Timeout(returned)) if !self.stop.load(Ordering::Relaxed) => event = returned,
+                Err(SendTimeoutError::Timeout(_)) => return false,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "feed_tests.rs"]
+mod tests;
