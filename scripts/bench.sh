@@ -5,18 +5,18 @@
 #
 #   --limit DIR      the hand-written program (or LIVEMART_LIMIT); it is copied to the cache and built there
 #   --save           keep the table as benches/runs/DATE-COMMIT.txt as well
-#   --profile NAME   cargo's profile; `dev` needs no second build of everything and is slower   (default: bench, which is release)
+#   --profile NAME   cargo's profile; `release` builds everything a second time and is faster   (default: dev, the one of tests and demo)
 #
 # Events, the limit's build and the databases live under $CACHE/bench.
 
 bench() {
-  local args=() cargo_args=() save= table=
+  local args=() cargo_args=(--profile dev) save= table=
   while [ $# -gt 0 ]; do
     case $1 in
       --save) save=yes ;;
       --profile)
         [ $# -ge 2 ] || die "--profile needs a name" "for example: scripts/x bench --profile dev"
-        cargo_args+=(--profile "$2")
+        cargo_args=(--profile "$2")
         shift
         ;;
       *) args+=("$1") ;;

@@ -62,7 +62,8 @@ impl<'scope> Context<'scope> {
     }
 
     fn accumulated(&mut self, input: &Arc<Plan>, groups: &[Expr], calls: &[AggregateCall]) -> Arrangement<'scope> {
-        let accumulators = Rc::new(Accumulators::new(calls));
+        let counted = self.with_counts(input, groups, calls);
+        let accumulators = Rc::new(Accumulators::lay_out(0, &[counted]).remove(0));
         let width = accumulators.width();
         let mut collections = self.lanes(input, groups, calls, &accumulators, width);
         if groups.is_empty() {
@@ -107,7 +108,7 @@ impl<'scope> Context<'scope> {
         let (base, mfp) = self.peel_input(input);
         let into = Into { groups, calls, accumulators, width };
         let mut collections = Vec::new();
-        let needs = self.needs_over_left_join(&base, &mfp, &into);
+        let needs = self.needs_over_left_join(&base, &mfp, groups, calls);
         let members = |wanted: &dyn Fn(Need) -> bool, distinct: bool| -> Vec<usize> {
             let all = 0..calls.len();
             all.filter(|call| {
@@ -150,8 +151,35 @@ impl<'scope> Context<'scope> {
         collections
     }
 
+    /// Each aggregate, and whether it is exactly the number of the grouping's rows as `lanes` counts them.
+    pub fn with_counts(
+        &self,
+        input: &Arc<Plan>,
+        groups: &[Expr],
+        calls: &[AggregateCall],
+    ) -> Vec<(AggregateCall, bool)> {
+        let (base, mfp) = self.peel_input(input);
+        let needs = self.needs_over_left_join(&base, &mfp, groups, calls);
+        let counts = |(i, call): (usize, &AggregateCall)| match &needs {
+            Some(needs) => needs[i] == Need::OncePerLeftRow,
+            None => {
+                call.function == AggregateFunction::CountRows
+                    && !call.distinct
+                    && call.filter.is_none()
+                    && !groups.is_empty()
+            }
+        };
+        calls.iter().enumerate().map(|member| (member.1.clone(), counts(member))).collect()
+    }
+
     /// What each aggregate needs of a left join below it; None when the input is no left join whose groups are the left's.
-    fn needs_over_left_join(&self, base: &Arc<Plan>, mfp: &Mfp, into: &Into<'_>) -> Option<Vec<Need>> {
+    fn needs_over_left_join(
+        &self,
+        base: &Arc<Plan>,
+        mfp: &Mfp,
+        groups: &[Expr],
+        calls: &[AggregateCall],
+    ) -> Option<Vec<Need>> {
         let Plan::Join { kind: JoinKind::Left, left, residual, .. } = &**base else { return None };
         let shared =
             self.rows.contains_key(&node_key(base)) || self.readers.get(&node_key(base)).copied().unwrap_or(1) > 1;
@@ -168,7 +196,7 @@ impl<'scope> Context<'scope> {
             expr.for_each_column(&mut |column| only &= column < left_arity);
             only
         };
-        if into.groups.iter().any(|group| group.is_fallible() || !reads_left(&over_base(group))) {
+        if groups.iter().any(|group| group.is_fallible() || !reads_left(&over_base(group))) {
             return None;
         }
         let need = |call: &AggregateCall| {
@@ -191,7 +219,7 @@ impl<'scope> Context<'scope> {
                 _ => Need::All,
             })
         };
-        into.calls.iter().map(need).collect()
+        calls.iter().map(need).collect()
     }
 
     /// Each row's lanes: what it adds to the aggregates `members`, and one to those in `once`; `counts`: that it is there.
@@ -215,17 +243,18 @@ impl<'scope> Context<'scope> {
         let finish = Finish::<(Row, Accum)> {
             logic: Rc::new(move |columns, builder, _, out| {
                 let (group, arguments) = columns.split_at(group_count);
-                let mut lanes: smallvec::SmallVec<[i64; 32]> = smallvec::smallvec![0; width];
+                let mut lanes = LaneBuffer::new(width);
+                let lanes = lanes.lanes();
                 if counts {
-                    accumulators.add_row(&mut lanes);
+                    accumulators.add_row(lanes);
                 }
                 for (call, argument) in members.iter().zip(arguments) {
-                    accumulators.add(*call, argument, &mut lanes);
+                    accumulators.add(*call, argument, lanes);
                 }
                 for call in &once {
-                    accumulators.add(*call, &Datum::Bool(true), &mut lanes);
+                    accumulators.add(*call, &Datum::Bool(true), lanes);
                 }
-                let lanes = Accum::new(&lanes);
+                let lanes = Accum::new(lanes);
                 if lanes.lanes().is_empty() {
                     return;
                 }
@@ -284,12 +313,13 @@ impl<'scope> Context<'scope> {
         let (members, accumulators) = (members.to_vec(), accumulators.clone());
         let finish = Finish::<(Row, Accum)> {
             logic: Rc::new(move |columns, builder, _, out| {
-                let mut lanes: smallvec::SmallVec<[i64; 32]> = smallvec::smallvec![0; width];
+                let mut lanes = LaneBuffer::new(width);
+                let lanes = lanes.lanes();
                 for call in &members {
-                    accumulators.add(*call, &columns[groups], &mut lanes);
+                    accumulators.add(*call, &columns[groups], lanes);
                 }
                 columns[..groups].iter().for_each(|datum| builder.push(datum));
-                out.push((builder.finish(), Accum::new(&lanes)));
+                out.push((builder.finish(), Accum::new(lanes)));
             }),
             reads: (0..=groups).collect(),
         };
@@ -364,6 +394,27 @@ struct Into<'a> {
     calls: &'a [AggregateCall],
     accumulators: &'a Rc<Accumulators>,
     width: usize,
+}
+
+/// Zeroed lanes for one row, on the stack where they are few.
+struct LaneBuffer {
+    few: [i64; LANES_FEW],
+    many: Vec<i64>,
+    width: usize,
+}
+
+const LANES_FEW: usize = 64;
+
+impl LaneBuffer {
+    #[inline]
+    fn new(width: usize) -> LaneBuffer {
+        LaneBuffer { few: [0; LANES_FEW], many: if width > LANES_FEW { vec![0; width] } else { Vec::new() }, width }
+    }
+
+    #[inline]
+    fn lanes(&mut self) -> &mut [i64] {
+        if self.width > LANES_FEW { &mut self.many } else { &mut self.few[..self.width] }
+    }
 }
 
 /// What an aggregate over a left join has to see.

@@ -99,16 +99,25 @@ impl<'scope> Context<'scope> {
         let hub = Side::new(&star.hub, &on, true);
         let (hub_arrangement, hub_layout) = self.arrangement(&hub);
         let groups = star.key.len();
-        let mut sides = Vec::new();
-        let mut width = 1;
-        for side in &star.sides {
-            let Plan::Reduce { input, group, aggregates } = &**side else { unreachable!("sides are groupings") };
-            let calls: Vec<AggregateCall> = aggregates.iter().map(|(call, _)| call.clone()).collect();
-            let exprs: Vec<Expr> = group.iter().map(|(expr, _)| expr.clone()).collect();
-            let accumulators = Rc::new(Accumulators::from_lane(width, &calls));
-            width = accumulators.width();
-            sides.push((input.clone(), exprs, calls, accumulators));
-        }
+        let groupings: Vec<_> = star
+            .sides
+            .iter()
+            .map(|side| {
+                let Plan::Reduce { input, group, aggregates } = &**side else { unreachable!("sides are groupings") };
+                let calls: Vec<AggregateCall> = aggregates.iter().map(|(call, _)| call.clone()).collect();
+                let exprs: Vec<Expr> = group.iter().map(|(expr, _)| expr.clone()).collect();
+                (input.clone(), exprs, calls)
+            })
+            .collect();
+        let counted: Vec<_> =
+            groupings.iter().map(|(input, exprs, calls)| self.with_counts(input, exprs, calls)).collect();
+        let layouts = Accumulators::lay_out(1, &counted);
+        let width = layouts.first().map_or(1, Accumulators::width);
+        let sides: Vec<_> = groupings
+            .into_iter()
+            .zip(layouts)
+            .map(|((input, exprs, calls), accumulators)| (input, exprs, calls, Rc::new(accumulators)))
+            .collect();
         let keys = Layout {
             key: hub_layout.key.clone(),
             places: (0..groups).map(Place::Key).collect(),

@@ -2,6 +2,7 @@
 //!
 //! Each test is a small project of files and SQLite. Situations that look wrong and are right stand below those that are refused.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
@@ -51,15 +52,25 @@ fn order(id: i64, status: &str, amount: i64) -> String {
     format!("{{\"id\":{id},\"status\":\"{status}\",\"amount\":{amount},\"note\":\"{id}\"}}\n")
 }
 
-/// The command failed with one message that holds all these words: before anything ran, or as a failure of models as dbt prints it.
+/// The command failed with one message that holds all these words: before anything ran, or as the failure of every model, as dbt
+/// prints it.
 fn assert_refused(answer: &Answer, code: i32, words: &[&str]) {
     assert_eq!(answer.code, code, "{answer:#?}");
     assert!(!answer.err.contains("panicked"), "{answer:#?}");
-    let starts = ["Encountered an error:", "Failure in model "];
-    let counts: Vec<usize> = starts.iter().map(|start| answer.err.matches(start).count()).collect();
-    assert_eq!(counts.iter().sum::<usize>(), 1, "one message: {answer:#?}");
-    let start = if counts[0] == 1 { starts[0] } else { starts[1] };
-    let (_, message) = answer.err.split_once(start).expect("counted above");
+    // Lines without the time of day; a failed model has its message below its name, up to an empty line.
+    let lines: Vec<&str> = answer.err.lines().map(|line| line.get(10..).unwrap_or("").trim()).collect();
+    let refusals = answer.err.matches("Encountered an error:").count();
+    let message = if refusals == 0 {
+        let failures = lines
+            .split(|line| line.is_empty())
+            .filter(|block| block.first().is_some_and(|line| line.starts_with("Failure in model ")));
+        let messages: BTreeSet<String> = failures.map(|block| block[1..].join("\n")).collect();
+        assert_eq!(messages.len(), 1, "one message: {answer:#?}");
+        messages.into_iter().next().expect("one")
+    } else {
+        assert_eq!(refusals, 1, "one message: {answer:#?}");
+        answer.err.split_once("Encountered an error:").expect("counted above").1.to_owned()
+    };
     for word in words {
         assert!(message.contains(word), "no {word:?} in: {message}");
     }
@@ -256,7 +267,11 @@ fn window_function_is_refused_by_name() {
 fn two_models_of_one_relation_are_both_named() {
     let folder = shop("twins");
     folder.write("models/other.sql", &format!("{{{{ config(alias='large') }}}}\n{LARGE}"));
-    assert_run_refused(&folder, 2, &["large", "model.shop.large (models/large.sql)", "model.shop.other (models/other.sql)"]);
+    assert_run_refused(
+        &folder,
+        2,
+        &["large", "model.shop.large (models/large.sql)", "model.shop.other (models/other.sql)"],
+    );
 }
 
 #[test]
@@ -383,6 +398,27 @@ fn file_that_was_rewritten_is_refused() {
     let before = everything(&folder);
     folder.write("orders.jsonl", &[order(1, "new", 51), order(2, "paid", 100), order(3, "paid", 200)].concat());
     assert_refused(&folder.livemart(&["run"]), 1, &["orders.jsonl"]);
+    assert_eq!(everything(&folder), before);
+}
+
+#[test]
+fn full_refresh_takes_the_sources_as_they_are_now() {
+    let folder = shop("refreshed");
+    published(&folder);
+    let first = seq(&folder);
+    watch(&folder, "by_status");
+    watch(&folder, "large");
+    folder.write("orders.jsonl", &[order(1, "new", 50), order(2, "paid", 101)].concat());
+    let answer = folder.livemart(&["run"]);
+    assert_refused(&answer, 1, &["orders.jsonl", "--full-refresh"]);
+    assert_ok(&folder.livemart(&["run", "--full-refresh"]));
+    assert_eq!(rows(&folder, "select * from by_status"), ["new 1 50", "paid 1 101"]);
+    assert_eq!(rows(&folder, "select * from large"), ["2 101"]);
+    assert_eq!(rows(&folder, "select position from livemart_progress"), ["2"]);
+    assert!(!touched(&folder).iter().any(|what| what.starts_with("by_status insert")), "{:?}", touched(&folder));
+    assert_ne!(seq(&folder), first);
+    let before = everything(&folder);
+    published(&folder);
     assert_eq!(everything(&folder), before);
 }
 

@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 /// Lanes of a group's accumulators; missing lanes at the end are zero.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Accum {
-    lanes: SmallVec<[i64; 4]>,
+    lanes: SmallVec<[i64; 8]>,
 }
 
 impl Accum {
@@ -35,10 +35,11 @@ impl Semigroup for Accum {
     #[inline]
     fn plus_equals(&mut self, other: &Accum) {
         if self.lanes.len() < other.lanes.len() {
-            self.lanes.resize(other.lanes.len(), 0);
-        }
-        for (lane, more) in self.lanes.iter_mut().zip(other.lanes.iter()) {
-            *lane = lane.wrapping_add(*more);
+            let mut longer = other.lanes.clone();
+            longer.iter_mut().zip(&self.lanes).for_each(|(lane, more)| *lane = lane.wrapping_add(*more));
+            self.lanes = longer;
+        } else {
+            self.lanes.iter_mut().zip(&other.lanes).for_each(|(lane, more)| *lane = lane.wrapping_add(*more));
         }
     }
 }

@@ -7,19 +7,20 @@ use differential_dataflow::operators::arrange::arrangement::Arrange;
 use differential_dataflow::operators::arrange::{Arranged, TraceAgent};
 use differential_dataflow::trace::implementations::ord_neu::{OrdKeyBatch, OrdKeyBuilder, OrdValBatch, OrdValBuilder};
 use differential_dataflow::trace::implementations::spine_fueled::Spine;
-use differential_dataflow::trace::implementations::{KeyBatcher, OffsetList, ValBatcher};
+use differential_dataflow::trace::implementations::{KeyBatcher, ValBatcher};
 use differential_dataflow::trace::rc_blanket_impls::RcBuilder;
 use row::{Diff, Epoch, Row};
 use timely::dataflow::Stream;
 
+use crate::slab::Offsets;
 use crate::{Accum, Accums, Keyed, Slab};
 
-type RowLayout = (Slab, Slab, Vec<Epoch>, Vec<Diff>, OffsetList);
+type RowLayout = (Slab, Slab, Vec<Epoch>, Vec<Diff>, Offsets);
 pub(crate) type RowBatch = Rc<OrdValBatch<RowLayout>>;
 pub(crate) type RowSpine = Spine<RowBatch>;
 pub(crate) type RowSpineBuilder = RcBuilder<OrdValBuilder<RowLayout, Vec<((Row, Row), Epoch, Diff)>>>;
 
-type AccumLayout = (Slab, Vec<()>, Vec<Epoch>, Vec<Accum>, OffsetList);
+type AccumLayout = (Slab, Vec<()>, Vec<Epoch>, Vec<Accum>, Offsets);
 type AccumSpine = Spine<Rc<OrdKeyBatch<AccumLayout>>>;
 type AccumSpineBuilder = RcBuilder<OrdKeyBuilder<AccumLayout, Vec<((Row, ()), Epoch, Accum)>>>;
 

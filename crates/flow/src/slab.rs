@@ -1,6 +1,6 @@
 //! Rows end to end in one allocation: how arrangements hold keys and values.
 
-use differential_dataflow::trace::implementations::{BatchContainer, OffsetList};
+use differential_dataflow::trace::implementations::BatchContainer;
 use row::{Row, RowRef};
 use timely::container::PushInto;
 
@@ -8,7 +8,7 @@ use timely::container::PushInto;
 pub struct Slab {
     bytes: Vec<u8>,
     /// End of each row, after a leading zero.
-    offsets: OffsetList,
+    offsets: Offsets,
 }
 
 impl Default for Slab {
@@ -37,6 +37,7 @@ impl BatchContainer for Slab {
         item.to_row()
     }
 
+    #[inline]
     fn push_ref(&mut self, item: RowRef<'_>) {
         self.bytes.extend_from_slice(item.bytes());
         self.offsets.push(self.bytes.len());
@@ -51,13 +52,13 @@ impl BatchContainer for Slab {
     }
 
     fn with_capacity(rows: usize) -> Slab {
-        let mut offsets = OffsetList::with_capacity(rows + 1);
+        let mut offsets = Offsets::with_capacity(rows + 1);
         offsets.push(0);
         Slab { bytes: Vec::with_capacity(rows * 8), offsets }
     }
 
     fn merge_capacity(one: &Slab, other: &Slab) -> Slab {
-        let mut offsets = OffsetList::with_capacity(one.len() + other.len() + 1);
+        let mut offsets = Offsets::with_capacity(one.len() + other.len() + 1);
         offsets.push(0);
         Slab { bytes: Vec::with_capacity(one.bytes.len() + other.bytes.len()), offsets }
     }
@@ -71,7 +72,80 @@ impl BatchContainer for Slab {
         RowRef::new(&self.bytes[self.offsets.index(index)..self.offsets.index(index + 1)])
     }
 
+    #[inline]
     fn len(&self) -> usize {
         self.offsets.len() - 1
+    }
+}
+
+/// Ascending offsets: 32 bits each for as long as they fit. Small enough to be inlined where differential's own list is not.
+pub struct Offsets {
+    narrow: Vec<u32>,
+    wide: Vec<u64>,
+}
+
+impl PushInto<usize> for Offsets {
+    #[inline]
+    fn push_into(&mut self, offset: usize) {
+        self.push(offset);
+    }
+}
+
+impl Offsets {
+    #[inline]
+    fn push(&mut self, offset: usize) {
+        match u32::try_from(offset) {
+            Ok(narrow) if self.wide.is_empty() => self.narrow.push(narrow),
+            _ => self.wide.push(offset as u64),
+        }
+    }
+}
+
+impl BatchContainer for Offsets {
+    type Owned = usize;
+    type ReadItem<'a> = usize;
+
+    fn into_owned(item: usize) -> usize {
+        item
+    }
+
+    #[inline]
+    fn push_ref(&mut self, item: usize) {
+        self.push(item);
+    }
+
+    #[inline]
+    fn push_own(&mut self, item: &usize) {
+        self.push(*item);
+    }
+
+    fn clear(&mut self) {
+        self.narrow.clear();
+        self.wide.clear();
+    }
+
+    fn with_capacity(offsets: usize) -> Offsets {
+        Offsets { narrow: Vec::with_capacity(offsets), wide: Vec::new() }
+    }
+
+    fn merge_capacity(one: &Offsets, other: &Offsets) -> Offsets {
+        Offsets::with_capacity(one.len() + other.len())
+    }
+
+    fn reborrow<'b, 'a: 'b>(item: usize) -> usize {
+        item
+    }
+
+    #[inline]
+    fn index(&self, index: usize) -> usize {
+        match self.narrow.get(index) {
+            Some(offset) => *offset as usize,
+            None => self.wide[index - self.narrow.len()] as usize,
+        }
+    }
+
+    #[inline]
+    fn len(&self) -> usize {
+        self.narrow.len() + self.wide.len()
     }
 }

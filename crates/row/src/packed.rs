@@ -63,6 +63,7 @@ impl Row {
     }
 
     /// Takes bytes that an earlier row gave by `bytes`.
+    #[inline]
     pub fn from_bytes(bytes: &[u8]) -> Row {
         Row(SmallVec::from_slice(bytes))
     }
@@ -139,6 +140,7 @@ pub struct RowBuilder {
 }
 
 impl RowBuilder {
+    #[inline]
     pub fn push(&mut self, datum: &Datum<'_>) {
         let bytes = &mut self.bytes;
         match datum {
@@ -188,6 +190,7 @@ impl RowBuilder {
     }
 
     /// Appends the form a key is compared by (`Datum::normalized`), elements of arrays included.
+    #[inline]
     pub fn push_normalized(&mut self, datum: &Datum<'_>) {
         match datum {
             Datum::Array(elements) => {
@@ -200,6 +203,7 @@ impl RowBuilder {
     }
 
     /// Appends all columns of a row as they are.
+    #[inline]
     pub fn push_row(&mut self, row: RowRef<'_>) {
         self.bytes.extend_from_slice(row.bytes());
     }
@@ -213,6 +217,7 @@ impl RowBuilder {
     }
 
     /// Gives the row and empties the builder, which keeps its buffer.
+    #[inline]
     pub fn finish(&mut self) -> Row {
         let row = Row(SmallVec::from_slice(&self.bytes));
         self.bytes.clear();
@@ -226,6 +231,7 @@ fn push_eight(bytes: &mut SmallVec<[u8; 128]>, tag: u8, value: i64) {
 }
 
 /// The least n with `value` in n bytes of two's complement; 0 takes none.
+#[inline]
 fn compact_len(value: i128) -> usize {
     if value == 0 {
         return 0;
@@ -234,6 +240,7 @@ fn compact_len(value: i128) -> usize {
     (magnitude_bits as usize + 1).div_ceil(8)
 }
 
+#[inline]
 fn push_compact(bytes: &mut SmallVec<[u8; 128]>, tag: u8, value: i64) {
     let length = compact_len(i128::from(value));
     bytes.push(tag + length as u8);
@@ -271,20 +278,24 @@ fn push_length(bytes: &mut SmallVec<[u8; 128]>, length: usize) {
 pub struct DatumIter<'a>(&'a [u8]);
 
 impl<'a> DatumIter<'a> {
+    #[inline]
     fn take(&mut self, length: usize) -> &'a [u8] {
         let (head, tail) = self.0.split_at(length);
         self.0 = tail;
         head
     }
 
+    #[inline]
     fn take_length(&mut self) -> usize {
         u32::from_le_bytes(self.take(4).try_into().expect("four bytes")) as usize
     }
 
+    #[inline]
     fn take_i64(&mut self) -> i64 {
         i64::from_le_bytes(self.take(8).try_into().expect("eight bytes"))
     }
 
+    #[inline]
     fn take_compact(&mut self, length: usize) -> i64 {
         let bytes = self.take(length);
         let mut value = [if bytes.last().is_some_and(|last| last & 0x80 != 0) { 0xFF } else { 0 }; 8];
@@ -292,6 +303,7 @@ impl<'a> DatumIter<'a> {
         i64::from_le_bytes(value)
     }
 
+    #[inline]
     fn take_text(&mut self, length: usize) -> Datum<'a> {
         let bytes = self.take(length);
         debug_assert!(std::str::from_utf8(bytes).is_ok());
@@ -300,6 +312,7 @@ impl<'a> DatumIter<'a> {
     }
 
     /// Moves past one value without decoding it. Returns false at the end of the row.
+    #[inline]
     pub fn skip_one(&mut self) -> bool {
         let Some((&tag, tail)) = self.0.split_first() else { return false };
         self.0 = tail;
@@ -331,6 +344,7 @@ impl<'a> DatumIter<'a> {
 impl<'a> Iterator for DatumIter<'a> {
     type Item = Datum<'a>;
 
+    #[inline]
     fn next(&mut self) -> Option<Datum<'a>> {
         let (&tag, tail) = self.0.split_first()?;
         self.0 = tail;

@@ -73,40 +73,45 @@ impl Accumulators {
         kind(call).is_some()
     }
 
-    /// Lays out the lanes from the first on. Panics when a call `can_hold` refuses is among them.
+    /// Lays out the lanes of one grouping. Panics when a call `can_hold` refuses is among them.
     pub fn new(calls: &[AggregateCall]) -> Accumulators {
-        Accumulators::from_lane(0, calls)
+        let calls: Vec<(AggregateCall, bool)> = calls.iter().map(|call| (call.clone(), false)).collect();
+        Accumulators::lay_out(0, &[calls]).pop().expect("one grouping, one layout")
     }
 
-    /// Lays out the lanes from lane `start` on: several groupings by one key share a vector.
-    pub fn from_lane(start: usize, calls: &[AggregateCall]) -> Accumulators {
-        let kinds: Vec<Kind> =
-            calls.iter().map(|call| kind(call).expect("an aggregate that can be accumulated")).collect();
-        let mut next = start + 1;
+    /// Lays out the lanes of several groupings by one key, from lane `start` on: the low lanes of all come first, so that the
+    /// common group stays short. With each call: whether it counts exactly the grouping's rows, and so needs no lane of its own.
+    pub fn lay_out(start: usize, groupings: &[Vec<(AggregateCall, bool)>]) -> Vec<Accumulators> {
+        let mut next = start;
         let mut take = |lanes: usize| {
-            let start = next;
+            let first = next;
             next += lanes;
-            start
+            first
         };
-        let values: Vec<usize> = kinds.iter().map(|_| take(1)).collect();
-        let first: Vec<usize> = kinds.iter().map(|kind| take(usize::from(!matches!(kind, Kind::Count)))).collect();
-        let more: Vec<usize> = kinds.iter().map(|kind| take(kind.further_lanes())).collect();
-        let layouts = calls
+        let mut all: Vec<Accumulators> = groupings
             .iter()
-            .zip(kinds)
-            .enumerate()
-            .map(|(i, (call, kind))| Layout {
-                call: call.clone(),
-                kind,
-                values: values[i],
-                first: first[i],
-                more: more[i],
+            .map(|calls| {
+                let rows = take(1);
+                let layouts = calls.iter().map(|(call, counts_rows)| {
+                    let kind = kind(call).expect("an aggregate that can be accumulated");
+                    let values = if *counts_rows { rows } else { take(1) };
+                    let first = take(usize::from(!matches!(kind, Kind::Count)));
+                    Layout { call: call.clone(), kind, values, first, more: 0 }
+                });
+                Accumulators { layouts: layouts.collect(), rows, end: 0 }
             })
             .collect();
-        Accumulators { layouts, rows: start, end: next }
+        for accumulators in &mut all {
+            for layout in &mut accumulators.layouts {
+                layout.more = take(layout.kind.further_lanes());
+            }
+        }
+        let end = next;
+        all.iter_mut().for_each(|accumulators| accumulators.end = end);
+        all
     }
 
-    /// The lane after the last: how many lanes a vector has that ends with these.
+    /// How many lanes a full vector has, those of the other groupings laid out with these included.
     pub fn width(&self) -> usize {
         self.end
     }
@@ -129,7 +134,9 @@ impl Accumulators {
         if value.is_null() {
             return;
         }
-        lanes[layout.values] += 1;
+        if layout.values != self.rows {
+            lanes[layout.values] += 1;
+        }
         match (&layout.kind, value) {
             (Kind::Count, _) => {}
             (Kind::SumSmall, Datum::Int(value)) => lanes[layout.first] += value,
