@@ -243,6 +243,7 @@ fn engine_lines(
     };
     let [catch_up, single_p50, single_p99]: [fn(&LimitRun) -> f64; 3] =
         [|run| run.catch_up_us_per_event, |run| run.single_p50_us, |run| run.single_p99_us];
+    add("Q1 from rows, epochs of 10,000", "CPU µs/event", |it| it.catch_up_us - it.resolver_us, Some(catch_up));
     add("Q1 from records, epochs of 10,000", "CPU µs/event", |it| it.catch_up_us, Some(catch_up));
     add("  the same by the clock", "µs/event", |it| it.catch_up_wall_us, None);
     add("  the resolver's part (the limit has none)", "CPU µs/event", |it| it.resolver_us, None);

@@ -5,12 +5,12 @@
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::instance::{self, VerbError};
-use crate::engine::{Assembled, Deployment, Drive, EngineEvent, Report, StopFlag, Wanted, assemble};
+use crate::engine::{Assembled, Deployment, Drive, EngineEvent, Limits, Report, StopFlag, Wanted, assemble};
 use crate::project::{Project, ResourceType, Selection};
-use crate::sink::{Sink, SinkState};
+use crate::sink::{ProgressRow, Sink, SinkState};
 use crate::source::{OpenReader, Positions, Until, open_readers};
 
 /// What a verb decides.
@@ -24,6 +24,8 @@ pub struct KeepOptions {
     pub workers: Option<usize>,
     /// Take over tables that livemart did not create.
     pub adopt: bool,
+    /// Rebuild every table from all that the sources hold now, whatever was published before.
+    pub full_refresh: bool,
 }
 
 /// A deployment whose sink is open.
@@ -78,6 +80,12 @@ pub fn deployed_models(state: &SinkState) -> BTreeMap<String, String> {
     state.models.iter().map(|(model, _, fingerprint)| (model.clone(), fingerprint.clone())).collect()
 }
 
+/// How far each partition has been published.
+fn positions(state: &SinkState) -> Positions {
+    let place = |row: &ProgressRow| ((row.source.clone(), row.partition.clone()), (row.position, row.mark.clone()));
+    state.progress.iter().map(place).collect()
+}
+
 /// Opens sink and sources of a project and plans it. Nothing is written yet but the ownership.
 pub fn open(
     project: &mut Project,
@@ -88,15 +96,23 @@ pub fn open(
     let (wanted, warnings) = prepare(project, selection, options.tests, BTreeMap::new())?;
     let name = instance::instance_name(project);
     let planned = assemble(project, &name, &wanted)?;
-    // Sources before the sink: one that cannot be read leaves the sink as it is.
+    // Sources before the sink: one that cannot be read, or no longer begins with what was published, leaves the sink as it is.
     let until = if options.follow { Until::Stopped } else { Until::End };
-    open_readers(planned.deployment.sources, &Positions::new(), Until::End)
+    let published = instance::published_state(project)?.filter(|_| !options.full_refresh).unwrap_or_default();
+    open_readers(planned.deployment.sources, &positions(&published), Until::End)
         .map_err(crate::engine::EngineError::from)?;
     let mut sink = instance::open_sink(project)?;
-    let state = sink.state()?;
+    let mut state = sink.state()?;
     let wanted = Wanted { deployed: deployed_models(&state), ..wanted };
     compile(project, &wanted)?;
     let assembled = assemble(project, &name, &wanted)?;
+    if options.full_refresh {
+        state.models.clear();
+        if !options.follow {
+            // The sources may have been rewritten: all of them is read again, and published in one cut.
+            state.progress.clear();
+        }
+    }
     let sources = assembled.deployment.sources.clone();
     let readers = open_readers(sources, &Positions::new(), until).map_err(crate::engine::EngineError::from)?;
     Ok((Opened { assembled, state, sink, readers }, warnings))
@@ -123,6 +139,10 @@ impl Opened {
     ) -> Result<Report, VerbError> {
         let clock = instance::clock(project, self.state.cut.as_ref().map(|cut| cut.clock))?;
         let workers = options.workers.unwrap_or(project.target.workers).max(1);
+        let mut limits = instance::limits(project);
+        if options.full_refresh && !options.follow {
+            limits = Limits { commit_interval: Duration::MAX, epoch_records_max: u64::MAX };
+        }
         let drive = Drive::start(
             &self.assembled.deployment,
             &self.state,
@@ -130,7 +150,7 @@ impl Opened {
             options.adopt,
             workers,
             clock,
-            instance::limits(project),
+            limits,
             stop,
             &self.readers,
             on_event,

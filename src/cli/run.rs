@@ -45,7 +45,8 @@ fn keep(
     if project.select(&selection)?.ids.is_empty() {
         return Ok(nothing_to_do(speaker));
     }
-    let options = KeepOptions { follow: false, tests, workers: run.workers, adopt: run.adopt };
+    let options =
+        KeepOptions { follow: false, tests, workers: run.workers, adopt: run.adopt, full_refresh: run.full_refresh };
     let (opened, warnings) = open(project, &selection, &options)?;
     warnings.iter().for_each(|warning| speaker.warn(warning));
     for (model, warning) in &opened.assembled.warnings {

@@ -53,7 +53,13 @@ fn keep(args: &Args, serve: &ServeArgs, speaker: &Speaker, project: &mut Project
             .with_hint("choose another port: --listen 127.0.0.1:0")
     })?;
     speaker.info(&format!("Metrics and health on http://{}/metrics, /healthz, /readyz", server.address()));
-    let options = KeepOptions { follow: true, tests: true, workers: serve.workers, adopt: serve.adopt };
+    let options = KeepOptions {
+        follow: true,
+        tests: true,
+        workers: serve.workers,
+        adopt: serve.adopt,
+        full_refresh: serve.full_refresh,
+    };
     let Some(opened) = take_ownership(project, &selection, &options, speaker, &observer, &stop)? else { return Ok(()) };
     let outcome = follow(args, opened, project, &options, stop, speaker, &observer);
     server.stop();
@@ -145,6 +151,7 @@ fn follow(
                 }
             }
         }
+        EngineEvent::Closed { epoch, updates } => observer.epoch_closed(epoch, updates),
         EngineEvent::Hydrated { took, .. } => observer.hydrated(took),
         EngineEvent::Retrying { seq, attempt, reason } => observer.commit_retried(seq, attempt, reason),
         EngineEvent::Committed(report) => {

@@ -6,7 +6,7 @@
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use md5::{Digest, Md5};
@@ -511,7 +511,7 @@ fn sources(
             ));
         }
         let connector = match &settings.connector {
-            project::Connector::File { path } => Connector::File { path: path.clone(), topic: None },
+            project::Connector::File { path } => Connector::File { path: plain_path(path), topic: None },
             project::Connector::Kafka { brokers, topic, properties, .. } => {
                 Connector::Kafka { brokers: brokers.clone(), topic: topic.clone(), properties: properties.clone() }
             }
@@ -528,6 +528,21 @@ fn sources(
         });
     }
     Ok(sources)
+}
+
+/// A path without `.` and `..`: positions are kept under it, however the project's folder was spelled.
+fn plain_path(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir if plain.file_name().is_some() => {
+                plain.pop();
+            }
+            part => plain.push(part),
+        }
+    }
+    plain
 }
 
 /// Whether all tables of a source name one file: it is then read once.

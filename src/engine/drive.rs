@@ -65,6 +65,11 @@ pub enum EngineEvent<'a> {
         records: u64,
         set_aside: u64,
     },
+    /// An epoch was closed, with so many changes of input rows.
+    Closed {
+        epoch: Epoch,
+        updates: u64,
+    },
     /// The loop went round; `idle` when nothing waits to be published.
     Turn {
         idle: bool,
@@ -133,6 +138,8 @@ pub struct Drive<'a> {
 #[derive(Default)]
 struct OpenEpoch {
     records: u64,
+    /// Changes of input rows.
+    updates: u64,
     since: Option<Instant>,
     faults: Vec<(ErrorRow, i64)>,
 }
@@ -326,7 +333,9 @@ impl<'a> Drive<'a> {
         if self.open.since.is_none() || self.in_flight >= EPOCHS_IN_FLIGHT_MAX && !self.is_full() {
             return false;
         }
-        self.is_full() || last_cut.is_none_or(|at| at.elapsed() >= self.limits.commit_interval)
+        // The first events are cut at once, unless all of them are to be one cut.
+        let interval = self.limits.commit_interval;
+        self.is_full() || interval < Duration::MAX && last_cut.is_none_or(|at| at.elapsed() >= interval)
     }
 
     fn is_full(&self) -> bool {
@@ -348,6 +357,7 @@ impl<'a> Drive<'a> {
         };
         let mut resolved = Resolved::default();
         self.resolver.resolve_batch(batch, &mut resolved);
+        let updates = resolved.updates.len() as u64;
         let moved = !resolved.updates.is_empty() || !resolved.faults.is_empty();
         let mut by_table: BTreeMap<usize, Vec<(Row, Diff)>> = BTreeMap::new();
         for (table, row, diff) in resolved.updates {
@@ -365,6 +375,7 @@ impl<'a> Drive<'a> {
         let set_aside = resolved.faults.iter().filter(|(_, diff)| *diff > 0).count() as u64;
         self.open.faults.extend(resolved.faults.into_iter().map(|(fault, diff)| (decode_error(fault), diff)));
         self.open.records += records;
+        self.open.updates += updates;
         if moved {
             // Records that change nothing open no epoch: their position rides with the next one.
             self.open.since.get_or_insert_with(Instant::now);
@@ -389,6 +400,7 @@ impl<'a> Drive<'a> {
             records: open.records,
         };
         self.workers.close(self.epoch)?;
+        (self.on_event)(EngineEvent::Closed { epoch: self.epoch, updates: open.updates });
         let sent = self.notes.as_ref().is_some_and(|notes| notes.send(note).is_ok());
         self.epoch += 1;
         if !sent {

@@ -64,7 +64,10 @@ pub fn evaluate(deployment: &Deployment, positions: Option<&[ProgressRow]>) -> R
             Output::Errors => &mut evaluated.errors,
             Output::Positions => continue,
         };
-        rows.extend(updates);
+        for (row, diff) in updates {
+            *rows.entry(row).or_default() += diff;
+        }
+        rows.retain(|_, count| *count != 0);
     }
     Ok(evaluated)
 }

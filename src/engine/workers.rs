@@ -18,7 +18,12 @@ use differential_dataflow::input::{Input, InputSession};
 use flow::Rows;
 use row::{Diff, Epoch, Row};
 use timely::communication::WorkerGuards;
+use timely::container::CapacityContainerBuilder;
 use timely::dataflow::ProbeHandle;
+use timely::dataflow::Stream;
+use timely::dataflow::channels::pact::Pipeline;
+use timely::dataflow::operators::Probe;
+use timely::dataflow::operators::generic::Operator;
 use timely::worker::Worker;
 
 use crate::plan::RelationId;
@@ -46,7 +51,7 @@ enum Command {
 #[derive(Debug)]
 pub struct Changes {
     pub epoch: Epoch,
-    /// Net changes by output, then those of the error collection and of the positions.
+    /// Changes by output, then those of the error collection and of the positions; equal rows are not yet added up.
     pub outputs: BTreeMap<Output, Vec<(Row, Diff)>>,
 }
 
@@ -136,7 +141,7 @@ impl Workers {
     }
 }
 
-type Captured = Rc<RefCell<BTreeMap<Output, Vec<(Row, Epoch, Diff)>>>>;
+type Captured = Rc<RefCell<BTreeMap<Output, Vec<(Row, Diff)>>>>;
 
 fn work(
     worker: &mut Worker,
@@ -189,7 +194,6 @@ fn work(
                     worker.step_or_park(Some(PARK_MAX));
                 }
                 let outputs = std::mem::take(&mut *captured.borrow_mut());
-                let outputs = outputs.into_iter().map(|(output, updates)| (output, net(updates))).collect();
                 if changes.send(Changes { epoch, outputs }).is_err() {
                     return;
                 }
@@ -201,21 +205,18 @@ fn work(
 /// How long a worker sleeps at most while another finishes the epoch.
 const PARK_MAX: Duration = Duration::from_millis(1);
 
+/// Moves what arrives into the captured changes; the probe is behind it, so that an epoch ends only after its changes are there.
 fn capture(rows: Rows<'_>, output: Output, captured: &Captured, probe: &ProbeHandle<Epoch>) {
     let captured = captured.clone();
-    rows.inspect_container(move |event| {
-        if let Ok((_, updates)) = event
-            && !updates.is_empty()
-        {
-            captured.borrow_mut().entry(output).or_default().extend(updates.iter().cloned());
-        }
-    })
-    .probe_with(probe);
-}
-
-/// Adds up the diffs of equal rows.
-fn net(updates: Vec<(Row, Epoch, Diff)>) -> Vec<(Row, Diff)> {
-    let mut updates: Vec<(Row, Diff)> = updates.into_iter().map(|(row, _, diff)| (row, diff)).collect();
-    differential_dataflow::consolidation::consolidate(&mut updates);
-    updates
+    let nothing: Stream<'_, Epoch, Vec<()>> =
+        rows.inner.unary::<CapacityContainerBuilder<Vec<()>>, _, _, _>(Pipeline, "Capture", move |_, _| {
+            move |input, _| {
+                input.for_each(|_, updates| {
+                    let mut captured = captured.borrow_mut();
+                    let changes = captured.entry(output).or_default();
+                    changes.extend(updates.drain(..).map(|(row, _, diff)| (row, diff)));
+                });
+            }
+        });
+    nothing.probe_with(probe);
 }

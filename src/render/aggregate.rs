@@ -255,7 +255,7 @@ impl<'scope> Context<'scope> {
                     accumulators.add(*call, &Datum::Bool(true), lanes);
                 }
                 let lanes = Accum::new(lanes);
-                if lanes.lanes().is_empty() {
+                if lanes.is_empty() {
                     return;
                 }
                 group.iter().for_each(|datum| builder.push_normalized(datum));

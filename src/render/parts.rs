@@ -180,6 +180,7 @@ impl<'scope> Context<'scope> {
             needed: needed[own].to_vec(),
             nulls_before: part.nulls_before,
             nulls_after: part.nulls_after,
+            takes: takes(&chain.outputs),
             chain,
             logic: finish.logic,
             arena: Arena::new(),
@@ -211,6 +212,11 @@ impl<'scope> Context<'scope> {
     }
 }
 
+fn takes(outputs: &[usize]) -> Vec<(usize, bool)> {
+    let is_last = |(i, column): (usize, &usize)| (*column, !outputs[i + 1..].contains(column));
+    outputs.iter().enumerate().map(is_last).collect()
+}
+
 /// One operator's row logic: decode, run the chain, finish.
 struct Stage<D> {
     chain: Mfp,
@@ -219,6 +225,8 @@ struct Stage<D> {
     blames: Vec<Blame>,
     /// Source columns that are needed.
     needed: Vec<bool>,
+    /// The chain's outputs, each with whether no later output is the same column.
+    takes: Vec<(usize, bool)>,
     nulls_before: usize,
     nulls_after: usize,
     /// Buffers, reused from row to row.
@@ -290,7 +298,11 @@ impl<D: 'static> Stage<D> {
             Ok(false) => Ok(()),
             Err(failure) => Err((failure.step, failure.error)),
             Ok(true) => {
-                outputs.extend(self.chain.outputs.iter().map(|column| columns[*column].clone()));
+                for (column, is_last) in &self.takes {
+                    // The last use of a column takes it; only columns used twice are copied.
+                    let datum = &mut columns[*column];
+                    outputs.push(if *is_last { std::mem::replace(datum, Datum::Null) } else { datum.clone() });
+                }
                 let (first, second) = &mut self.builders;
                 (self.logic)(&outputs, first, second, out);
                 Ok(())

@@ -2,7 +2,9 @@
 //!
 //! Tests that need another process say so in their name: `kafka_`, `postgres_`, `pipeline_`. They fail when it is missing.
 
+mod bad_input;
 mod bench_in_miniature;
 mod flow_files;
 mod kafka_source;
+mod pipeline;
 mod postgres_sink;

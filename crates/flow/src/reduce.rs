@@ -23,7 +23,14 @@ pub fn accumulate<'scope>(
 ) -> Arrangement<'scope> {
     accums.reduce_abelian::<_, RowSpineBuilder, RowSpine, _, _>(
         name,
-        move |key, input, output| finish(key, input[0].1.lanes(), output),
+        {
+            let mut lanes = Vec::new();
+            move |key, input, output| {
+                lanes.clear();
+                input[0].1.write_to(&mut lanes);
+                finish(key, &lanes, output);
+            }
+        },
         push,
     )
 }

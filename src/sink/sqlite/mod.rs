@@ -65,40 +65,58 @@ pub fn peek(path: impl AsRef<Path>, instance: &str) -> Result<Option<SinkState>,
     bookkeeping::read(&connection, instance).map(Some)
 }
 
+/// Opens the database for its owner; tells whether no cut of the instance is stored yet.
+fn connect(path: &Path, instance: &str, owner: &str) -> Result<(Connection, bool), SinkError> {
+    let failed = |cause| failure(&format!("could not open {}", path.display()), cause);
+    let connection = Connection::open(path).map_err(failed)?;
+    let journal = configure(&connection).map_err(failed)?;
+    if journal != "wal" {
+        return Err(SinkError::refused(
+            format!("{} has journal mode {journal} and cannot have a write-ahead log", path.display()),
+            "put the file on a local disk",
+        ));
+    }
+    bookkeeping::create(&connection)?;
+    bookkeeping::claim(&connection, instance, owner)?;
+    let first = bookkeeping::read(&connection, instance)?.cut.is_none();
+    Ok((connection, first))
+}
+
 impl SqliteSink {
     /// Takes the file at `path`, which is created with its folder when missing. `owner` must be unique to this process.
     pub fn open(path: impl AsRef<Path>, instance: &str, owner: &str) -> Result<SqliteSink, SinkError> {
         let path = path.as_ref().to_path_buf();
-        let failed = |cause| failure(&format!("could not open {}", path.display()), cause);
+        if path.is_dir() {
+            return Err(SinkError::refused(
+                format!("{} is a folder, not a database file", path.display()),
+                "name a file as the sink's `path` in livemart.yml",
+            ));
+        }
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder).map_err(|cause| SinkError::Refused {
                 message: format!("could not create the folder {}", folder.display()),
-                hint: None,
+                hint: Some("the sink's `path` in livemart.yml must lie in a folder that can be written".into()),
                 cause: Some(Box::new(cause)),
             })?;
         }
         let ownership = Ownership::take(&path, instance, owner)?;
-        let connection = Connection::open(&path).map_err(failed)?;
-        let journal = configure(&connection).map_err(failed)?;
-        if journal != "wal" {
-            return Err(SinkError::refused(
-                format!("{} has journal mode {journal} and cannot have a write-ahead log", path.display()),
-                "put the file on a local disk",
-            ));
+        match connect(&path, instance, owner) {
+            Ok((connection, first)) => Ok(SqliteSink {
+                path,
+                instance: instance.into(),
+                owner: owner.into(),
+                connection,
+                ownership,
+                first,
+                tables: Vec::new(),
+                pending: None,
+            }),
+            Err(error) => {
+                // What cannot be opened is left as it was, without a lock file beside it.
+                ownership.release();
+                Err(error)
+            }
         }
-        bookkeeping::create(&connection)?;
-        bookkeeping::claim(&connection, instance, owner)?;
-        let first = bookkeeping::read(&connection, instance)?.cut.is_none();
-        Ok(SqliteSink {
-            path,
-            instance: instance.into(),
-            owner: owner.into(),
-            connection,
-            ownership,
-            first,
-            tables: Vec::new(),
-            pending: None,
-        })
     }
 
     fn apply(&mut self, commit: &Commit) -> Result<(), SinkError> {

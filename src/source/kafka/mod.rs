@@ -72,8 +72,6 @@ pub struct KafkaReader {
 struct Topic {
     name: String,
     source: Arc<str>,
-    /// The topic's id, or its name where the broker does not tell one.
-    mark: String,
     decoder: Decoder,
 }
 
@@ -81,6 +79,7 @@ struct Partition {
     topic: usize,
     number: i32,
     name: Arc<str>,
+    mark: String,
     queue: PartitionQueue<Talk>,
     /// The next offset.
     position: u64,
@@ -108,25 +107,21 @@ impl KafkaReader {
         let mut found = Vec::new();
         for TopicTables { source, topic, tables } in &tables {
             let numbers = client::partitions(&client, brokers, topic, deadline)?;
-            let mark = topic_id::topic_id(&client, topic, OPEN_TIMEOUT).unwrap_or_else(|reason| {
+            let id = topic_id::topic_id(&client, topic, OPEN_TIMEOUT).unwrap_or_else(|reason| {
                 tracing::debug!(topic, reason, "the broker tells no topic id");
                 topic.clone()
             });
             for number in numbers {
                 let (low, high) = client::watermarks(&client, brokers, topic, number, deadline)?;
                 let at = from.get(&(source.clone(), number.to_string()));
-                found.push((topics.len(), number, start(brokers, topic, number, (low, high), at, &mark)?, high));
+                let (start, mark) = start(brokers, topic, number, (low, high), at, &id)?;
+                found.push((topics.len(), number, start, high, mark));
             }
-            topics.push(Topic {
-                name: topic.clone(),
-                source: source.as_str().into(),
-                mark,
-                decoder: Decoder::new(tables),
-            });
+            topics.push(Topic { name: topic.clone(), source: source.as_str().into(), decoder: Decoder::new(tables) });
         }
         let client = client::connect(brokers, properties, found.len())?;
         let mut list = TopicPartitionList::new();
-        for (topic, number, start, _) in &found {
+        for (topic, number, start, _, _) in &found {
             let added = list.add_partition_offset(&topics[*topic].name, *number, Offset::Offset(*start as i64));
             added.map_err(|cause| {
                 SourceError::new(format!("could not assign the partitions of {brokers}")).with_cause(cause)
@@ -137,7 +132,7 @@ impl KafkaReader {
             SourceError::new(format!("could not assign the partitions of {brokers}")).with_cause(cause)
         })?;
         let mut partitions = Vec::new();
-        for (topic, number, position, end) in found {
+        for (topic, number, position, end, mark) in found {
             let name = &topics[topic].name;
             let queue = client.split_partition_queue(name, number);
             let mut queue =
@@ -148,6 +143,7 @@ impl KafkaReader {
                 topic,
                 number,
                 name: number.to_string().into(),
+                mark,
                 queue,
                 position,
                 end,
@@ -217,13 +213,12 @@ impl KafkaReader {
         if partition.position == before {
             return Ok(None);
         }
-        let topic = &self.topics[partition.topic];
         Ok(Some(Batch {
-            source: topic.source.clone(),
+            source: self.topics[partition.topic].source.clone(),
             partition: partition.name.clone(),
             records,
             position: partition.position,
-            mark: topic.mark.clone(),
+            mark: partition.mark.clone(),
         }))
     }
 
@@ -379,30 +374,35 @@ fn decode(decoder: &mut Decoder, message: &BorrowedMessage<'_>, records: &mut Ve
     offset + 1
 }
 
-/// Where to begin in a partition that holds the offsets `low..high`.
+/// Where to begin in a partition that holds the offsets `low..high`, and its mark: the topic's id (its name where the broker does
+/// not tell one), and where the partition began when it was first read, as `id@7`.
+///
+/// Collections are rebuilt from that beginning: a partition that has lost records since could only be rebuilt wrong.
 fn start(
     brokers: &str,
     topic: &str,
     number: i32,
     (low, high): (u64, u64),
     at: Option<&(u64, String)>,
-    mark: &str,
-) -> Result<u64, SourceError> {
-    let Some((position, known_mark)) = at else { return Ok(low) };
+    id: &str,
+) -> Result<(u64, String), SourceError> {
+    let Some((position, mark)) = at else { return Ok((low, format!("{id}@{low}"))) };
     let place = format!("partition {number} of topic {topic} at {brokers}");
-    if known_mark != mark || *position > high {
+    let known = mark.rsplit_once('@').and_then(|(id, first)| Some((id, first.parse::<u64>().ok()?)));
+    let (known_id, first) = known.unwrap_or((mark, low));
+    if known_id != id || *position > high {
         return Err(SourceError::new(format!(
             "{place} is not the one that was read before: the topic was created anew"
         ))
         .with_hint("rebuild from the new topic with --full-refresh"));
     }
-    if *position < low {
+    if low > first {
         return Err(gone(&place));
     }
-    Ok(*position)
+    Ok((*position, mark.clone()))
 }
 
 fn gone(place: &str) -> SourceError {
-    SourceError::new(format!("{place} no longer holds the records where reading has to go on"))
+    SourceError::new(format!("{place} no longer holds its first records, from which the tables were built"))
         .with_hint("raise the topic's retention; rebuild from what it still holds with --full-refresh")
 }
