@@ -74,16 +74,18 @@ fn show(args: &Args, demo: &DemoArgs) -> Result<(), VerbError> {
         stage.database.display()
     );
     let environment = format!("SHOP_EVENTS={} LIVEMART_DB={}", stage.events.display(), stage.database.display());
+    // The binary that runs now, as it may not be on the PATH.
+    let binary = std::env::current_exe().map_or_else(|_| "livemart".to_owned(), |path| path.display().to_string());
     println!("Try next:");
     println!(
-        "  {environment} livemart serve --project-dir {}    # then append lines to the events file",
+        "  {environment} {binary} serve --project-dir {}    # then append lines to the events file",
         demo.shop.display()
     );
     println!(
-        "  {environment} livemart test --project-dir {}     # dbt's tests at the published cut",
+        "  {environment} {binary} test --project-dir {}     # dbt's tests at the published cut",
         demo.shop.display()
     );
-    println!("  livemart explain mart_customer_360 --project-dir {}", demo.shop.display());
+    println!("  {binary} explain mart_customer_360 --project-dir {}", demo.shop.display());
     Ok(())
 }
 
