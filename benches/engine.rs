@@ -180,7 +180,8 @@ fn head(options: &Options, workload: &Workload) -> Vec<String> {
     let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let load = load.split(' ').next().unwrap_or("?").to_owned();
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    let profile = if cfg!(debug_assertions) { "with debug assertions" } else { "release" };
+    // The script knows which profile cargo was told to use; the program does not.
+    let profile = said("LIVEMART_BENCH_PROFILE").unwrap_or_else(|| "unknown profile".to_owned());
     vec![
         format!(
             "shop stream, size {}: {} customers, {} events (hash {:016x})",

@@ -24,7 +24,7 @@ bench() {
     shift
   done
   LIVEMART_BENCH_COMMIT=$(bench_commit)
-  export LIVEMART_BENCH_COMMIT LIVEMART_CACHE=$CACHE
+  export LIVEMART_BENCH_COMMIT LIVEMART_BENCH_PROFILE=${cargo_args[1]} LIVEMART_CACHE=$CACHE
   table=$(mktemp "${TMPDIR:-/tmp}/livemart-bench.XXXXXX")
   on_leaving "rm -f '$table'"
   cargo bench --locked --package livemart --bench engine ${cargo_args[@]+"${cargo_args[@]}"} -- ${args[@]+"${args[@]}"} | tee "$table"
