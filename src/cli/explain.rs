@@ -13,10 +13,9 @@ use crate::project::{Project, ResourceType};
 
 /// Exit code 0 when the models can be maintained, 1 when one is refused, 2 when the project cannot be read.
 pub fn run(args: &Args, explain: &ExplainArgs, speaker: &Speaker) -> i32 {
-    let loaded = args.project_options().and_then(|options| parse::load(options, speaker));
-    let mut project = match loaded {
+    let mut project = match parse::loaded(args, speaker) {
         Ok(project) => project,
-        Err(error) => return speaker.fail(&error),
+        Err(exit_code) => return exit_code,
     };
     match print(explain, speaker, &mut project) {
         Ok(()) => 0,

@@ -17,6 +17,12 @@ pub fn load(options: ProjectOptions, speaker: &Speaker) -> Result<Project, Proje
     Ok(project)
 }
 
+/// Loads the project that the command line names; a failure has been said, and is its exit code.
+pub fn loaded(args: &Args, speaker: &Speaker) -> Result<Project, i32> {
+    let loaded = args.project_options().and_then(|options| load(options, speaker));
+    loaded.map_err(|error| speaker.fail(&error))
+}
+
 /// Exit code 0 when the project can be read, 1 when `--warn-error` turns a note into an error, 2 when it cannot be read.
 pub fn run(args: &Args, _: &ParseArgs, speaker: &Speaker) -> i32 {
     let loaded = args.project_options().and_then(|options| load(options, speaker));

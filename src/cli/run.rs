@@ -14,10 +14,9 @@ use crate::project::{Project, ResourceType};
 /// Exit code 0 when all is published (and no test failed), 1 when something failed, 2 when the project cannot be read.
 pub fn run(args: &Args, run: &RunArgs, speaker: &Speaker, tests: bool) -> i32 {
     let started = Instant::now();
-    let loaded = args.project_options().and_then(|options| parse::load(options, speaker));
-    let mut project = match loaded {
+    let mut project = match parse::loaded(args, speaker) {
         Ok(project) => project,
-        Err(error) => return speaker.fail(&error),
+        Err(exit_code) => return exit_code,
     };
     speaker.found(&project);
     match keep(args, run, speaker, &mut project, tests) {

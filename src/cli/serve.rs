@@ -23,10 +23,9 @@ const STANDBY_PAUSE: Duration = Duration::from_millis(500);
 /// Exit code 0 after a drain, 1 when the engine had to stop, 2 when the project cannot be read.
 pub fn run(args: &Args, serve: &ServeArgs, speaker: &Speaker) -> i32 {
     start_logging(args);
-    let loaded = args.project_options().and_then(|options| parse::load(options, speaker));
-    let mut project = match loaded {
+    let mut project = match parse::loaded(args, speaker) {
         Ok(project) => project,
-        Err(error) => return speaker.fail(&error),
+        Err(exit_code) => return exit_code,
     };
     speaker.found(&project);
     match keep(args, serve, speaker, &mut project) {

@@ -20,10 +20,9 @@ const CELL_CHARS_MAX: usize = 40;
 
 /// Exit code 0 when the rows could be shown, 1 when not, 2 when the project cannot be read.
 pub fn run(args: &Args, show: &ShowArgs, speaker: &Speaker) -> i32 {
-    let loaded = args.project_options().and_then(|options| parse::load(options, speaker));
-    let mut project = match loaded {
+    let mut project = match parse::loaded(args, speaker) {
         Ok(project) => project,
-        Err(error) => return speaker.fail(&error),
+        Err(exit_code) => return exit_code,
     };
     speaker.found(&project);
     match rows(show, speaker, &mut project) {

@@ -18,10 +18,9 @@ use crate::project::{Project, ResourceType, Severity, TestSettings};
 /// Exit code 0 when no test failed, 1 when one did, 2 when the project cannot be read.
 pub fn run(args: &Args, test: &RunArgs, speaker: &Speaker) -> i32 {
     let started = Instant::now();
-    let loaded = args.project_options().and_then(|options| parse::load(options, speaker));
-    let mut project = match loaded {
+    let mut project = match parse::loaded(args, speaker) {
         Ok(project) => project,
-        Err(error) => return speaker.fail(&error),
+        Err(exit_code) => return exit_code,
     };
     speaker.found(&project);
     match outcomes(test, speaker, &mut project) {
