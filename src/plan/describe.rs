@@ -17,7 +17,7 @@ use eval::{AggregateCall, AggregateFunction, Expr, OrderTerm};
 use row::{Datum, OwnedDatum, ScalarType};
 
 use super::tree::{NodeMap, reader_counts};
-use super::{EquiTerm, JoinKind, Plan};
+use super::{EquiTerm, Frame, FrameBound, JoinKind, Plan, WindowCall, WindowFunction};
 
 impl Plan {
     /// The plan as an indented tree, one node a line, ending with a line break.
@@ -130,6 +130,18 @@ impl fmt::Display for Line<'_> {
                 }
                 if *offset > 0 { write!(f, " offset {offset}") } else { Ok(()) }
             }
+            Plan::Window { partition, order_by, calls, .. } => {
+                write!(f, "Window")?;
+                if !partition.is_empty() {
+                    write!(f, " by {}", list(partition, ", "))?;
+                }
+                if !order_by.is_empty() {
+                    let terms: Vec<String> = order_by.iter().map(order_term).collect();
+                    write!(f, " order {}", terms.join(", "))?;
+                }
+                let calls: Vec<String> = calls.iter().map(|(call, _)| window_call(call)).collect();
+                write!(f, ": {}", calls.join(", "))
+            }
             Plan::Union { .. } => write!(f, "Union"),
             Plan::Negate { .. } => write!(f, "Negate"),
             Plan::Threshold { .. } => write!(f, "Threshold"),
@@ -168,6 +180,35 @@ fn aggregate(call: &AggregateCall) -> String {
     text += ")";
     if let Some(filter) = &call.filter {
         text += &format!(" filter {}", describe_expr(filter));
+    }
+    text
+}
+
+fn window_call(call: &WindowCall) -> String {
+    let text = match &call.function {
+        WindowFunction::Aggregate(call) => aggregate(call),
+        function => format!("{}({})", snake_case(&format!("{function:?}")), list(&call.args, ", ")),
+    };
+    if call.frame == Frame::default_range() {
+        return text;
+    }
+    let bound = |bound: &FrameBound, side: &str| match bound {
+        FrameBound::Unbounded => format!("unbounded {side}"),
+        FrameBound::CurrentRow => "current row".to_owned(),
+        FrameBound::Offset(rows) => rows.to_string(),
+        FrameBound::Value(expr) => describe_expr(expr),
+    };
+    let units = format!("{:?}", call.frame.units).to_lowercase();
+    format!("{text} {units} {} to {}", bound(&call.frame.start, "preceding"), bound(&call.frame.end, "following"))
+}
+
+fn snake_case(name: &str) -> String {
+    let mut text = String::new();
+    for character in name.chars() {
+        if character.is_uppercase() && !text.is_empty() {
+            text.push('_');
+        }
+        text.extend(character.to_lowercase());
     }
     text
 }

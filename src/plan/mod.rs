@@ -20,12 +20,14 @@ pub mod rewrite;
 pub mod sql;
 mod tree;
 mod typ;
+mod window;
 
 pub use describe::describe_expr;
 pub use error::PlanError;
 pub use inline::{Inliner, inline};
 pub use sql::{BoundModel, ResolveRelation, bind, bind_query};
 pub use typ::TypeCache;
+pub use window::{Frame, FrameBound, FrameUnits, WindowCall, WindowFunction};
 
 use std::sync::Arc;
 
@@ -58,7 +60,7 @@ pub struct RelationType {
 /// The maintained plan. Children are shared by `Arc`: a CTE read twice is one node.
 ///
 /// Column numbering: a join's output is left columns then right columns (left only for semi and anti joins); a reduce's output is
-/// its group expressions then its aggregates; `Map` appends its expressions to its input's columns.
+/// its group expressions then its aggregates; `Map` and `Window` append their expressions to their input's columns.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Plan {
     Get {
@@ -108,6 +110,14 @@ pub enum Plan {
         order_by: Vec<OrderTerm>,
         limit: Option<u64>,
         offset: u64,
+    },
+    /// Appends each call's value over the rows of the partition, in order. NULL partition values are one partition; ties that the
+    /// order leaves open are broken by all columns of the input, for the functions that tell peers apart.
+    Window {
+        input: Arc<Plan>,
+        partition: Vec<Expr>,
+        order_by: Vec<OrderTerm>,
+        calls: Vec<(WindowCall, Column)>,
     },
     Union {
         inputs: Vec<Arc<Plan>>,

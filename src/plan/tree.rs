@@ -15,6 +15,7 @@ impl Plan {
             | Plan::Reduce { input, .. }
             | Plan::Distinct { input }
             | Plan::TopK { input, .. }
+            | Plan::Window { input, .. }
             | Plan::Negate { input }
             | Plan::Threshold { input } => vec![input],
             Plan::Join { left, right, .. } => vec![left, right],
@@ -42,6 +43,12 @@ impl Plan {
                 order_by: order_by.clone(),
                 limit: *limit,
                 offset: *offset,
+            },
+            Plan::Window { partition, order_by, calls, .. } => Plan::Window {
+                input: next(),
+                partition: partition.clone(),
+                order_by: order_by.clone(),
+                calls: calls.clone(),
             },
             Plan::Negate { .. } => Plan::Negate { input: next() },
             Plan::Threshold { .. } => Plan::Threshold { input: next() },

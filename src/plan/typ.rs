@@ -79,6 +79,11 @@ impl TypeCache {
                 typ.keys = tidy(typ.keys);
                 typ
             }
+            Plan::Window { input, calls, .. } => {
+                let mut typ = (*self.typ(input)).clone();
+                typ.columns.extend(calls.iter().map(|(_, column)| column.clone()));
+                typ
+            }
             Plan::Union { inputs } => {
                 let types: Vec<_> = inputs.iter().map(|input| self.typ(input)).collect();
                 union_type(&types)

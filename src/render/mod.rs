@@ -192,6 +192,7 @@ impl<'scope> Context<'scope> {
             Plan::TopK { input, group, order_by, limit, offset } => {
                 self.top_k(plan, input, group, order_by, *limit, *offset)
             }
+            Plan::Window { .. } => panic!("windows are refused by the planner"),
             Plan::Get { .. } | Plan::Constant { .. } | Plan::Union { .. } | Plan::Negate { .. } => {
                 let rows = self.plain_rows(plan).expect("these nodes are plain");
                 vec![Part::rows(rows, plan.arity())]
@@ -268,6 +269,7 @@ fn describe(plan: &Plan) -> String {
         Plan::Reduce { .. } => "Reduce".to_owned(),
         Plan::Distinct { .. } => "Distinct".to_owned(),
         Plan::TopK { .. } => "TopK".to_owned(),
+        Plan::Window { .. } => "Window".to_owned(),
         Plan::Union { .. } => "Union".to_owned(),
         Plan::Negate { .. } => "Negate".to_owned(),
         Plan::Threshold { .. } => "Threshold".to_owned(),

@@ -155,6 +155,7 @@ impl Interpreter<'_> {
                 let rows = self.rows(input);
                 keyed(&rows).into_values().filter(|(_, count)| *count > 0).collect()
             }
+            Plan::Window { .. } => panic!("windows are refused by the planner"),
             Plan::TopK { input, group, order_by, limit, offset } => self.top_k(input, group, order_by, *limit, *offset),
             Plan::Union { inputs } => {
                 let mut result = Multiset::new();

@@ -6,6 +6,7 @@
 //!   Arrangement × Arrangement ──join──> …          matches of equal keys
 //!   Accums ──accumulate──> Arrangement             groups whose aggregates ride in the difference
 //!   Arrangement ──reduce──> Arrangement            groups that need to see their values
+//!   Keyed ──keyed──> Rows                          states of their own in epoch order: windows, ordered multisets
 //! ```
 //!
 //! 1. Every collection is (row, epoch, diff); times are totally ordered.
@@ -15,6 +16,7 @@
 mod accum;
 mod arrange;
 mod join;
+mod keyed;
 mod map;
 mod reduce;
 mod slab;
@@ -22,6 +24,7 @@ mod slab;
 pub use accum::Accum;
 pub use arrange::{Arrangement, Batches, arrange, arrange_accums};
 pub use join::{join_to_accums, join_to_keyed, join_to_rows};
+pub use keyed::{Changes, KeyedState, keyed};
 pub use map::{
     Emit, map_to_accums, map_to_keyed, map_to_rows, read_to_accums, read_to_keyed, read_to_rows, split_failed,
 };

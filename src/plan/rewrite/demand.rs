@@ -117,7 +117,7 @@ impl Pruner {
                 let needed = self.top_k_demand(node, demand);
                 self.demand(input, needed);
             }
-            Plan::Distinct { input } | Plan::Threshold { input } => {
+            Plan::Window { input, .. } | Plan::Distinct { input } | Plan::Threshold { input } => {
                 let width = self.width(input);
                 self.demand(input, (0..width).collect());
             }
@@ -245,6 +245,23 @@ impl Pruner {
                     input: below.plan,
                 };
                 Pruned { plan: Arc::new(plan), kept }
+            }
+            Plan::Window { input, partition, order_by, calls } => {
+                let width = self.width(input);
+                let below = self.narrow(input, &(0..width).collect::<Vec<_>>());
+                let mut kept: Vec<usize> = (0..width).collect();
+                let demanded = calls.iter().enumerate().filter(|(index, _)| demand.contains(&(width + index)));
+                let calls: Vec<_> = demanded
+                    .map(|(index, call)| {
+                        kept.push(width + index);
+                        call.clone()
+                    })
+                    .collect();
+                if calls.is_empty() {
+                    return Pruned { plan: below, kept };
+                }
+                let (partition, order_by) = (partition.clone(), order_by.clone());
+                Pruned { plan: Arc::new(Plan::Window { input: below, partition, order_by, calls }), kept }
             }
             Plan::Distinct { input } | Plan::Threshold { input } => {
                 let all: Vec<usize> = (0..self.width(input)).collect();

@@ -116,6 +116,14 @@ impl Pusher {
                 let (group, order_by) = (group.clone(), order_by.clone());
                 filter(Arc::new(Plan::TopK { input, group, order_by, limit: *limit, offset: *offset }), stay)
             }
+            Plan::Window { input, partition, order_by, calls } => {
+                let partitions = |column: &usize| partition.contains(&Expr::Column(*column));
+                let (go, stay) =
+                    predicates.into_iter().partition(|predicate| reads_only(predicate, &|column| partitions(&column)));
+                let input = self.push(input, go);
+                let (partition, order_by, calls) = (partition.clone(), order_by.clone(), calls.clone());
+                filter(Arc::new(Plan::Window { input, partition, order_by, calls }), stay)
+            }
             Plan::Distinct { .. } | Plan::Union { .. } | Plan::Negate { .. } | Plan::Threshold { .. } => {
                 let children = plan.children().into_iter().map(|child| self.push(child, predicates.clone())).collect();
                 Arc::new(plan.with_children(children))
