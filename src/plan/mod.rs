@@ -20,7 +20,7 @@ pub mod rewrite;
 pub mod sql;
 mod tree;
 mod typ;
-mod window;
+pub(crate) mod window;
 
 pub use describe::describe_expr;
 pub use error::PlanError;

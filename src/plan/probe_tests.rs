@@ -343,6 +343,7 @@ fn each_rule_alone_keeps_the_rows() {
         others.pushdown &= !flipped.pushdown;
         others.outer_join &= !flipped.outer_join;
         others.anti_join &= !flipped.anti_join;
+        others.first_rows &= !flipped.first_rows;
         others.distinct &= !flipped.distinct;
         others.demand &= !flipped.demand;
         others.null_keys &= !flipped.null_keys;
@@ -355,6 +356,7 @@ fn each_rule_alone_keeps_the_rows() {
         one(&|options| options.pushdown = true),
         one(&|options| options.outer_join = true),
         one(&|options| options.anti_join = true),
+        one(&|options| options.first_rows = true),
         one(&|options| options.distinct = true),
         one(&|options| options.demand = true),
         one(&|options| options.null_keys = true),

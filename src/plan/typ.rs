@@ -7,7 +7,7 @@ use std::sync::Arc;
 use eval::Expr;
 
 use super::tree::NodeMap;
-use super::{Column, EquiTerm, JoinKind, Plan, RelationType};
+use super::{Column, EquiTerm, JoinKind, Plan, RelationType, WindowFunction};
 
 /// More keys than this are of no use to any rewrite.
 const KEYS_MAX: usize = 6;
@@ -79,9 +79,21 @@ impl TypeCache {
                 typ.keys = tidy(typ.keys);
                 typ
             }
-            Plan::Window { input, calls, .. } => {
+            Plan::Window { input, partition, calls, .. } => {
                 let mut typ = (*self.typ(input)).clone();
+                let width = typ.columns.len();
                 typ.columns.extend(calls.iter().map(|(_, column)| column.clone()));
+                // A row's number is its own within its partition.
+                let by: Option<Vec<usize>> = partition
+                    .iter()
+                    .map(|expr| if let Expr::Column(column) = expr { Some(*column) } else { None })
+                    .collect();
+                let number = calls.iter().position(|(call, _)| call.function == WindowFunction::RowNumber);
+                if let (Some(mut key), Some(number)) = (by, number) {
+                    key.push(width + number);
+                    typ.keys.push(key);
+                    typ.keys = tidy(typ.keys);
+                }
                 typ
             }
             Plan::Union { inputs } => {

@@ -1,6 +1,8 @@
 //! Window calls of a plan: what is computed over the rows of a partition, beside each row.
 
-use eval::{AggregateCall, Expr};
+use std::collections::BTreeSet;
+
+use eval::{AggregateCall, Expr, OrderTerm};
 use row::ScalarType;
 
 /// One window function over the partition and order of its `Plan::Window`.
@@ -71,5 +73,96 @@ impl Frame {
     /// The whole partition.
     pub fn whole() -> Frame {
         Frame { units: FrameUnits::Range, start: FrameBound::Unbounded, end: FrameBound::Unbounded }
+    }
+}
+
+impl WindowCall {
+    /// Calls `visit` for every expression over the input's columns.
+    pub fn for_each_expr<'c>(&'c self, visit: &mut dyn FnMut(&'c Expr)) {
+        self.args.iter().for_each(&mut *visit);
+        if let WindowFunction::Aggregate(call) = &self.function {
+            call.arg.iter().chain(&call.filter).for_each(&mut *visit);
+            call.order_by.iter().for_each(|term| visit(&term.expr));
+        }
+        for bound in [&self.frame.start, &self.frame.end] {
+            if let FrameBound::Value(expr) = bound {
+                visit(expr);
+            }
+        }
+    }
+
+    /// Replaces every expression over the input's columns.
+    pub fn map_exprs(&mut self, replace: &mut dyn FnMut(&Expr) -> Expr) {
+        self.args.iter_mut().for_each(|arg| *arg = replace(arg));
+        if let WindowFunction::Aggregate(call) = &mut self.function {
+            call.arg.iter_mut().chain(&mut call.filter).for_each(|expr| *expr = replace(expr));
+            call.order_by.iter_mut().for_each(|term| term.expr = replace(&term.expr));
+        }
+        for bound in [&mut self.frame.start, &mut self.frame.end] {
+            if let FrameBound::Value(expr) = bound {
+                *expr = replace(expr);
+            }
+        }
+    }
+
+    /// Whether peers (rows that the order leaves equal) may get different values.
+    pub fn tells_peers_apart(&self) -> bool {
+        match self.function {
+            WindowFunction::Rank
+            | WindowFunction::DenseRank
+            | WindowFunction::PercentRank
+            | WindowFunction::CumeDist => false,
+            WindowFunction::Aggregate(_) => self.frame.units == FrameUnits::Rows,
+            WindowFunction::RowNumber
+            | WindowFunction::Ntile
+            | WindowFunction::Lag
+            | WindowFunction::Lead
+            | WindowFunction::FirstValue
+            | WindowFunction::LastValue
+            | WindowFunction::NthValue => true,
+        }
+    }
+}
+
+impl WindowFunction {
+    /// The function's name in SQL.
+    pub fn name(&self) -> &'static str {
+        match self {
+            WindowFunction::RowNumber => "row_number",
+            WindowFunction::Rank => "rank",
+            WindowFunction::DenseRank => "dense_rank",
+            WindowFunction::PercentRank => "percent_rank",
+            WindowFunction::CumeDist => "cume_dist",
+            WindowFunction::Ntile => "ntile",
+            WindowFunction::Lag => "lag",
+            WindowFunction::Lead => "lead",
+            WindowFunction::FirstValue => "first_value",
+            WindowFunction::LastValue => "last_value",
+            WindowFunction::NthValue => "nth_value",
+            WindowFunction::Aggregate(_) => "aggregate",
+        }
+    }
+}
+
+/// Columns whose values two rows of one partition that are peers have in common.
+pub(crate) fn decided_columns(partition: &[Expr], order_by: &[OrderTerm]) -> BTreeSet<usize> {
+    let terms = order_by.iter().map(|term| &term.expr);
+    partition.iter().chain(terms).filter_map(distinguished).collect()
+}
+
+/// The column that an expression shows, if different values of it always give different values of the expression.
+fn distinguished(expr: &Expr) -> Option<usize> {
+    use ScalarType as T;
+    match expr {
+        Expr::Column(column) => Some(*column),
+        Expr::Cast { input, from, to, .. } => {
+            let keeps = match (from, to) {
+                (T::Int16 | T::Int32, T::Int64) | (T::Int16, T::Int32) | (T::Date, T::Timestamp) => true,
+                (from, T::Numeric(None)) => from.is_integer(),
+                _ => false,
+            };
+            if keeps { distinguished(input) } else { None }
+        }
+        _ => None,
     }
 }

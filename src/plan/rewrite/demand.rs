@@ -16,23 +16,31 @@ use eval::{Expr, OrderTerm};
 use crate::plan::expr::{columns_of, renumber};
 use crate::plan::tree::{NodeMap, post_order};
 use crate::plan::typ::{is_one_row, unique_on};
+use crate::plan::window::decided_columns;
 use crate::plan::{EquiTerm, JoinKind, Plan, TypeCache};
 
 type Demand = BTreeSet<usize>;
 
 pub(super) fn prune(plan: &Arc<Plan>) -> Arc<Plan> {
-    let mut pruner = Pruner { types: TypeCache::default(), demands: NodeMap::default(), done: NodeMap::default() };
-    let width = pruner.types.typ(plan).columns.len();
+    let mut pruner = Pruner { types: TypeCache::default(), demands: demands(plan), done: NodeMap::default() };
+    let width = pruner.width(plan);
     let order = post_order(plan);
-    pruner.demand(plan, (0..width).collect());
-    for node in order.iter().rev() {
-        pruner.spread(node);
-    }
     for node in &order {
         let pruned = pruner.rebuild(node);
         pruner.done.insert(node, pruned);
     }
     pruner.narrow(plan, &(0..width).collect::<Vec<_>>())
+}
+
+/// Which columns of each node some reader needs; a node that is not in the answer is not read at all.
+pub(super) fn demands(plan: &Arc<Plan>) -> NodeMap<BTreeSet<usize>> {
+    let mut pruner = Pruner { types: TypeCache::default(), demands: NodeMap::default(), done: NodeMap::default() };
+    let width = pruner.width(plan);
+    pruner.demand(plan, (0..width).collect());
+    for node in post_order(plan).iter().rev() {
+        pruner.spread(node);
+    }
+    pruner.demands
 }
 
 /// A rebuilt node: `kept[i]` is the old number of its column i.
@@ -117,7 +125,11 @@ impl Pruner {
                 let needed = self.top_k_demand(node, demand);
                 self.demand(input, needed);
             }
-            Plan::Window { input, .. } | Plan::Distinct { input } | Plan::Threshold { input } => {
+            Plan::Window { input, .. } => {
+                let needed = self.window_demand(node, &demand);
+                self.demand(input, needed);
+            }
+            Plan::Distinct { input } | Plan::Threshold { input } => {
                 let width = self.width(input);
                 self.demand(input, (0..width).collect());
             }
@@ -161,6 +173,27 @@ impl Pruner {
         let mut needed = demand;
         needed.extend(group);
         order_by.iter().for_each(|term| needed.extend(columns_of(&term.expr)));
+        needed
+    }
+
+    /// All columns tell peers apart, unless a key is among those that decide already or no demanded call tells them apart.
+    fn window_demand(&mut self, node: &Arc<Plan>, demand: &Demand) -> Demand {
+        let Plan::Window { input, partition, order_by, calls } = &**node else { return demand.clone() };
+        let typ = self.types.typ(input);
+        let width = typ.columns.len();
+        let demanded = || calls.iter().enumerate().filter(|(index, _)| demand.contains(&(width + index)));
+        let decided = decided_columns(partition, order_by);
+        let has_key = typ.keys.iter().any(|key| key.iter().all(|column| decided.contains(column)));
+        if !has_key && demanded().any(|(_, (call, _))| call.tells_peers_apart()) {
+            return (0..width).collect();
+        }
+        let mut needed: Demand = demand.iter().copied().filter(|column| *column < width).collect();
+        if demanded().next().is_none() {
+            return needed;
+        }
+        partition.iter().for_each(|expr| needed.extend(columns_of(expr)));
+        order_by.iter().for_each(|term| needed.extend(columns_of(&term.expr)));
+        demanded().for_each(|(_, (call, _))| call.for_each_expr(&mut |expr| needed.extend(columns_of(expr))));
         needed
     }
 
@@ -248,20 +281,23 @@ impl Pruner {
             }
             Plan::Window { input, partition, order_by, calls } => {
                 let width = self.width(input);
-                let below = self.narrow(input, &(0..width).collect::<Vec<_>>());
-                let mut kept: Vec<usize> = (0..width).collect();
+                let mut kept: Vec<usize> = self.window_demand(node, &demand).into_iter().collect();
+                let below = Pruned { plan: self.narrow(input, &kept), kept: kept.clone() };
                 let demanded = calls.iter().enumerate().filter(|(index, _)| demand.contains(&(width + index)));
                 let calls: Vec<_> = demanded
-                    .map(|(index, call)| {
+                    .map(|(index, (call, column))| {
                         kept.push(width + index);
-                        call.clone()
+                        let mut call = call.clone();
+                        call.map_exprs(&mut |expr| below.expr(expr));
+                        (call, column.clone())
                     })
                     .collect();
                 if calls.is_empty() {
-                    return Pruned { plan: below, kept };
+                    return below;
                 }
-                let (partition, order_by) = (partition.clone(), order_by.clone());
-                Pruned { plan: Arc::new(Plan::Window { input: below, partition, order_by, calls }), kept }
+                let partition = partition.iter().map(|expr| below.expr(expr)).collect();
+                let order_by = order_terms(order_by, &below);
+                Pruned { plan: Arc::new(Plan::Window { input: below.plan, partition, order_by, calls }), kept }
             }
             Plan::Distinct { input } | Plan::Threshold { input } => {
                 let all: Vec<usize> = (0..self.width(input)).collect();

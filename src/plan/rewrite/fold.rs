@@ -53,6 +53,11 @@ fn fold_exprs(plan: Plan, types: &mut TypeCache) -> Plan {
             let group = group.into_iter().map(|(expr, column)| (expr.fold(), column)).collect();
             Plan::Reduce { input, group, aggregates }
         }
+        Plan::Window { input, partition, mut order_by, mut calls } => {
+            order_by.iter_mut().for_each(|term| term.expr = term.expr.clone().fold());
+            calls.iter_mut().for_each(|(call, _)| call.map_exprs(&mut |expr| expr.clone().fold()));
+            Plan::Window { input, partition: partition.into_iter().map(Expr::fold).collect(), order_by, calls }
+        }
         other => other,
     }
 }

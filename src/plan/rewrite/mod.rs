@@ -1,7 +1,7 @@
 //! Plans that give the same rows for less work.
 //!
 //! ```text
-//!   fold ─> fuse ─> [ pushdown ─> outer_join ─> anti_join ] twice ─> distinct ─> demand ─> null_keys ─> intern (all models)
+//!   fold ─> fuse ─> [ pushdown ─> outer_join ─> anti_join ] twice ─> first_rows ─> distinct ─> demand ─> null_keys ─> intern (all models)
 //! ```
 //!
 //! 1. Each rule can be switched off; with all off the plan is what `sql` bound, and the rows are the same.
@@ -15,6 +15,7 @@ mod anti_join;
 pub(crate) mod check;
 mod demand;
 mod distinct;
+mod first_rows;
 mod fold;
 mod fuse;
 mod intern;
@@ -43,6 +44,8 @@ pub struct RewriteOptions {
     pub outer_join: bool,
     /// `left join … where right.key is null` is an anti join.
     pub anti_join: bool,
+    /// `row_number() <= k` keeps the first rows of each partition and numbers none.
+    pub first_rows: bool,
     /// A DISTINCT over rows that are distinct already goes.
     pub distinct: bool,
     /// Columns that nobody reads are not carried along.
@@ -60,6 +63,7 @@ impl RewriteOptions {
         pushdown: true,
         outer_join: true,
         anti_join: true,
+        first_rows: true,
         distinct: true,
         demand: true,
         null_keys: true,
@@ -72,6 +76,7 @@ impl RewriteOptions {
         pushdown: false,
         outer_join: false,
         anti_join: false,
+        first_rows: false,
         distinct: false,
         demand: false,
         null_keys: false,
@@ -116,6 +121,8 @@ pub(crate) fn optimize_one(plan: &Arc<Plan>, options: &RewriteOptions) -> Arc<Pl
         run(options.fuse, &fuse::fuse);
     }
     run(options.pushdown, &pushdown::push_down);
+    run(options.first_rows, &first_rows::keep_first_rows);
+    run(options.fuse, &fuse::fuse);
     run(options.distinct, &distinct::drop_distincts);
     run(options.demand, &demand::prune);
     run(options.fuse, &fuse::fuse);

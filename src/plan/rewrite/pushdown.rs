@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use eval::Expr;
 
-use crate::plan::expr::{columns_of, conjuncts, equality, reads_only, renumber, transform};
+use crate::plan::expr::{columns_of, conjuncts, equality, literal_bool, reads_only, renumber, transform};
 use crate::plan::tree::{NodeMap, reader_counts};
 use crate::plan::{EquiTerm, JoinKind, Plan, TypeCache};
 
@@ -117,9 +117,9 @@ impl Pusher {
                 filter(Arc::new(Plan::TopK { input, group, order_by, limit: *limit, offset: *offset }), stay)
             }
             Plan::Window { input, partition, order_by, calls } => {
-                let partitions = |column: &usize| partition.contains(&Expr::Column(*column));
-                let (go, stay) =
-                    predicates.into_iter().partition(|predicate| reads_only(predicate, &|column| partitions(&column)));
+                // A predicate over the partition alone keeps or drops partitions as a whole. Calls that could fail for the
+                // rows of a dropped one are spared it.
+                let (go, stay) = predicates.into_iter().partition(|predicate| reads_only_parts(predicate, partition));
                 let input = self.push(input, go);
                 let (partition, order_by, calls) = (partition.clone(), order_by.clone(), calls.clone());
                 filter(Arc::new(Plan::Window { input, partition, order_by, calls }), stay)
@@ -164,6 +164,12 @@ impl Pusher {
         let right = self.push(right, parts.right);
         filter(Arc::new(Plan::Join { kind, left, right, on: parts.on, residual: parts.residual }), parts.above)
     }
+}
+
+/// Whether the predicate reads columns only as parts of these expressions.
+fn reads_only_parts(predicate: &Expr, parts: &[Expr]) -> bool {
+    let rest = transform(predicate, &mut |part| parts.contains(part).then(|| literal_bool(true)));
+    reads_only(&rest, &|_| false)
 }
 
 /// A join being taken apart.

@@ -100,16 +100,18 @@ impl<'q> Binder<'q> {
     pub(super) fn aggregate_call(&mut self, name: &str, call: &'q ast::Function) -> Result<Bound, PlanError> {
         let clause = self.scopes.last().map(|scope| scope.clause);
         match clause {
-            Some(Clause::Output) => {}
+            Some(
+                Clause::Output | Clause::Having | Clause::Qualify | Clause::WindowArgument | Clause::WindowDefinition,
+            ) => {}
             Some(Clause::Argument) => return Err(PlanError::new("aggregate function calls cannot be nested")),
             Some(clause) => {
                 return Err(PlanError::new(format!("aggregate functions are not allowed in {}", clause.name())));
             }
             None => return Err(PlanError::new("aggregate functions are not allowed here")),
         }
-        let outer_applies = self.enter_argument();
+        let outside = self.enter_argument();
         let bound = self.aggregate_arguments(name, call);
-        self.leave_argument(outer_applies);
+        self.leave_argument(outside);
         let (call, bound_type) = bound?;
         self.refuse_outer_aggregate(name, &call)?;
         let Some(scope) = self.scopes.last() else {
@@ -126,22 +128,22 @@ impl<'q> Binder<'q> {
         Ok(self.column(id))
     }
 
-    fn enter_argument(&mut self) -> Vec<super::rel::Apply> {
-        self.scopes.last_mut().map_or_else(Vec::new, |scope| {
-            scope.clause = Clause::Argument;
-            std::mem::take(&mut scope.applies)
+    fn enter_argument(&mut self) -> (Clause, Vec<super::rel::Apply>) {
+        self.scopes.last_mut().map_or((Clause::Output, Vec::new()), |scope| {
+            (std::mem::replace(&mut scope.clause, Clause::Argument), std::mem::take(&mut scope.applies))
         })
     }
 
-    fn leave_argument(&mut self, outer_applies: Vec<super::rel::Apply>) {
+    fn leave_argument(&mut self, (clause, outer_applies): (Clause, Vec<super::rel::Apply>)) {
         if let Some(scope) = self.scopes.last_mut() {
-            scope.clause = Clause::Output;
+            scope.clause = clause;
             let inner = std::mem::replace(&mut scope.applies, outer_applies);
             scope.argument_applies.extend(inner);
         }
     }
 
-    fn aggregate_arguments(
+    /// The call with its brackets and its FILTER, and what it gives.
+    pub(super) fn aggregate_arguments(
         &mut self,
         name: &str,
         call: &'q ast::Function,

@@ -7,6 +7,7 @@ use sqlparser::ast::{self, BinaryOperator, CastKind, UnaryOperator};
 
 use super::coerce::{binary, function, joint_scale, unary, unify};
 use super::scope::at;
+use super::select::GROUPING_HINT;
 use super::{Binder, Bound, fold, literal, resolve_error, types, unsupported};
 use crate::plan::PlanError;
 use crate::plan::expr::{and, is_not_null, literal_bool, literal_null, not};
@@ -145,9 +146,9 @@ impl<'q> Binder<'q> {
             E::Array(array) => self.array(&array.elem, None),
             E::Tuple(items) if items.len() == 1 => self.expr(&items[0]),
             E::Tuple(_) => Err(unsupported("a row value outside of a comparison")),
-            E::GroupingSets(_) => Err(unsupported("GROUPING SETS")),
-            E::Cube(_) => Err(unsupported("CUBE")),
-            E::Rollup(_) => Err(unsupported("ROLLUP")),
+            E::GroupingSets(_) => Err(unsupported("GROUPING SETS").with_hint(GROUPING_HINT)),
+            E::Cube(_) => Err(unsupported("CUBE").with_hint(GROUPING_HINT)),
+            E::Rollup(_) => Err(unsupported("ROLLUP").with_hint(GROUPING_HINT)),
             E::RLike { .. } => Err(unsupported("RLIKE").with_hint("use the operator ~")),
             E::Like { .. } | E::ILike { .. } => Err(unsupported("LIKE ANY")),
             E::JsonAccess { .. } => Err(unsupported("the : operator").with_hint("use -> and ->>")),

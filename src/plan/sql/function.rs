@@ -4,20 +4,22 @@ use sqlparser::ast::{self, FunctionArg, FunctionArgExpr, FunctionArguments};
 
 use super::coerce::function;
 use super::expr::function_name;
+use super::select::GROUPING_HINT;
+use super::window::ignore_nulls;
 use super::{Binder, Bound, aggregate, unsupported};
 use crate::plan::PlanError;
 
 impl<'q> Binder<'q> {
     pub(super) fn call(&mut self, call: &'q ast::Function) -> Result<Bound, PlanError> {
         let name = function_name(&call.name);
-        if call.over.is_some() {
-            return Err(unsupported(format!("window function {name}() OVER (…)")));
+        if let Some(over) = &call.over {
+            return self.window_call(&name, call, over);
         }
         if !call.within_group.is_empty() {
             return Err(unsupported(format!("ordered-set aggregate {name}() WITHIN GROUP (…)")));
         }
         if call.null_treatment.is_some() {
-            return Err(unsupported(format!("IGNORE NULLS in {name}()")));
+            return Err(ignore_nulls(&name));
         }
         if !matches!(call.parameters, FunctionArguments::None) {
             return Err(unsupported(format!("parameters before the arguments of {name}()")));
@@ -49,7 +51,7 @@ impl<'q> Binder<'q> {
             return Err(unsupported(format!("set-returning function {name}()")));
         }
         if name == "grouping" {
-            return Err(unsupported("GROUPING()"));
+            return Err(unsupported("GROUPING()").with_hint(GROUPING_HINT));
         }
         let args = self.arguments(&name, call)?;
         match name.as_str() {

@@ -123,6 +123,13 @@ impl Lowering<'_> {
         self.types.typ(plan)
     }
 
+    /// Notes what works but may surprise, once.
+    pub fn warn(&mut self, warning: String) {
+        if !self.warnings.contains(&warning) {
+            self.warnings.push(warning);
+        }
+    }
+
     /// Appends computed columns.
     pub fn map(&self, input: Lowered, exprs: &[(ColumnId, Expr)]) -> Result<Lowered, PlanError> {
         if exprs.is_empty() {
@@ -166,6 +173,7 @@ impl Lowering<'_> {
                     _ => Ok(reduced),
                 }
             }
+            Rel::Window { input, partition, order_by, calls } => self.window(input, partition, order_by, calls, outer),
             Rel::Distinct { input, columns } => {
                 let input = self.lower(input, outer)?;
                 let all = with_outer(outer, columns);
@@ -370,7 +378,7 @@ impl Lowering<'_> {
             || typ.keys.iter().any(|key| key.iter().all(|column| decided.contains(column)));
         if !is_total {
             let cut = if group.is_empty() { "LIMIT" } else { "DISTINCT ON" };
-            self.warnings.push(format!(
+            self.warn(format!(
                 "the order of rows before {cut} leaves ties open: they are broken by all remaining columns; \
                  order by a unique key to decide them yourself"
             ));

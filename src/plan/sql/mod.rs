@@ -17,6 +17,7 @@ mod coerce;
 mod columns;
 mod decorrelate;
 mod expr;
+mod frame;
 mod function;
 mod join_plan;
 mod literal;
@@ -32,6 +33,8 @@ mod subquery;
 mod table_ref;
 mod type_name;
 mod types;
+mod window;
+mod window_plan;
 
 #[cfg(test)]
 mod sql_tests;
@@ -47,7 +50,7 @@ use sqlparser::ast;
 use self::columns::{ColumnId, Columns};
 use self::query::Cte;
 use self::scope::Scope;
-use super::rewrite::check::refuse_unmaintainable;
+use super::rewrite::check::{refuse_unmaintainable, refuse_windows};
 use super::rewrite::{RewriteOptions, optimize_one};
 use super::{Column, Plan, PlanError, RelationId, RelationType};
 
@@ -95,6 +98,7 @@ pub fn bind_query(sql: &str, resolve: &ResolveRelation<'_>) -> Result<BoundModel
     let bound = binder.query(&query, query::Literals::Resolve)?;
     let names: Vec<String> = bound.outputs.iter().map(|output| output.name.clone()).collect();
     let (plan, warnings) = lower::lower(&binder.columns, &binder.ctes, &bound)?;
+    refuse_windows(&plan)?;
     refuse_unmaintainable(&optimize_one(&plan, &RewriteOptions::ALL))?;
     let typ = plan.typ();
     let columns = names.into_iter().zip(typ.columns).map(|(name, column)| Column { name, ..column }).collect();

@@ -4,6 +4,8 @@ use sqlparser::ast::{Query, Statement};
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::{Parser, ParserError};
 
+use super::table_ref::ASOF_HINT;
+use super::{unsupported, window};
 use crate::plan::PlanError;
 
 /// Deeper nesting than this is refused instead of overflowing the stack.
@@ -42,11 +44,29 @@ fn parse_error(error: ParserError) -> PlanError {
         let (line, column) = text[start + " at Line: ".len()..].split_once(", Column: ")?;
         Some((start, line.trim().parse::<u64>().ok()?, column.trim().parse::<u64>().ok()?))
     });
+    let unknown = (text.rsplit_once("found: "))
+        .and_then(|(_, rest)| rest.split_whitespace().next())
+        .map(str::to_uppercase)
+        .filter(|word| matches!(word.as_str(), "EXCLUDE" | "IGNORE" | "ASOF"));
+    if let Some(word) = unknown {
+        let error = by_name(&word);
+        return place.map_or(error.clone(), |(_, line, column)| error.at(line, column));
+    }
     match place {
         Some((start, line, column)) => {
             PlanError::new(format!("syntax error: {}", lower_first(&text[..start]))).at(line, column)
         }
         None => PlanError::new(format!("syntax error: {}", lower_first(&text))),
+    }
+}
+
+/// What PostgreSQL or a neighbour has and the parser does not.
+fn by_name(word: &str) -> PlanError {
+    match word {
+        "EXCLUDE" => unsupported("EXCLUDE in a window frame")
+            .with_hint("take the row's own value away: sum(x) over (…) - x; count(*) over (…) - 1"),
+        "IGNORE" => window::ignore_nulls("the function"),
+        _ => unsupported("ASOF JOIN").with_hint(ASOF_HINT),
     }
 }
 

@@ -8,11 +8,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use eval::{AggregateCall, Expr};
+use eval::{AggregateCall, Expr, OrderTerm};
 use row::SortDirection;
 
 use super::columns::ColumnId;
-use crate::plan::{JoinKind, RelationId, RelationType};
+use crate::plan::{JoinKind, RelationId, RelationType, WindowCall};
 
 #[derive(Clone, Debug)]
 pub(super) enum Rel {
@@ -51,6 +51,13 @@ pub(super) enum Rel {
         input: Box<Rel>,
         group: Vec<(ColumnId, Expr)>,
         aggregates: Vec<(ColumnId, AggregateCall)>,
+    },
+    /// Appends each call's value over the rows of the partition, in order.
+    Window {
+        input: Box<Rel>,
+        partition: Vec<Expr>,
+        order_by: Vec<OrderTerm>,
+        calls: Vec<(ColumnId, WindowCall)>,
     },
     /// The distinct rows of these columns.
     Distinct {
@@ -150,6 +157,7 @@ impl Rel {
             Rel::Map { input, .. }
             | Rel::Filter { input, .. }
             | Rel::Aggregate { input, .. }
+            | Rel::Window { input, .. }
             | Rel::Distinct { input, .. }
             | Rel::TopK { input, .. } => vec![input],
             Rel::Join { left, right, .. } => vec![left, right],
@@ -164,6 +172,7 @@ impl Rel {
             Rel::Map { input, .. }
             | Rel::Filter { input, .. }
             | Rel::Aggregate { input, .. }
+            | Rel::Window { input, .. }
             | Rel::Distinct { input, .. }
             | Rel::TopK { input, .. } => vec![input],
             Rel::Join { left, right, .. } => vec![left, right],
@@ -182,6 +191,7 @@ impl Rel {
                 into.extend(group.iter().map(|(id, _)| *id));
                 into.extend(aggregates.iter().map(|(id, _)| *id));
             }
+            Rel::Window { calls, .. } => into.extend(calls.iter().map(|(id, _)| *id)),
             Rel::Apply { apply, .. } => match &apply.kind {
                 ApplyKind::Row { results } => into.extend(results.iter().map(|(id, _)| *id)),
                 ApplyKind::Mark { result, .. } => {
@@ -206,6 +216,10 @@ impl Rel {
                     call.arg.iter().chain(&call.filter).for_each(&mut *visit);
                     call.order_by.iter().for_each(|term| visit(&term.expr));
                 }
+            }
+            Rel::Window { partition, order_by, calls, .. } => {
+                partition.iter().chain(order_by.iter().map(|term| &term.expr)).for_each(&mut *visit);
+                calls.iter().for_each(|(_, call)| call.for_each_expr(visit));
             }
             Rel::Apply { apply, .. } => apply.kind.pairs().iter().for_each(|(expr, _)| visit(expr)),
             Rel::Unit
@@ -246,6 +260,7 @@ impl Rel {
                 group.iter_mut().for_each(|(id, _)| new(id));
                 aggregates.iter_mut().for_each(|(id, _)| new(id));
             }
+            Rel::Window { calls, .. } => calls.iter_mut().for_each(|(id, _)| new(id)),
             Rel::Distinct { columns, .. } => columns.iter_mut().for_each(new),
             Rel::TopK { keep, group, order_by, .. } => {
                 keep.iter_mut().chain(group).for_each(new);
@@ -292,6 +307,11 @@ impl Rel {
                     call.arg.iter_mut().chain(&mut call.filter).for_each(|expr| *expr = replace(expr));
                     call.order_by.iter_mut().for_each(|term| term.expr = replace(&term.expr));
                 }
+            }
+            Rel::Window { partition, order_by, calls, .. } => {
+                partition.iter_mut().for_each(|expr| *expr = replace(expr));
+                order_by.iter_mut().for_each(|term| term.expr = replace(&term.expr));
+                calls.iter_mut().for_each(|(_, call)| call.map_exprs(replace));
             }
             Rel::Apply { apply, .. } => apply.kind.pairs_mut().iter_mut().for_each(|(expr, _)| *expr = replace(expr)),
             Rel::Unit

@@ -15,6 +15,7 @@ use sqlparser::tokenizer::Span;
 
 use super::columns::ColumnId;
 use super::rel::Apply;
+use super::window::Windowed;
 use super::{Binder, Bound, fold, spell};
 use crate::plan::PlanError;
 
@@ -50,8 +51,16 @@ pub(super) enum Clause {
     On,
     Where,
     GroupBy,
-    /// Select list, HAVING, ORDER BY: aggregates are collected.
+    /// Select list, ORDER BY, DISTINCT ON: aggregates and window calls are collected.
     Output,
+    /// Aggregates are collected.
+    Having,
+    /// As the select list, after it.
+    Qualify,
+    /// Inside the brackets of a window call: aggregates are collected.
+    WindowArgument,
+    /// Inside OVER: aggregates are collected.
+    WindowDefinition,
     /// Inside an aggregate's brackets.
     Argument,
     Values,
@@ -66,6 +75,10 @@ impl Clause {
             Clause::Where => "WHERE",
             Clause::GroupBy => "GROUP BY",
             Clause::Output => "the select list",
+            Clause::Having => "HAVING",
+            Clause::Qualify => "QUALIFY",
+            Clause::WindowArgument => "window arguments",
+            Clause::WindowDefinition => "window definitions",
             Clause::Argument => "aggregate arguments",
             Clause::Values => "VALUES",
             Clause::Limit => "LIMIT",
@@ -88,6 +101,11 @@ pub(super) struct Scope<'q> {
     /// Subqueries met inside aggregates' brackets: they belong below the aggregation.
     pub argument_applies: Vec<Apply>,
     pub aggregates: Vec<(ColumnId, AggregateCall)>,
+    /// The WINDOW clause, in order.
+    pub named_windows: Vec<(String, &'q ast::NamedWindowExpr)>,
+    pub windows: Vec<Windowed>,
+    /// Subqueries met inside window calls: they belong below the windows.
+    pub window_applies: Vec<Apply>,
 }
 
 impl<'q> Scope<'q> {
@@ -101,6 +119,9 @@ impl<'q> Scope<'q> {
             applies: Vec::new(),
             argument_applies: Vec::new(),
             aggregates: Vec::new(),
+            named_windows: Vec::new(),
+            windows: Vec::new(),
+            window_applies: Vec::new(),
         }
     }
 

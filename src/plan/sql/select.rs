@@ -1,7 +1,7 @@
 //! SELECT: the clauses in the order in which SQL evaluates them.
 //!
 //! ```text
-//!   FROM ─> WHERE ─> GROUP BY, aggregates ─> HAVING ─> select list ─> DISTINCT [ON] ─> ORDER BY … LIMIT
+//!   FROM ─> WHERE ─> GROUP BY, aggregates ─> HAVING ─> windows ─> QUALIFY ─> select list ─> DISTINCT [ON] ─> ORDER BY … LIMIT
 //! ```
 
 use std::collections::BTreeMap;
@@ -16,8 +16,12 @@ use super::output_name::output_name;
 use super::query::{BoundQuery, Literals, Tail, direction, ordinal};
 use super::rel::{Apply, Rel};
 use super::scope::{Clause, Output, Scope, at};
+use super::window::{Windowed, stack};
 use super::{Binder, Bound, fold, unsupported};
 use crate::plan::PlanError;
+
+/// What to write instead of ROLLUP and its kin.
+pub(super) const GROUPING_HINT: &str = "write one SELECT per grouping and put them together with UNION ALL";
 
 /// One column of the select list, `*` spread out.
 enum Item<'q> {
@@ -38,8 +42,16 @@ impl Item<'_> {
 struct Parts {
     items: Vec<Bound>,
     having: Option<Bound>,
+    qualify: Option<Bound>,
     distinct_on: Vec<Target>,
     order_by: Vec<(Target, SortDirection)>,
+    /// Subqueries of HAVING.
+    having_applies: Vec<Apply>,
+    /// Subqueries inside window calls.
+    window_applies: Vec<Apply>,
+    windows: Vec<Windowed>,
+    /// Subqueries of everything that stands above the windows.
+    applies: Vec<Apply>,
 }
 
 /// What ORDER BY or DISTINCT ON names: an output, or something of its own.
@@ -79,27 +91,32 @@ impl<'q> Binder<'q> {
         if let Some(condition) = &select.selection {
             rel = self.where_clause(rel, condition)?;
         }
+        self.named_windows(&select.named_window)?;
         let items = self.spread(&select.projection)?;
         let (groups, group_asts, grouped) = self.group_by(&select.group_by, &items)?;
         let mut below = self.take_applies();
-        let parts = self.bind_outputs(select, &items, &group_asts, tail)?;
-        let above = self.take_applies();
+        let mut parts = self.bind_outputs(select, &items, &group_asts, tail)?;
         let Some(scope) = self.scopes.last_mut() else { return Err(PlanError::new("a SELECT has no scope")) };
         below.append(&mut scope.argument_applies);
         let aggregates = std::mem::take(&mut scope.aggregates);
         let names: Vec<String> = items.iter().map(|item| item.name().to_string()).collect();
 
         rel = below.into_iter().fold(rel, Rel::apply);
-        let (mut parts, mut above) = (parts, above);
         if grouped || parts.having.is_some() || !aggregates.is_empty() {
             let Some(scope) = self.scopes.last() else { return Err(PlanError::new("a SELECT has no scope")) };
             let mut grouping = Grouping::new(scope, groups);
-            self.regroup(&mut grouping, &mut parts, &mut above, &items)?;
+            self.regroup(&mut grouping, &mut parts, &items)?;
             rel = Rel::Aggregate { input: Box::new(rel), group: grouping.groups, aggregates };
         }
-        rel = above.into_iter().fold(rel, Rel::apply);
+        rel = std::mem::take(&mut parts.having_applies).into_iter().fold(rel, Rel::apply);
         if let Some(having) = parts.having.take() {
             rel = rel.filter(vec![having.expr]);
+        }
+        rel = std::mem::take(&mut parts.window_applies).into_iter().fold(rel, Rel::apply);
+        rel = stack(rel, std::mem::take(&mut parts.windows));
+        rel = std::mem::take(&mut parts.applies).into_iter().fold(rel, Rel::apply);
+        if let Some(qualify) = parts.qualify.take() {
+            rel = rel.filter(vec![qualify.expr]);
         }
         self.assemble(select, rel, names, parts, tail, literals)
     }
@@ -154,7 +171,7 @@ impl<'q> Binder<'q> {
             GroupByExpr::Expressions(exprs, modifiers) => (exprs, modifiers),
         };
         if let Some(modifier) = modifiers.first() {
-            return Err(unsupported(format!("GROUP BY … {modifier}")));
+            return Err(unsupported(format!("GROUP BY … {modifier}")).with_hint(GROUPING_HINT));
         }
         self.set_clause(Clause::GroupBy);
         let mut groups: Vec<(ColumnId, Expr)> = Vec::new();
@@ -223,16 +240,22 @@ impl<'q> Binder<'q> {
                 },
             });
         }
-        let having = match &select.having {
-            Some(having) => {
-                Some(self.expr(having)?.into_condition("HAVING").map_err(|error| at(error, having.span()))?)
-            }
-            None => None,
+        let mut parts = Parts {
+            items: bounds,
+            having: None,
+            qualify: None,
+            distinct_on: Vec::new(),
+            order_by: Vec::new(),
+            having_applies: Vec::new(),
+            window_applies: Vec::new(),
+            windows: Vec::new(),
+            applies: Vec::new(),
         };
-        if let Some(qualify) = &select.qualify {
-            return Err(at(unsupported("QUALIFY"), qualify.span()));
-        }
-        let mut parts = Parts { items: bounds, having, distinct_on: Vec::new(), order_by: Vec::new() };
+        let item_applies = self.take_applies();
+        parts.having = self.condition(select.having.as_ref(), Clause::Having)?;
+        parts.having_applies = self.take_applies();
+        parts.qualify = self.condition(select.qualify.as_ref(), Clause::Qualify)?;
+        self.set_clause(Clause::Output);
         if let Some(ast::Distinct::On(exprs)) = &select.distinct {
             for expr in exprs {
                 let target = self.target(expr, items, &parts.items, "SELECT DISTINCT ON")?;
@@ -240,14 +263,26 @@ impl<'q> Binder<'q> {
             }
         }
         self.bind_order(items, &mut parts, tail)?;
+        parts.applies = item_applies;
+        parts.applies.append(&mut self.take_applies());
+        if let Some(scope) = self.scopes.last_mut() {
+            parts.window_applies = std::mem::take(&mut scope.window_applies);
+            parts.windows = std::mem::take(&mut scope.windows);
+        }
         Ok(parts)
+    }
+
+    fn condition(&mut self, condition: Option<&'q ast::Expr>, clause: Clause) -> Result<Option<Bound>, PlanError> {
+        let Some(condition) = condition else { return Ok(None) };
+        self.set_clause(clause);
+        let bound = self.expr(condition)?.into_condition(clause.name());
+        bound.map(Some).map_err(|error| at(error, condition.span()))
     }
 
     /// Without LIMIT or DISTINCT ON the order of a table's rows means nothing: ORDER BY is bound for its errors and forgotten.
     fn bind_order(&mut self, items: &[Item<'q>], parts: &mut Parts, tail: &Tail<'q>) -> Result<(), PlanError> {
         let matters = tail.cuts() || !parts.distinct_on.is_empty();
-        let before =
-            self.scopes.last().map(|scope| (scope.aggregates.len(), scope.applies.len(), scope.argument_applies.len()));
+        let before = self.scopes.last().map(Collected::of);
         for term in tail.order_by {
             let direction = direction(term)?;
             let target = self.target(&term.expr, items, &parts.items, "ORDER BY")?;
@@ -255,12 +290,8 @@ impl<'q> Binder<'q> {
                 parts.order_by.push((target, direction));
             }
         }
-        if let (false, Some(scope), Some((aggregates, applies, argument_applies))) =
-            (matters, self.scopes.last_mut(), before)
-        {
-            scope.aggregates.truncate(aggregates);
-            scope.applies.truncate(applies);
-            scope.argument_applies.truncate(argument_applies);
+        if let (false, Some(scope), Some(before)) = (matters, self.scopes.last_mut(), before) {
+            before.restore(scope);
         }
         Ok(())
     }
@@ -294,13 +325,7 @@ impl<'q> Binder<'q> {
     }
 
     /// Puts everything that stands above the aggregation on top of the groups.
-    fn regroup(
-        &mut self,
-        grouping: &mut Grouping,
-        parts: &mut Parts,
-        above: &mut [Apply],
-        items: &[Item<'q>],
-    ) -> Result<(), PlanError> {
+    fn regroup(&mut self, grouping: &mut Grouping, parts: &mut Parts, items: &[Item<'q>]) -> Result<(), PlanError> {
         for (bound, item) in parts.items.iter_mut().zip(items) {
             bound.expr = grouping.regroup(self, &bound.expr).map_err(|error| match item {
                 Item::Expr { expr, .. } => at(error, expr.span()),
@@ -313,10 +338,23 @@ impl<'q> Binder<'q> {
                 bound.expr = grouping.regroup(self, &bound.expr)?;
             }
         }
-        if let Some(having) = &mut parts.having {
-            having.expr = grouping.regroup(self, &having.expr)?;
+        for condition in parts.having.iter_mut().chain(&mut parts.qualify) {
+            condition.expr = grouping.regroup(self, &condition.expr)?;
         }
-        for apply in above {
+        for windowed in &mut parts.windows {
+            let mut failed = None;
+            windowed.map_exprs(&mut |expr| match grouping.regroup(self, expr) {
+                Ok(expr) => expr,
+                Err(error) => {
+                    failed = failed.take().or(Some(error));
+                    expr.clone()
+                }
+            });
+            if let Some(error) = failed {
+                return Err(error);
+            }
+        }
+        for apply in parts.having_applies.iter_mut().chain(&mut parts.window_applies).chain(&mut parts.applies) {
             let mut failed = None;
             apply.map_exprs(&mut |expr| match grouping.regroup(self, expr) {
                 Ok(expr) => expr,
@@ -407,6 +445,36 @@ impl<'q> Binder<'q> {
             };
         }
         Ok(BoundQuery { rel, outputs })
+    }
+}
+
+/// How much a scope had collected at some point.
+struct Collected {
+    aggregates: usize,
+    windows: usize,
+    applies: usize,
+    argument_applies: usize,
+    window_applies: usize,
+}
+
+impl Collected {
+    fn of(scope: &Scope<'_>) -> Collected {
+        Collected {
+            aggregates: scope.aggregates.len(),
+            windows: scope.windows.len(),
+            applies: scope.applies.len(),
+            argument_applies: scope.argument_applies.len(),
+            window_applies: scope.window_applies.len(),
+        }
+    }
+
+    /// Forgets what came since.
+    fn restore(&self, scope: &mut Scope<'_>) {
+        scope.aggregates.truncate(self.aggregates);
+        scope.windows.truncate(self.windows);
+        scope.applies.truncate(self.applies);
+        scope.argument_applies.truncate(self.argument_applies);
+        scope.window_applies.truncate(self.window_applies);
     }
 }
 

@@ -14,6 +14,10 @@ use super::{Binder, Bound, fold, fold_name, unsupported};
 use crate::plan::expr::conjuncts;
 use crate::plan::{JoinKind, PlanError};
 
+/// What to write instead of ASOF JOIN.
+pub(super) const ASOF_HINT: &str =
+    "join by the key and the range, then keep the latest row with DISTINCT ON or row_number() = 1";
+
 /// A FROM clause, or a part of it.
 pub(super) struct From {
     pub rel: Rel,
@@ -209,7 +213,7 @@ impl<'q> Binder<'q> {
             JoinOperator::CrossJoin(_) => {
                 return self.join_on(left, right, JoinKind::Inner, Condition::Cross);
             }
-            JoinOperator::AsOf { .. } => return Err(unsupported("ASOF JOIN")),
+            JoinOperator::AsOf { .. } => return Err(unsupported("ASOF JOIN").with_hint(ASOF_HINT)),
             JoinOperator::CrossApply | JoinOperator::OuterApply => {
                 return Err(unsupported("APPLY").with_hint("write CROSS JOIN LATERAL or LEFT JOIN LATERAL … ON true"));
             }
