@@ -49,6 +49,7 @@ pub struct Deployment {
 impl Deployment {
     pub fn dataflow(&self) -> Dataflow {
         Dataflow {
+            arranged_only: false,
             inputs: self.sources.iter().map(|source| source.spec.relation.clone()).collect(),
             models: self
                 .models

@@ -39,6 +39,8 @@ pub struct Dataflow {
     pub inputs: Vec<RelationId>,
     /// Models in dependency order; an output's index is its place here.
     pub models: Vec<RenderModel>,
+    /// Operators hold all state in arrangements, also that which nobody shares.
+    pub arranged_only: bool,
 }
 
 enum Command {
@@ -162,7 +164,7 @@ fn work(
             relations.insert(relation.clone(), rows);
         }
         let position_rows = positions.to_collection(scope);
-        let rendered = render(scope, relations, &dataflow.models);
+        let rendered = render(scope, relations, &dataflow.models, dataflow.arranged_only);
         for (i, rows) in rendered.outputs.into_iter().enumerate() {
             capture(rows, Output::Model(i), &captured, &probe);
         }

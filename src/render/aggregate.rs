@@ -33,10 +33,15 @@ impl<'scope> Context<'scope> {
     pub fn reduce(
         &mut self,
         plan: &Arc<Plan>,
-        _input: &Arc<Plan>,
+        input: &Arc<Plan>,
         group: &[(Expr, Column)],
-        _aggregates: &[(AggregateCall, Column)],
+        aggregates: &[(AggregateCall, Column)],
     ) -> Vec<Part<'scope>> {
+        let calls: Vec<AggregateCall> = aggregates.iter().map(|(call, _)| call.clone()).collect();
+        let groups: Vec<Expr> = group.iter().map(|(expr, _)| expr.clone()).collect();
+        if let Some(parts) = self.own_groups(plan, input, &groups, &calls) {
+            return parts;
+        }
         self.group_parts(plan, group.len())
     }
 
@@ -61,7 +66,13 @@ impl<'scope> Context<'scope> {
         arrangement
     }
 
-    fn accumulated(&mut self, input: &Arc<Plan>, groups: &[Expr], calls: &[AggregateCall]) -> Arrangement<'scope> {
+    /// What all rows of a grouping's input add to its lanes.
+    pub fn accumulator_lanes(
+        &mut self,
+        input: &Arc<Plan>,
+        groups: &[Expr],
+        calls: &[AggregateCall],
+    ) -> (Rc<Accumulators>, Accums<'scope>) {
         let counted = self.with_counts(input, groups, calls);
         let accumulators = Rc::new(Accumulators::lay_out(0, &[counted]).remove(0));
         let width = accumulators.width();
@@ -69,7 +80,11 @@ impl<'scope> Context<'scope> {
         if groups.is_empty() {
             collections.push(self.presence(&accumulators));
         }
-        let lanes = <(Row, Accum) as Form>::concatenate(collections);
+        (accumulators, <(Row, Accum) as Form>::concatenate(collections))
+    }
+
+    fn accumulated(&mut self, input: &Arc<Plan>, groups: &[Expr], calls: &[AggregateCall]) -> Arrangement<'scope> {
+        let (accumulators, lanes) = self.accumulator_lanes(input, groups, calls);
         self.statistics.operators += 2;
         let blame = Blame { model: self.model.clone(), expression: describe(calls) };
         let count = calls.len();
@@ -121,7 +136,10 @@ impl<'scope> Context<'scope> {
             let pairs = members(&|need| matches!(need, Need::All | Need::Pairs), false);
             let once = members(&|need| need == Need::OncePerLeftRow, true);
             if !pairs.is_empty() {
-                let part = self.left_join_part(&base, JoinPart::Pairs);
+                let others =
+                    calls.iter().enumerate().any(|(call, aggregate)| aggregate.distinct && !once.contains(&call));
+                let which = if all.is_empty() && !others { JoinPart::PairsAlone } else { JoinPart::Pairs };
+                let part = self.left_join_part(&base, which);
                 collections.push(self.lanes_of_parts(vec![part], &mfp, &into, &pairs, &[], false));
             }
             let part = self.left_join_part(&base, JoinPart::Left);

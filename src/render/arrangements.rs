@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use eval::Expr;
-use flow::Arrangement;
+use flow::{Arrangement, Keyed};
 use row::{Row, ScalarType};
 
 use super::layout::Layout;
@@ -39,6 +39,8 @@ pub struct Side {
 #[derive(Debug, Default)]
 pub struct Demands {
     columns: HashMap<ArrangementKey, BTreeSet<usize>>,
+    /// How many join sides read each.
+    sides: HashMap<ArrangementKey, usize>,
 }
 
 impl Side {
@@ -135,6 +137,7 @@ impl Demands {
     }
 
     fn add(&mut self, side: &Side) {
+        *self.sides.entry(side.key.clone()).or_default() += 1;
         let columns = self.columns.entry(side.key.clone()).or_default();
         let needed = side.first.needed(side.first.outputs.iter().copied());
         columns.extend(needed.iter().enumerate().filter(|(_, needed)| **needed).map(|(column, _)| column));
@@ -159,12 +162,45 @@ impl<'scope> Context<'scope> {
             self.note(&side.base, &side.key.key);
             return (self.groups(&side.base), Layout::of_groups(groups, arity));
         }
-        let held = self.demands.of(&side.key, arity);
-        let layout = self.layout(side, &held);
         self.note(&side.base, &side.key.key);
         if let Some(arrangement) = self.arrangements.get(&side.key) {
+            let layout = self.layout(side, &self.demands.of(&side.key, arity));
             return (arrangement.clone(), layout);
         }
+        let (keyed, layout) = self.keyed_side(side);
+        self.statistics.operators += 1;
+        let arrangement = flow::arrange(keyed, &format!("Arrange[{}]", describe(&side.base)));
+        self.arrangements.insert(side.key.clone(), arrangement.clone());
+        (arrangement, layout)
+    }
+
+    /// Whether operators may hold their state themselves, by hash and in epoch order.
+    pub fn holds_own_state(&self) -> bool {
+        !self.arranged_only
+    }
+
+    /// Whether one join side alone reads a side's rows by its key, and no arrangement has them.
+    pub fn is_own_side(&self, side: &Side) -> bool {
+        let is_grouping = groups_of(&side.base)
+            .is_some_and(|groups| side.key.key == (0..groups).map(Expr::Column).collect::<Vec<_>>());
+        self.holds_own_state()
+            && !is_grouping
+            && !self.arrangements.contains_key(&side.key)
+            && self.demands.sides.get(&side.key).is_none_or(|sides| *sides <= 1)
+    }
+
+    /// Whether some join side reads a grouping's own arrangement.
+    pub fn is_arranged(&self, plan: &Arc<Plan>, groups: usize) -> bool {
+        let key: Vec<Expr> = (0..groups).map(Expr::Column).collect();
+        let own = ArrangementKey { node: node_key(plan), key: Vec::new(), drops_null: Vec::new() };
+        self.arrangements.contains_key(&own)
+            || self.demands.sides.keys().any(|side| side.node == node_key(plan) && side.key == key)
+    }
+
+    /// A join side's rows by its key, with the columns that its readers need.
+    pub fn keyed_side(&mut self, side: &Side) -> (Keyed<'scope>, Layout) {
+        let held = self.demands.of(&side.key, side.base.arity());
+        let layout = self.layout(side, &held);
         let (base, mut mfp) = self.peel_input(&side.base);
         let keys: Vec<usize> = side.key.key.iter().map(|expr| mfp.push_expr(expr)).collect();
         let value: Vec<usize> = layout.value().map(|column| mfp.outputs[column]).collect();
@@ -184,11 +220,7 @@ impl<'scope> Context<'scope> {
         };
         let name = format!("Key[{}]", describe(&side.base));
         let parts = self.upstream(&base);
-        let keyed = self.read_form(parts, &mfp, finish, &name);
-        self.statistics.operators += 1;
-        let arrangement = flow::arrange(keyed, &format!("Arrange[{}]", describe(&side.base)));
-        self.arrangements.insert(side.key.clone(), arrangement.clone());
-        (arrangement, layout)
+        (self.read_form(parts, &mfp, finish, &name), layout)
     }
 
     /// Where columns lie: those that no reader needs are given no place of their own.

@@ -52,7 +52,7 @@ impl<'scope> Context<'scope> {
             }
             return vec![Part::rows(self.rows(left), left.arity()), Part { negated: true, ..matched }];
         }
-        let mut inner = self.pairs(&left_side, &right_side);
+        let mut inner = self.pairs(&left_side, &right_side, kind == JoinKind::Inner);
         if let Some(first) = &mut inner.first {
             residual.iter().for_each(|predicate| first.push_filter(predicate));
         }
@@ -78,7 +78,8 @@ impl<'scope> Context<'scope> {
         let left_side = Side::new(left, &terms(on, true), true);
         let right_side = Side::new(right, &terms(on, false), false);
         match which {
-            JoinPart::Pairs => self.pairs(&left_side, &right_side),
+            JoinPart::Pairs => self.pairs(&left_side, &right_side, false),
+            JoinPart::PairsAlone => self.pairs(&left_side, &right_side, true),
             JoinPart::Left => Part { nulls_after: right.arity(), ..Part::rows(self.rows(left), left.arity()) },
             JoinPart::Matched => {
                 let matched = self.matched(left, &left_side, right, &right_side, 0, right.arity());
@@ -87,10 +88,15 @@ impl<'scope> Context<'scope> {
         }
     }
 
-    /// The matching pairs: left columns, then right columns.
-    fn pairs(&mut self, left: &Side, right: &Side) -> Part<'scope> {
+    /// The matching pairs: left columns, then right columns. `alone`: the join has no other part that reads its sides.
+    fn pairs(&mut self, left: &Side, right: &Side, alone: bool) -> Part<'scope> {
         let arity = left.base.arity() + right.base.arity();
-        let source = Source::Join { left: self.arrangement(left), right: self.arrangement(right) };
+        let own = alone && left.key != right.key && self.is_own_side(left) && self.is_own_side(right);
+        let source = if own {
+            Source::KeyedJoin { left: self.keyed_side(left), right: self.keyed_side(right) }
+        } else {
+            Source::Join { left: self.arrangement(left), right: self.arrangement(right) }
+        };
         Part { first: Some(left.first.beside(&right.first)), ..Part::new(source, arity) }
     }
 
@@ -126,7 +132,7 @@ impl<'scope> Context<'scope> {
         let name = super::describe(plan);
         let mut pairs = Mfp::identity(left_arity + right_arity);
         residual.iter().for_each(|predicate| pairs.push_filter(predicate));
-        let inner = self.pairs(left_side, right_side);
+        let inner = self.pairs(left_side, right_side, false);
         let inner = self.read_rows(vec![inner], pairs, &name);
         let arity = left_arity + right_arity;
         if matches!(kind, JoinKind::Semi | JoinKind::Anti) {
@@ -203,6 +209,8 @@ impl<'scope> Context<'scope> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JoinPart {
     Pairs,
+    /// The pairs, where no other part is wanted.
+    PairsAlone,
     Left,
     Matched,
 }

@@ -16,6 +16,7 @@
 mod aggregate;
 mod arrangements;
 mod errors;
+mod groups;
 mod join;
 mod layout;
 mod mfp;
@@ -71,8 +72,9 @@ pub fn render<'scope>(
     scope: Scope<'scope, Epoch>,
     inputs: BTreeMap<RelationId, Rows<'scope>>,
     models: &[RenderModel],
+    arranged_only: bool,
 ) -> Rendered<'scope> {
-    let mut context = Context::new(scope, inputs, models);
+    let mut context = Context { arranged_only, ..Context::new(scope, inputs, models) };
     let outputs = models
         .iter()
         .map(|model| {
@@ -97,6 +99,8 @@ struct Context<'scope> {
     readers: HashMap<usize, usize>,
     /// Which columns of a relation its arrangements must hold.
     demands: Demands,
+    /// No operator holds its state itself: the plain form, against which the other is tested.
+    arranged_only: bool,
     rows: HashMap<usize, Rows<'scope>>,
     arrangements: HashMap<ArrangementKey, Arrangement<'scope>>,
     errors: Vec<Rows<'scope>>,
@@ -119,6 +123,7 @@ impl<'scope> Context<'scope> {
             inputs,
             readers,
             demands,
+            arranged_only: false,
             rows: HashMap::new(),
             arrangements: HashMap::new(),
             errors: Vec::new(),
@@ -184,6 +189,18 @@ impl<'scope> Context<'scope> {
         if let Some(rows) = self.rows.get(&node_key(plan)) {
             return vec![Part::rows(rows.clone(), plan.arity())];
         }
+        let parts = self.own_parts(plan);
+        let has_several_readers = self.readers.get(&node_key(plan)).copied().unwrap_or(1) > 1;
+        if has_several_readers && parts.iter().any(|part| part.source.holds_own_state()) {
+            // A state of its own is held once, however many read it.
+            let rows = self.read_rows(parts, Mfp::identity(plan.arity()), &describe(plan));
+            self.rows.insert(node_key(plan), rows.clone());
+            return vec![Part::rows(rows, plan.arity())];
+        }
+        parts
+    }
+
+    fn own_parts(&mut self, plan: &Arc<Plan>) -> Vec<Part<'scope>> {
         match &**plan {
             Plan::Join { kind, left, right, on, residual } => self.join(plan, *kind, left, right, on, residual),
             Plan::Reduce { input, group, aggregates } => self.reduce(plan, input, group, aggregates),

@@ -12,6 +12,7 @@ use row::{Datum, Row, RowBuilder, RowRef};
 
 use super::Context;
 use super::errors::Blame;
+use super::groups::Groups;
 use super::layout::{Layout, Reader};
 use super::mfp::{Mfp, Step, recycle, unpack};
 
@@ -33,10 +34,28 @@ pub enum Source<'scope> {
     Rows(Rows<'scope>),
     Arranged(Arrangement<'scope>, Layout),
     /// Columns are the left's and then the right's.
+    KeyedJoin {
+        left: (Keyed<'scope>, Layout),
+        right: (Keyed<'scope>, Layout),
+    },
+    /// Columns are the group's key and its aggregates, or a hub's and those of its sides.
+    KeyedGroups {
+        lanes: Accums<'scope>,
+        hub: Option<(Keyed<'scope>, Layout)>,
+        groups: Groups,
+    },
+    /// Columns are the left's and then the right's.
     Join {
         left: (Arrangement<'scope>, Layout),
         right: (Arrangement<'scope>, Layout),
     },
+}
+
+impl Source<'_> {
+    /// Whether each reader of the source would hold a state of its own.
+    pub fn holds_own_state(&self) -> bool {
+        matches!(self, Source::KeyedJoin { .. } | Source::KeyedGroups { .. })
+    }
 }
 
 impl<'scope> Part<'scope> {
@@ -82,16 +101,23 @@ pub trait Form<'scope>: Sized + 'static {
     fn map(rows: Rows<'scope>, name: &str, logic: RowLogic<Self>) -> (Self::Collection, Rows<'scope>);
     fn read(arrangement: Arrangement<'scope>, name: &str, logic: PairLogic<Self>) -> (Self::Collection, Rows<'scope>);
     fn join(left: Arrangement<'scope>, right: Arrangement<'scope>, logic: JoinLogic<Self>) -> Self::Collection;
+    fn keyed_join(left: Keyed<'scope>, right: Keyed<'scope>, logic: JoinLogic<Self>) -> Self::Collection;
+    fn keyed_groups(
+        lanes: Accums<'scope>,
+        hub: Option<Keyed<'scope>>,
+        logic: GroupLogic<Self>,
+    ) -> (Self::Collection, Rows<'scope>);
     fn negate(collection: Self::Collection) -> Self::Collection;
     fn concatenate(collections: Vec<Self::Collection>) -> Self::Collection;
 }
 
 type RowLogic<D> = Box<dyn FnMut(RowRef<'_>, &mut Emit<D>)>;
 type PairLogic<D> = Box<dyn FnMut(RowRef<'_>, RowRef<'_>, &mut Emit<D>)>;
+type GroupLogic<D> = Box<dyn FnMut(RowRef<'_>, RowRef<'_>, bool, &[i64], &mut Emit<D>)>;
 type JoinLogic<D> = Box<dyn FnMut(RowRef<'_>, RowRef<'_>, RowRef<'_>) -> Option<D>>;
 
 macro_rules! form {
-    ($record:ty, $collection:ident, $map:path, $read:path, $join:path) => {
+    ($record:ty, $collection:ident, $map:path, $read:path, $join:path, $keyed_join:path, $keyed_groups:path) => {
         impl<'scope> Form<'scope> for $record {
             type Collection = $collection<'scope>;
             fn map(rows: Rows<'scope>, name: &str, logic: RowLogic<Self>) -> (Self::Collection, Rows<'scope>) {
@@ -107,6 +133,16 @@ macro_rules! form {
             fn join(left: Arrangement<'scope>, right: Arrangement<'scope>, logic: JoinLogic<Self>) -> Self::Collection {
                 $join(left, right, logic)
             }
+            fn keyed_join(left: Keyed<'scope>, right: Keyed<'scope>, logic: JoinLogic<Self>) -> Self::Collection {
+                $keyed_join(left, right, logic)
+            }
+            fn keyed_groups(
+                lanes: Accums<'scope>,
+                hub: Option<Keyed<'scope>>,
+                logic: GroupLogic<Self>,
+            ) -> (Self::Collection, Rows<'scope>) {
+                $keyed_groups(lanes, hub, logic)
+            }
             fn negate(collection: Self::Collection) -> Self::Collection {
                 collection.negate()
             }
@@ -118,9 +154,33 @@ macro_rules! form {
     };
 }
 
-form!(Row, Rows, flow::map_to_rows, flow::read_to_rows, flow::join_to_rows);
-form!((Row, Row), Keyed, flow::map_to_keyed, flow::read_to_keyed, flow::join_to_keyed);
-form!((Row, Accum), Accums, flow::map_to_accums, flow::read_to_accums, flow::join_to_accums);
+form!(
+    Row,
+    Rows,
+    flow::map_to_rows,
+    flow::read_to_rows,
+    flow::join_to_rows,
+    flow::keyed_join_to_rows,
+    flow::keyed_groups_to_rows
+);
+form!(
+    (Row, Row),
+    Keyed,
+    flow::map_to_keyed,
+    flow::read_to_keyed,
+    flow::join_to_keyed,
+    flow::keyed_join_to_keyed,
+    flow::keyed_groups_to_keyed
+);
+form!(
+    (Row, Accum),
+    Accums,
+    flow::map_to_accums,
+    flow::read_to_accums,
+    flow::join_to_accums,
+    flow::keyed_join_to_accums,
+    flow::keyed_groups_to_accums
+);
 
 impl<'scope> Context<'scope> {
     /// Reads parts as rows: the outputs of `mfp`, packed.
@@ -167,7 +227,7 @@ impl<'scope> Context<'scope> {
         // What the finisher reads is numbered over `mfp`'s columns: make it the outputs of the composed chain.
         chain.append(&Mfp { outputs: finish.reads.clone(), ..mfp.clone() });
         let fallible = chain.is_fallible();
-        if fallible && matches!(part.source, Source::Join { .. }) {
+        if fallible && matches!(part.source, Source::Join { .. } | Source::KeyedJoin { .. }) {
             // A join's closure must not fail: join to plain rows first, then run what can fail.
             let joined = Part::new(part.source, part.arity);
             part.source = Source::Rows(self.read_rows(vec![joined], Mfp::identity(part.arity), name));
@@ -188,15 +248,25 @@ impl<'scope> Context<'scope> {
             outputs: Vec::new(),
             builders: Default::default(),
         };
+        let mut has_errors = fallible;
         let (collection, errors) = match part.source {
             Source::Rows(rows) => D::map(rows, name, stage.over_rows()),
             Source::Arranged(arrangement, layout) => D::read(arrangement, name, stage.over_arrangement(&layout)),
+            Source::KeyedJoin { left, right } => {
+                let logic = stage.over_join(&left.1, &right.1);
+                return D::keyed_join(left.0, right.0, logic);
+            }
+            Source::KeyedGroups { lanes, hub, groups } => {
+                has_errors |= groups.can_fail;
+                let (hub, layout) = hub.unzip();
+                D::keyed_groups(lanes, hub, stage.over_groups(layout.as_ref(), groups))
+            }
             Source::Join { left, right } => {
                 let logic = stage.over_join(&left.1, &right.1);
                 return D::join(left.0, right.0, logic);
             }
         };
-        if fallible {
+        if has_errors {
             self.add_errors(errors);
         }
         collection
@@ -257,6 +327,38 @@ impl<D: 'static> Stage<D> {
             if let Err((blame, error)) = outcome {
                 let mut all = Vec::new();
                 whole.read(key, value, &mut all);
+                emit.errors.push(self.blames[blame].row(&error.0, all.into_iter()));
+            }
+        })
+    }
+
+    fn over_groups(mut self, hub: Option<&Layout>, groups: Groups) -> GroupLogic<D> {
+        let hub_columns = hub.map_or(0, |layout| layout.places.len());
+        let reader = hub.map(|layout| Reader::new(layout, &self.needed[..hub_columns]));
+        let whole = hub.map(|layout| Reader::new(layout, &vec![true; hub_columns]));
+        let mut finished: Vec<Datum<'static>> = Vec::new();
+        Box::new(move |key, hub_row, is_first, lanes, emit| {
+            finished.clear();
+            if !groups.finish(key, lanes, is_first, &mut finished, &mut emit.errors) {
+                return;
+            }
+            let outcome = self.run(
+                |_, columns| {
+                    match &reader {
+                        Some(reader) => reader.read(key, hub_row, columns),
+                        None => columns.extend(key.iter()),
+                    }
+                    groups.append(key, &finished, columns);
+                },
+                &mut emit.rows,
+            );
+            if let Err((blame, error)) = outcome {
+                let mut all = Vec::new();
+                match &whole {
+                    Some(whole) => whole.read(key, hub_row, &mut all),
+                    None => all.extend(key.iter()),
+                }
+                groups.append(key, &finished, &mut all);
                 emit.errors.push(self.blames[blame].row(&error.0, all.into_iter()));
             }
         })

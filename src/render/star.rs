@@ -22,11 +22,15 @@ use row::{Datum, Row, RowBuilder};
 use super::aggregate::{can_fail, describe, finish};
 use super::arrangements::Side;
 use super::errors::Blame;
+use super::groups::{GroupSide, Groups, gathered};
 use super::layout::{Layout, Place};
 use super::mfp::Mfp;
 use super::parts::{Finish, Form, Part, Source};
 use super::{Context, node_key};
 use crate::plan::{JoinKind, Plan};
+
+/// A grouping of a star: its input, group expressions, aggregates, and where its lanes lie.
+type StarSide = (Arc<Plan>, Vec<Expr>, Vec<AggregateCall>, Rc<Accumulators>);
 
 /// A recognised chain of left joins.
 pub struct Star {
@@ -97,8 +101,8 @@ impl<'scope> Context<'scope> {
     pub fn star_parts(&mut self, star: &Star) -> Vec<Part<'scope>> {
         let on: Vec<(Expr, bool)> = star.key.iter().map(|expr| (expr.clone(), false)).collect();
         let hub = Side::new(&star.hub, &on, true);
-        let (hub_arrangement, hub_layout) = self.arrangement(&hub);
         let groups = star.key.len();
+        let is_own = self.is_own_side(&hub);
         let groupings: Vec<_> = star
             .sides
             .iter()
@@ -111,13 +115,70 @@ impl<'scope> Context<'scope> {
             .collect();
         let counted: Vec<_> =
             groupings.iter().map(|(input, exprs, calls)| self.with_counts(input, exprs, calls)).collect();
-        let layouts = Accumulators::lay_out(1, &counted);
+        let layouts = Accumulators::lay_out(usize::from(!is_own), &counted);
         let width = layouts.first().map_or(1, Accumulators::width);
         let sides: Vec<_> = groupings
             .into_iter()
             .zip(layouts)
             .map(|((input, exprs, calls), accumulators)| (input, exprs, calls, Rc::new(accumulators)))
             .collect();
+        let side_columns: usize = star.sides.iter().map(|side| side.arity()).sum();
+        let source = if is_own {
+            self.own_star(&hub, groups, &sides, width)
+        } else {
+            self.arranged_star(&hub, groups, &sides, width, side_columns)
+        };
+        let arity = hub.base.arity() + side_columns;
+        let mut first = hub.first.beside(&Mfp::identity(side_columns));
+        first.append(&star.columns);
+        let mut parts = vec![Part { first: Some(first), ..Part::new(source, arity) }];
+        let typ = star.hub.typ();
+        let nullable = |expr: &Expr| !matches!(expr, Expr::Column(column) if !typ.columns[*column].nullable);
+        if star.key.iter().any(nullable) {
+            // A hub row whose key is NULL has no group: it has no sides.
+            let hub_arity = star.hub.arity();
+            let mut first = Mfp::identity(hub_arity + side_columns);
+            let nulls = star.key.iter().map(|expr| Expr::IsNull(Box::new(expr.clone()))).collect();
+            first.push_filter(&Expr::Or(nulls));
+            first.append(&star.columns);
+            let rows = Part::rows(self.rows(&star.hub), hub_arity);
+            parts.push(Part { nulls_after: side_columns, first: Some(first), ..rows });
+        }
+        parts
+    }
+
+    /// Hub rows and lanes in one operator's own state.
+    fn own_star(&mut self, hub: &Side, groups: usize, sides: &[StarSide], width: usize) -> Source<'scope> {
+        let hub = self.keyed_side(hub);
+        let mut collections = Vec::new();
+        for (input, exprs, calls, accumulators) in sides {
+            collections.extend(self.lanes(input, exprs, calls, accumulators, width));
+        }
+        let lanes = gathered(collections);
+        let side = |(_, _, calls, accumulators): &StarSide| GroupSide {
+            accumulators: accumulators.clone(),
+            calls: calls.len(),
+            blame: Blame { model: self.model.clone(), expression: describe(calls) },
+        };
+        let groups = Groups {
+            sides: sides.iter().map(side).collect(),
+            beside_hub: true,
+            key_columns: groups,
+            can_fail: sides.iter().any(|(_, _, calls, _)| calls.iter().any(can_fail)),
+        };
+        Source::KeyedGroups { lanes, hub: Some(hub), groups }
+    }
+
+    /// The lanes arranged, and joined with the hub's arrangement, which others read too.
+    fn arranged_star(
+        &mut self,
+        hub: &Side,
+        groups: usize,
+        sides: &[StarSide],
+        width: usize,
+        side_columns: usize,
+    ) -> Source<'scope> {
+        let (hub_arrangement, hub_layout) = self.arrangement(hub);
         let keys = Layout {
             key: hub_layout.key.clone(),
             places: (0..groups).map(Place::Key).collect(),
@@ -126,7 +187,7 @@ impl<'scope> Context<'scope> {
         };
         let here = Part::arranged(hub_arrangement.clone(), keys);
         let mut collections = vec![self.hub_lanes(here, groups)];
-        for (input, exprs, calls, accumulators) in &sides {
+        for (input, exprs, calls, accumulators) in sides {
             collections.extend(self.lanes(input, exprs, calls, accumulators, width));
         }
         let lanes = <(Row, Accum) as Form>::concatenate(collections);
@@ -171,31 +232,13 @@ impl<'scope> Context<'scope> {
             let errors = flow::split_failed(grouped.stream.clone(), "Failed[Star]");
             self.add_errors(errors);
         }
-        let side_columns: usize = star.sides.iter().map(|side| side.arity()).sum();
         let side_layout = Layout {
             key: hub_layout.key.clone(),
             places: (0..side_columns).map(Place::Value).collect(),
             key_columns: groups,
             value_columns: side_columns,
         };
-        let arity = hub.base.arity() + side_columns;
-        let mut first = hub.first.beside(&Mfp::identity(side_columns));
-        first.append(&star.columns);
-        let source = Source::Join { left: (hub_arrangement, hub_layout), right: (grouped, side_layout) };
-        let mut parts = vec![Part { first: Some(first), ..Part::new(source, arity) }];
-        let typ = star.hub.typ();
-        let nullable = |expr: &Expr| !matches!(expr, Expr::Column(column) if !typ.columns[*column].nullable);
-        if star.key.iter().any(nullable) {
-            // A hub row whose key is NULL has no group: it has no sides.
-            let hub_arity = star.hub.arity();
-            let mut first = Mfp::identity(hub_arity + side_columns);
-            let nulls = star.key.iter().map(|expr| Expr::IsNull(Box::new(expr.clone()))).collect();
-            first.push_filter(&Expr::Or(nulls));
-            first.append(&star.columns);
-            let rows = Part::rows(self.rows(&star.hub), hub_arity);
-            parts.push(Part { nulls_after: side_columns, first: Some(first), ..rows });
-        }
-        parts
+        Source::Join { left: (hub_arrangement, hub_layout), right: (grouped, side_layout) }
     }
 
     /// One lane per hub key: how many hub rows have it.

@@ -7,6 +7,8 @@
 //!   Accums ──accumulate──> Arrangement             groups whose aggregates ride in the difference
 //!   Arrangement ──reduce──> Arrangement            groups that need to see their values
 //!   Keyed ──keyed──> Rows                          states of their own in epoch order: windows, ordered multisets
+//!   Keyed × Keyed ──keyed_join──> …                a join whose sides nobody else reads by this key
+//!   Accums (× Keyed) ──keyed_groups──> …           groups (beside a hub's rows) that nobody reads as an arrangement
 //! ```
 //!
 //! 1. Every collection is (row, epoch, diff); times are totally ordered.
@@ -15,16 +17,23 @@
 
 mod accum;
 mod arrange;
+mod bag;
 mod join;
+mod key_table;
 mod keyed;
+mod keyed_groups;
+mod keyed_join;
 mod map;
 mod reduce;
 mod slab;
+mod waiting;
 
 pub use accum::Accum;
 pub use arrange::{Arrangement, Batches, arrange, arrange_accums};
 pub use join::{join_to_accums, join_to_keyed, join_to_rows};
 pub use keyed::{Changes, KeyedState, keyed};
+pub use keyed_groups::{keyed_groups_to_accums, keyed_groups_to_keyed, keyed_groups_to_rows};
+pub use keyed_join::{keyed_join_to_accums, keyed_join_to_keyed, keyed_join_to_rows};
 pub use map::{
     Emit, map_to_accums, map_to_keyed, map_to_rows, read_to_accums, read_to_keyed, read_to_rows, split_failed,
 };
