@@ -14,7 +14,7 @@ const PACKED_BYTES_MAX: usize = 512;
 #[derive(Clone, Debug)]
 pub enum Bag {
     Packed(SmallVec<[u8; 24]>),
-    Tree(Box<BTreeMap<Row, Diff>>),
+    Tree(BTreeMap<Row, Diff>),
 }
 
 impl Default for Bag {
@@ -44,7 +44,7 @@ impl Bag {
                     push(bytes, row, diff);
                 }
                 if bytes.len() > PACKED_BYTES_MAX {
-                    *self = Bag::Tree(Box::new(self.iter().map(|(row, diff)| (row.to_row(), diff)).collect()));
+                    *self = Bag::Tree(self.iter().map(|(row, diff)| (row.to_row(), diff)).collect());
                 }
             }
             Bag::Tree(rows) => {
