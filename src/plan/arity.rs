@@ -8,6 +8,9 @@ impl Plan {
         match self {
             Plan::Get { typ, .. } | Plan::Constant { typ, .. } => typ.columns.len(),
             Plan::Map { input, exprs } => input.arity() + exprs.len(),
+            Plan::FlatMap { input, calls, ordinality, .. } => {
+                input.arity() + calls.len() + usize::from(ordinality.is_some())
+            }
             Plan::Window { input, calls, .. } => input.arity() + calls.len(),
             Plan::Project { columns, .. } => columns.len(),
             Plan::Join { kind: JoinKind::Semi | JoinKind::Anti, left, .. } => left.arity(),

@@ -80,6 +80,19 @@ impl fmt::Display for Line<'_> {
                     exprs.iter().map(|(expr, column)| format!("{} = {}", column.name, describe_expr(expr))).collect();
                 write!(f, "Map {}", exprs.join(", "))
             }
+            Plan::FlatMap { calls, ordinality, keeps_input, .. } => {
+                let calls: Vec<String> = calls
+                    .iter()
+                    .map(|(call, column)| {
+                        format!("{} = {}({})", column.name, call.function.name(), list(&call.args, ", "))
+                    })
+                    .collect();
+                write!(f, "FlatMap {}", calls.join(", "))?;
+                if ordinality.is_some() {
+                    write!(f, " with ordinality")?;
+                }
+                if *keeps_input { write!(f, " keeps its input") } else { Ok(()) }
+            }
             Plan::Project { columns, .. } => {
                 write!(f, "Project")?;
                 columns.iter().try_for_each(|column| write!(f, " #{column}"))

@@ -16,10 +16,11 @@ mod expr;
 mod inline;
 #[cfg(test)]
 mod probe_tests;
+pub(crate) mod range;
 pub mod rewrite;
 pub mod sql;
 mod tree;
-mod typ;
+pub(crate) mod typ;
 pub(crate) mod window;
 
 pub use describe::describe_expr;
@@ -31,7 +32,7 @@ pub use window::{Frame, FrameBound, FrameUnits, WindowCall, WindowFunction};
 
 use std::sync::Arc;
 
-use eval::{AggregateCall, Expr, OrderTerm};
+use eval::{AggregateCall, Expr, OrderTerm, TableCall};
 use row::{Row, ScalarType};
 
 /// What a `Plan::Get` reads: a source table or another model, by its unique name in the project's graph
@@ -75,6 +76,15 @@ pub enum Plan {
     Map {
         input: Arc<Plan>,
         exprs: Vec<(Expr, Column)>,
+    },
+    /// For each row the rows of its calls, side by side, the shorter ones filled with NULLs: appends a column for each call.
+    FlatMap {
+        input: Arc<Plan>,
+        calls: Vec<(TableCall, Column)>,
+        /// A last column that counts the rows from 1 (WITH ORDINALITY).
+        ordinality: Option<Column>,
+        /// A row for which no call gives a row is kept once, with NULLs.
+        keeps_input: bool,
     },
     Project {
         input: Arc<Plan>,

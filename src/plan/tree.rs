@@ -16,6 +16,7 @@ impl Plan {
             | Plan::Distinct { input }
             | Plan::TopK { input, .. }
             | Plan::Window { input, .. }
+            | Plan::FlatMap { input, .. }
             | Plan::Negate { input }
             | Plan::Threshold { input } => vec![input],
             Plan::Join { left, right, .. } => vec![left, right],
@@ -31,6 +32,12 @@ impl Plan {
         match self {
             Plan::Get { .. } | Plan::Constant { .. } => self.clone(),
             Plan::Map { exprs, .. } => Plan::Map { input: next(), exprs: exprs.clone() },
+            Plan::FlatMap { calls, ordinality, keeps_input, .. } => Plan::FlatMap {
+                input: next(),
+                calls: calls.clone(),
+                ordinality: ordinality.clone(),
+                keeps_input: *keeps_input,
+            },
             Plan::Project { columns, .. } => Plan::Project { input: next(), columns: columns.clone() },
             Plan::Filter { predicates, .. } => Plan::Filter { input: next(), predicates: predicates.clone() },
             Plan::Reduce { group, aggregates, .. } => {

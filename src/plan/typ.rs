@@ -44,6 +44,19 @@ impl TypeCache {
                 typ
             }
             Plan::Map { input, exprs } => map_type(&self.typ(input), exprs),
+            Plan::FlatMap { input, calls, ordinality, .. } => {
+                let mut typ = (*self.typ(input)).clone();
+                typ.columns.extend(calls.iter().map(|(_, column)| column.clone()));
+                // The input's row and its number tell the rows apart.
+                typ.keys = match ordinality {
+                    Some(_) => {
+                        (typ.keys.iter()).map(|key| key.iter().copied().chain([typ.columns.len()]).collect()).collect()
+                    }
+                    None => Vec::new(),
+                };
+                typ.columns.extend(ordinality.clone());
+                typ
+            }
             Plan::Project { input, columns } => project_type(&self.typ(input), columns),
             Plan::Filter { input, predicates } => filter_type(&self.typ(input), predicates),
             Plan::Join { kind, left, right, on, .. } => {

@@ -14,6 +14,7 @@ use row::{Row, ScalarType};
 use super::layout::Layout;
 use super::mfp::Mfp;
 use super::parts::{Finish, Part};
+use super::range_join::is_range_join;
 use super::star::over_inputs;
 use super::{Context, describe, node_key, peel};
 use crate::plan::{EquiTerm, Plan};
@@ -127,7 +128,9 @@ impl Demands {
             if !seen.insert(node_key(&plan)) {
                 continue;
             }
-            if let Plan::Join { left, right, on, .. } = &*plan {
+            if let Plan::Join { left, right, on, .. } = &*plan
+                && !is_range_join(&plan)
+            {
                 demands.add(&Side::new(left, &terms(on, true), true));
                 demands.add(&Side::new(right, &terms(on, false), false));
             }

@@ -6,21 +6,18 @@
 //!   semi, anti       L ⋉ keys(R),  L − L ⋉ keys(R)
 //! ```
 //!
-//! With a residual condition, the rows that found a match are not known by their key: they are the distinct left rows among the
-//! joined rows, and they are taken from the left by whole row.
+//! A join whose condition has more than equalities keeps a state of its own (`range_join`), unless it is an inner one whose key
+//! alone finds few pairs: then the rest is a filter over them.
 
-use std::rc::Rc;
 use std::sync::Arc;
 
 use eval::Expr;
-use flow::{Arrangement, Rows};
-use row::Row;
 
 use super::Context;
 use super::arrangements::{ArrangementKey, Side, terms};
-use super::layout::Layout;
 use super::mfp::Mfp;
-use super::parts::{Finish, Part, Source};
+use super::parts::{Part, Source};
+use super::range_join::is_range_join;
 use crate::plan::{EquiTerm, JoinKind, Plan};
 
 impl<'scope> Context<'scope> {
@@ -39,8 +36,8 @@ impl<'scope> Context<'scope> {
         if let Some(star) = self.star(plan) {
             return self.star_parts(&star);
         }
-        if !residual.is_empty() && kind != JoinKind::Inner {
-            return self.join_with_residual(plan, kind, left, right, &left_side, &right_side, residual);
+        if is_range_join(plan) {
+            return self.range_join(plan, kind, [left, right], on, residual);
         }
         let keeps_left = matches!(kind, JoinKind::Left | JoinKind::Full);
         let keeps_right = matches!(kind, JoinKind::Right | JoinKind::Full);
@@ -116,92 +113,6 @@ impl<'scope> Context<'scope> {
         let source = Source::Join { left: self.arrangement(side), right: self.key_set(other_side, unique) };
         let first = Mfp::identity(nulls_before).beside(&side.first).beside(&Mfp::identity(nulls_after));
         Part { nulls_before, nulls_after, first: Some(first), ..Part::new(source, side.base.arity()) }
-    }
-
-    fn join_with_residual(
-        &mut self,
-        plan: &Arc<Plan>,
-        kind: JoinKind,
-        left: &Arc<Plan>,
-        right: &Arc<Plan>,
-        left_side: &Side,
-        right_side: &Side,
-        residual: &[Expr],
-    ) -> Vec<Part<'scope>> {
-        let (left_arity, right_arity) = (left.arity(), right.arity());
-        let name = super::describe(plan);
-        let mut pairs = Mfp::identity(left_arity + right_arity);
-        residual.iter().for_each(|predicate| pairs.push_filter(predicate));
-        let inner = self.pairs(left_side, right_side, false);
-        let inner = self.read_rows(vec![inner], pairs, &name);
-        let arity = left_arity + right_arity;
-        if matches!(kind, JoinKind::Semi | JoinKind::Anti) {
-            let (rows, found) = self.found(left, &inner, 0..left_arity, arity);
-            return match kind {
-                JoinKind::Semi => vec![found],
-                _ => vec![Part::rows(rows, left_arity), Part { negated: true, ..found }],
-            };
-        }
-        let mut parts = vec![Part::rows(inner.clone(), arity)];
-        if matches!(kind, JoinKind::Left | JoinKind::Full) {
-            let (rows, found) = self.found(left, &inner, 0..left_arity, arity);
-            parts.push(Part { nulls_after: right_arity, ..Part::rows(rows, left_arity) });
-            parts.push(Part { nulls_after: right_arity, negated: true, ..found });
-        }
-        if matches!(kind, JoinKind::Right | JoinKind::Full) {
-            let (rows, found) = self.found(right, &inner, left_arity..arity, arity);
-            parts.push(Part { nulls_before: left_arity, ..Part::rows(rows, right_arity) });
-            parts.push(Part { nulls_before: left_arity, negated: true, ..found });
-        }
-        parts
-    }
-
-    /// All rows of one side, and those of them that occur in `inner` at `columns`, by whole row.
-    fn found(
-        &mut self,
-        side: &Arc<Plan>,
-        inner: &Rows<'scope>,
-        columns: std::ops::Range<usize>,
-        inner_arity: usize,
-    ) -> (Rows<'scope>, Part<'scope>) {
-        let rows = self.rows(side);
-        let all = side.arity();
-        let whole = self.by_whole_row(rows.clone(), Mfp::identity(all), all, true);
-        let mut project = Mfp::identity(inner_arity);
-        project.push_project(&columns.collect::<Vec<_>>());
-        let found = self.by_whole_row(inner.clone(), project, all, false);
-        self.statistics.operators += 1;
-        let found = flow::reduce(
-            found,
-            "Found",
-            Box::new(|_, group, output| {
-                if group.iter().map(|(_, count)| count).sum::<i64>() > 0 {
-                    output.push((Row::default(), 1));
-                }
-            }),
-        );
-        // The whole row is the value; the key holds it normalised, and the set of found rows has no columns of its own.
-        let by_value = Layout::of_values(all);
-        let nothing = Layout { key: by_value.key.clone(), places: Vec::new(), key_columns: all, value_columns: 0 };
-        let part = Part::new(Source::Join { left: (whole, by_value), right: (found, nothing) }, all);
-        (rows, part)
-    }
-
-    fn by_whole_row(&mut self, rows: Rows<'scope>, mfp: Mfp, arity: usize, with_value: bool) -> Arrangement<'scope> {
-        let finish = Finish::<(Row, Row)> {
-            logic: Rc::new(move |columns, key, value, out| {
-                columns.iter().for_each(|datum| key.push_normalized(datum));
-                if with_value {
-                    columns.iter().for_each(|datum| value.push(datum));
-                }
-                out.push((key.finish(), value.finish()));
-            }),
-            reads: mfp.outputs.clone(),
-        };
-        debug_assert_eq!(mfp.outputs.len(), arity);
-        let keyed = self.read_form(vec![Part::rows(rows, mfp.arity)], &mfp, finish, "WholeRow");
-        self.statistics.operators += 1;
-        flow::arrange(keyed, "Arrange[WholeRow]")
     }
 }
 

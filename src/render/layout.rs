@@ -52,16 +52,6 @@ impl Layout {
         }
     }
 
-    /// Keyed by the whole normalised row, which the value repeats as it is.
-    pub fn of_values(arity: usize) -> Layout {
-        Layout {
-            key: (0..arity).map(Expr::Column).collect(),
-            places: (0..arity).map(Place::Value).collect(),
-            key_columns: arity,
-            value_columns: arity,
-        }
-    }
-
     /// Columns that the value row holds, in its order.
     pub fn value(&self) -> impl Iterator<Item = usize> + '_ {
         self.places.iter().enumerate().filter(|(_, place)| matches!(place, Place::Value(_))).map(|(column, _)| column)

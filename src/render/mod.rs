@@ -16,11 +16,13 @@
 mod aggregate;
 mod arrangements;
 mod errors;
+mod flat_map;
 mod groups;
 mod join;
 mod layout;
 mod mfp;
 mod parts;
+mod range_join;
 mod set;
 mod star;
 mod top_k;
@@ -209,6 +211,9 @@ impl<'scope> Context<'scope> {
             Plan::TopK { input, group, order_by, limit, offset } => {
                 self.top_k(plan, input, group, order_by, *limit, *offset)
             }
+            Plan::FlatMap { input, calls, ordinality, keeps_input } => {
+                self.flat_map(plan, input, calls, ordinality.is_some(), *keeps_input)
+            }
             Plan::Window { .. } => panic!("windows are refused by the planner"),
             Plan::Get { .. } | Plan::Constant { .. } | Plan::Union { .. } | Plan::Negate { .. } => {
                 let rows = self.plain_rows(plan).expect("these nodes are plain");
@@ -286,6 +291,10 @@ fn describe(plan: &Plan) -> String {
         Plan::Reduce { .. } => "Reduce".to_owned(),
         Plan::Distinct { .. } => "Distinct".to_owned(),
         Plan::TopK { .. } => "TopK".to_owned(),
+        Plan::FlatMap { calls, .. } => {
+            let names: Vec<&str> = calls.iter().map(|(call, _)| call.function.name()).collect();
+            format!("FlatMap[{}]", names.join(", "))
+        }
         Plan::Window { .. } => "Window".to_owned(),
         Plan::Union { .. } => "Union".to_owned(),
         Plan::Negate { .. } => "Negate".to_owned(),

@@ -13,7 +13,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use eval::{AggregateCall, AggregateFunction, Arena, EvalError, Expr, OrderTerm};
+use eval::{AggregateCall, AggregateFunction, Arena, EvalError, Expr, OrderTerm, TableCall};
 use row::{Datum, OwnedDatum, Row, RowBuilder, ScalarType, SortDirection, push_order_key};
 use smallvec::SmallVec;
 
@@ -141,6 +141,10 @@ impl Interpreter<'_> {
             Plan::Filter { input, predicates } => {
                 self.each(input, |row| Ok(holds(predicates, row)?.then(|| row.clone())))
             }
+            Plan::FlatMap { input, calls, ordinality, keeps_input } => {
+                let calls: Vec<&TableCall> = calls.iter().map(|(call, _)| call).collect();
+                self.flat_map(input, &calls, ordinality.is_some(), *keeps_input)
+            }
             Plan::Join { kind, left, right, on, residual } => self.join(*kind, left, right, on, residual),
             Plan::Reduce { input, group, aggregates } => {
                 let group: Vec<&Expr> = group.iter().map(|(expr, _)| expr).collect();
@@ -180,6 +184,44 @@ impl Interpreter<'_> {
         result
     }
 
+    fn flat_map(&mut self, input: &Arc<Plan>, calls: &[&TableCall], ordinality: bool, keeps_input: bool) -> Multiset {
+        let mut result = Multiset::new();
+        for (row, count) in self.rows(input).iter() {
+            let datums: Vec<Datum<'_>> = row.iter().collect();
+            let tables: Vec<Vec<Row>> = match calls.iter().map(|call| call.rows(&datums)).collect() {
+                Ok(tables) => tables,
+                Err(error) => {
+                    self.fail(&error, *count);
+                    continue;
+                }
+            };
+            let mut number = 0;
+            loop {
+                let ended = tables.iter().all(|table| number >= table.len());
+                if ended && !(number == 0 && keeps_input) {
+                    break;
+                }
+                let mut builder = RowBuilder::default();
+                builder.push_row(row.as_ref());
+                for table in &tables {
+                    match table.get(number) {
+                        Some(made) => builder.push_row(made.as_ref()),
+                        None => builder.push(&Datum::Null),
+                    }
+                }
+                number += 1;
+                if ordinality {
+                    builder.push(&if ended { Datum::Null } else { Datum::Int(number as i64) });
+                }
+                add(&mut result, builder.finish(), *count);
+                if ended {
+                    break;
+                }
+            }
+        }
+        result
+    }
+
     fn join(
         &mut self,
         kind: JoinKind,
@@ -199,6 +241,8 @@ impl Interpreter<'_> {
             }
         }
         let mut result = Multiset::new();
+        // Pairs of a right join, by their right row: those of a row that fails are left out.
+        let mut right_pairs = Vec::new();
         // Of each right row: met a left row, and met one with which the condition failed.
         let mut right_met = vec![(false, false); right.len()];
         for (row, count, key) in &left {
@@ -211,7 +255,11 @@ impl Interpreter<'_> {
                 match holds(residual, &pair) {
                     Ok(true) => {
                         right_met[*index].0 = true;
-                        pairs.push((pair, count * other_count));
+                        if kind == JoinKind::Right {
+                            right_pairs.push((*index, pair, count * other_count));
+                        } else {
+                            pairs.push((pair, count * other_count));
+                        }
                     }
                     Ok(false) => {}
                     Err(error) => {
@@ -233,6 +281,11 @@ impl Interpreter<'_> {
                     add(&mut result, concatenated(row, &nulls(right_width)), *count);
                 }
                 _ => pairs.into_iter().for_each(|(pair, count)| add(&mut result, pair, count)),
+            }
+        }
+        for (index, pair, count) in right_pairs {
+            if !right_met[index].1 {
+                add(&mut result, pair, count);
             }
         }
         if matches!(kind, JoinKind::Right | JoinKind::Full) {

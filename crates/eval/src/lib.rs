@@ -20,6 +20,7 @@ mod functions;
 mod json;
 mod refused;
 pub mod resolve;
+pub mod table_function;
 #[cfg(test)]
 mod testing;
 mod types;
@@ -30,5 +31,6 @@ pub use bumpalo::Bump as Arena;
 pub use error::EvalError;
 pub use expr::{AggregateCall, AggregateFunction, Expr, OrderTerm};
 pub use resolve::FunctionId;
+pub use table_function::{TableCall, TableFunction};
 pub use types::{CastContext, cast_context, type_name};
 pub use zone::session_time_zone;

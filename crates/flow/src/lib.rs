@@ -18,12 +18,14 @@
 mod accum;
 mod arrange;
 mod bag;
+mod interval;
 mod join;
 mod key_table;
 mod keyed;
 mod keyed_groups;
 mod keyed_join;
 mod map;
+mod range_join;
 mod reduce;
 mod slab;
 mod waiting;
@@ -37,6 +39,7 @@ pub use keyed_join::{keyed_join_to_accums, keyed_join_to_keyed, keyed_join_to_ro
 pub use map::{
     Emit, map_to_accums, map_to_keyed, map_to_rows, read_to_accums, read_to_keyed, read_to_rows, split_failed,
 };
+pub use range_join::{JoinSide, Place, RangeJoin, RangeJoinKind, RangeLogic, tag};
 pub use reduce::{Group, accumulate, reduce};
 pub use slab::Slab;
 

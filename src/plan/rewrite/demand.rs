@@ -11,7 +11,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use eval::{Expr, OrderTerm};
+use eval::{Expr, OrderTerm, TableCall};
 
 use crate::plan::expr::{columns_of, renumber};
 use crate::plan::tree::{NodeMap, post_order};
@@ -95,6 +95,12 @@ impl Pruner {
                         needed.extend(columns_of(expr));
                     }
                 }
+                self.demand(input, needed);
+            }
+            Plan::FlatMap { input, calls, .. } => {
+                let width = self.width(input);
+                let mut needed: Demand = demand.iter().copied().filter(|column| *column < width).collect();
+                calls.iter().flat_map(|(call, _)| &call.args).for_each(|arg| needed.extend(columns_of(arg)));
                 self.demand(input, needed);
             }
             Plan::Project { input, columns } => {
@@ -237,6 +243,22 @@ impl Pruner {
                     return below;
                 }
                 Pruned { plan: Arc::new(Plan::Map { input: below.plan, exprs: mapped }), kept }
+            }
+            Plan::FlatMap { input, calls, ordinality, keeps_input } => {
+                let width = self.width(input);
+                let mut below = self.input(input);
+                let calls: Vec<_> = calls
+                    .iter()
+                    .map(|(call, column)| {
+                        let args = call.args.iter().map(|arg| below.expr(arg)).collect();
+                        (TableCall { function: call.function, args }, column.clone())
+                    })
+                    .collect();
+                let made = calls.len() + usize::from(ordinality.is_some());
+                below.kept.extend(width..width + made);
+                let (ordinality, keeps_input) = (ordinality.clone(), *keeps_input);
+                let plan = Plan::FlatMap { input: below.plan, calls, ordinality, keeps_input };
+                Pruned { plan: Arc::new(plan), kept: below.kept }
             }
             Plan::Project { input, columns } => {
                 let below = self.input(input);

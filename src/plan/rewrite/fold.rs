@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 
+use eval::table_function::side_by_side;
 use eval::{Arena, Expr};
-use row::{Datum, OwnedDatum, Row};
+use row::{Datum, OwnedDatum, Row, RowBuilder};
 
-use crate::plan::expr::conjuncts;
+use crate::plan::expr::{conjuncts, renumber};
 use crate::plan::tree::rewrite_bottom_up;
-use crate::plan::{Column, Plan, RelationType, TypeCache};
+use crate::plan::{Column, JoinKind, Plan, RelationType, TypeCache};
+
+/// Literal rows that a node is turned into; more are left to the operator.
+const ROWS_MAX: usize = 10_000;
 
 pub(super) fn fold(plan: &Arc<Plan>) -> Arc<Plan> {
     let mut types = TypeCache::default();
@@ -21,6 +25,10 @@ fn fold_exprs(plan: Plan, types: &mut TypeCache) -> Plan {
     match plan {
         Plan::Map { input, exprs } => {
             Plan::Map { input, exprs: exprs.into_iter().map(|(expr, column)| (expr.fold(), column)).collect() }
+        }
+        Plan::FlatMap { input, mut calls, ordinality, keeps_input } => {
+            calls.iter_mut().flat_map(|(call, _)| &mut call.args).for_each(|arg| *arg = arg.clone().fold());
+            Plan::FlatMap { input, calls, ordinality, keeps_input }
         }
         Plan::Filter { input, predicates } => {
             let mut kept = Vec::new();
@@ -81,6 +89,51 @@ fn fold_rows(plan: &Plan) -> Option<Plan> {
             });
             Some(constant(mapped.collect::<Option<_>>()?, columns))
         }
+        Plan::FlatMap { input, calls, ordinality, keeps_input } => {
+            let (rows, mut columns) = rows_of(input)?;
+            columns.extend(calls.iter().map(|(_, column)| column.clone()).chain(ordinality.clone()));
+            let mut flat = Vec::new();
+            for (row, count) in rows {
+                let datums: Vec<Datum<'_>> = row.iter().collect();
+                let results = calls.iter().map(|(call, _)| call.rows(&datums).ok()).collect::<Option<Vec<_>>>()?;
+                for beside in side_by_side(&results, ordinality.is_some(), *keeps_input) {
+                    if flat.len() >= ROWS_MAX {
+                        return None;
+                    }
+                    flat.push((concatenated(&row, &beside), count));
+                }
+            }
+            Some(constant(flat, columns))
+        }
+        Plan::Join { kind: JoinKind::Inner, left, right, on, residual } => {
+            let ((left, mut columns), (right, right_columns)) = (rows_of(left)?, rows_of(right)?);
+            if left.len().saturating_mul(right.len()) > ROWS_MAX {
+                return None;
+            }
+            columns.extend(right_columns);
+            let mut joined = Vec::new();
+            for (left, left_count) in &left {
+                for (right, right_count) in &right {
+                    let pair = concatenated(left, right);
+                    let width = left.iter().count();
+                    let equal = on.iter().map(|term| {
+                        let right = renumber(&term.right, &mut |column| column + width);
+                        let (left, right) = (evaluate(&term.left, &pair)?, evaluate(&right, &pair)?);
+                        Some(match (left.datum().is_null(), right.datum().is_null()) {
+                            (false, false) => left.datum().sql_cmp(&right.datum()).is_eq(),
+                            (left, right) => term.null_equal && left == right,
+                        })
+                    });
+                    let holds = residual.iter().map(|predicate| {
+                        evaluate(predicate, &pair).map(|value| matches!(value.datum(), Datum::Bool(true)))
+                    });
+                    if equal.chain(holds).collect::<Option<Vec<_>>>()?.into_iter().all(|holds| holds) {
+                        joined.push((pair, left_count * right_count));
+                    }
+                }
+            }
+            Some(constant(joined, columns))
+        }
         Plan::Filter { input, predicates } => {
             let (rows, columns) = rows_of(input)?;
             let mut kept = Vec::new();
@@ -109,6 +162,13 @@ fn fold_rows(plan: &Plan) -> Option<Plan> {
         }
         _ => None,
     }
+}
+
+fn concatenated(left: &Row, right: &Row) -> Row {
+    let mut builder = RowBuilder::default();
+    builder.push_row(left.as_ref());
+    builder.push_row(right.as_ref());
+    builder.finish()
 }
 
 fn evaluate(expr: &Expr, row: &Row) -> Option<OwnedDatum> {

@@ -124,6 +124,13 @@ impl Pusher {
                 let (partition, order_by, calls) = (partition.clone(), order_by.clone(), calls.clone());
                 filter(Arc::new(Plan::Window { input, partition, order_by, calls }), stay)
             }
+            Plan::FlatMap { input, .. } => {
+                let width = self.types.typ(input).columns.len();
+                let (go, stay) =
+                    predicates.into_iter().partition(|predicate| reads_only(predicate, &|column| column < width));
+                let input = self.push(input, go);
+                filter(Arc::new(plan.with_children(vec![input])), stay)
+            }
             Plan::Distinct { .. } | Plan::Union { .. } | Plan::Negate { .. } | Plan::Threshold { .. } => {
                 let children = plan.children().into_iter().map(|child| self.push(child, predicates.clone())).collect();
                 Arc::new(plan.with_children(children))

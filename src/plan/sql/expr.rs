@@ -338,6 +338,7 @@ impl<'q> Binder<'q> {
         conditions: &'q [ast::CaseWhen],
         otherwise: Option<&'q ast::Expr>,
     ) -> Result<Bound, PlanError> {
+        let calls = self.pending_calls();
         let operand = operand.map(|operand| self.expr(operand)).transpose()?;
         let mut tests = Vec::with_capacity(conditions.len());
         let mut results = Vec::with_capacity(conditions.len() + 1);
@@ -354,6 +355,7 @@ impl<'q> Binder<'q> {
             Some(otherwise) => self.expr(otherwise)?,
             None => Bound::new(literal_null(ScalarType::Unknown), ScalarType::Unknown, true),
         });
+        self.refuse_calls_since(calls, "CASE")?;
         let (mut results, ty) = unify("CASE", results)?;
         let nullable = results.iter().any(|bound| bound.nullable);
         let scale_max = if ty.is_numeric() { joint_scale(&results) } else { None };

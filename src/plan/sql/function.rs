@@ -33,29 +33,19 @@ impl<'q> Binder<'q> {
         if aggregate::is_window_only(&name) {
             return Err(PlanError::new(format!("window function {name} requires an OVER clause")));
         }
-        if matches!(
-            name.as_str(),
-            "generate_series"
-                | "unnest"
-                | "regexp_matches"
-                | "regexp_split_to_table"
-                | "json_array_elements"
-                | "jsonb_array_elements"
-                | "jsonb_array_elements_text"
-                | "json_array_elements_text"
-                | "json_each"
-                | "jsonb_each"
-                | "jsonb_object_keys"
-                | "json_object_keys"
-        ) {
-            return Err(unsupported(format!("set-returning function {name}()")));
+        if eval::table_function::is_table_function(&name) {
+            return self.select_call(&name, call);
         }
         if name == "grouping" {
             return Err(unsupported("GROUPING()").with_hint(GROUPING_HINT));
         }
+        let calls = self.pending_calls();
         let args = self.arguments(&name, call)?;
         match name.as_str() {
-            "coalesce" | "nvl" | "ifnull" if !args.is_empty() => self.coalesce(args),
+            "coalesce" | "nvl" | "ifnull" if !args.is_empty() => {
+                self.refuse_calls_since(calls, "COALESCE")?;
+                self.coalesce(args)
+            }
             _ => function(&name, args),
         }
     }

@@ -14,7 +14,7 @@ use eval::Expr;
 use super::columns::ColumnId;
 use super::lower::{Lowered, Lowering, Outer, depends, unit};
 use super::rel::Rel;
-use crate::plan::expr::{equality, reads_only};
+use crate::plan::expr::{equality, literal_bool, reads_only};
 use crate::plan::{EquiTerm, JoinKind, Plan, PlanError};
 
 impl Lowering<'_> {
@@ -120,6 +120,32 @@ impl Lowering<'_> {
         Ok(Some(EquiTerm { left: left.expr(l)?, right: right.expr(r)?, null_equal }))
     }
 
+    /// A table function over the left's columns needs no join: each left row has its rows beside it. Nothing for other right
+    /// sides, nor for a LEFT JOIN whose condition could leave some of the function's rows out.
+    fn lateral_calls(
+        &mut self,
+        kind: JoinKind,
+        left: &Lowered,
+        right: &Rel,
+        on: &[Expr],
+    ) -> Result<Option<Lowered>, PlanError> {
+        let (mut maps, mut below) = (Vec::new(), right);
+        while let Rel::Map { input, exprs } = below {
+            maps.push(exprs);
+            below = input;
+        }
+        let Rel::FlatMap { input, calls, columns, keeps_input } = below else { return Ok(None) };
+        let decides = on.iter().any(|condition| *condition != literal_bool(true));
+        if !matches!(**input, Rel::Unit) || (kind == JoinKind::Left && (decides || !maps.is_empty())) {
+            return Ok(None);
+        }
+        let mut flat = self.flat_map(left.clone(), calls, columns, *keeps_input || kind == JoinKind::Left)?;
+        for exprs in maps.into_iter().rev() {
+            flat = self.map(flat, exprs)?;
+        }
+        flat.filter(if decides { on } else { &[] }).map(Some)
+    }
+
     /// A right side that reads the left one: it is lowered over the left's distinct values and joined back.
     fn lateral(
         &mut self,
@@ -134,6 +160,9 @@ impl Lowering<'_> {
                 .with_hint("the combining JOIN type must be INNER or LEFT for a LATERAL reference"));
         }
         let left = self.lower(left, outer)?;
+        if let Some(flat) = self.lateral_calls(kind, &left, right, on)? {
+            return Ok(flat);
+        }
         let read: Vec<ColumnId> = right.free().into_iter().filter(|id| left.has(*id)).collect();
         let inner_outer = left.project(&read)?.distinct();
         if (kind == JoinKind::Inner || on.is_empty())

@@ -11,7 +11,7 @@
 
 use std::sync::Arc;
 
-use eval::{AggregateFunction, Expr, OrderTerm};
+use eval::{AggregateFunction, Expr, OrderTerm, TableCall};
 use row::{Row, ScalarType};
 
 use super::columns::{ColumnId, Columns};
@@ -164,6 +164,9 @@ impl Lowering<'_> {
                 let input = self.lower(input, outer)?;
                 self.map(input, exprs)
             }
+            Rel::FlatMap { input, calls, columns, keeps_input } => {
+                self.lower_calls(input, calls, columns, *keeps_input, outer)
+            }
             Rel::Filter { input, predicates } => self.filter(input, predicates, outer),
             Rel::Join { kind, left, right, on } => self.join(*kind, left, right, on, outer),
             Rel::Aggregate { input, group, aggregates } => {
@@ -187,6 +190,38 @@ impl Lowering<'_> {
             Rel::SetOp { op, all, left, right, columns } => self.set_op(*op, *all, left, right, columns, outer),
             Rel::Apply { input, apply } => self.apply(input, apply, outer),
         }
+    }
+
+    fn lower_calls(
+        &mut self,
+        input: &Rel,
+        calls: &[TableCall],
+        columns: &[ColumnId],
+        keeps_input: bool,
+        outer: Option<&Outer>,
+    ) -> Result<Lowered, PlanError> {
+        let input = self.lower(input, outer)?;
+        self.flat_map(input, calls, columns, keeps_input)
+    }
+
+    /// Appends the columns of table functions.
+    pub fn flat_map(
+        &self,
+        input: Lowered,
+        calls: &[TableCall],
+        columns: &[ColumnId],
+        keeps_input: bool,
+    ) -> Result<Lowered, PlanError> {
+        let mut positioned = Vec::with_capacity(calls.len());
+        for (call, id) in calls.iter().zip(columns) {
+            let call = TableCall { function: call.function, args: input.exprs(&call.args)? };
+            positioned.push((call, self.column(*id)));
+        }
+        let ordinality = columns.get(calls.len()).map(|id| self.column(*id));
+        let mut all = input.columns;
+        all.extend(columns);
+        let plan = Plan::FlatMap { input: input.plan, calls: positioned, ordinality, keeps_input };
+        Ok(Lowered { plan: Arc::new(plan), columns: all })
     }
 
     /// Lowers a subquery over outer values, with the care that its expressions need.

@@ -30,6 +30,7 @@ mod scope;
 mod select;
 mod spell;
 mod subquery;
+mod table_function;
 mod table_ref;
 mod type_name;
 mod types;
@@ -50,8 +51,7 @@ use sqlparser::ast;
 use self::columns::{ColumnId, Columns};
 use self::query::Cte;
 use self::scope::Scope;
-use super::rewrite::check::{refuse_unmaintainable, refuse_windows};
-use super::rewrite::{RewriteOptions, optimize_one};
+use super::rewrite::check::refuse_windows;
 use super::{Column, Plan, PlanError, RelationId, RelationType};
 
 /// Expressions and queries nested deeper than this are refused instead of overflowing the stack.
@@ -99,7 +99,6 @@ pub fn bind_query(sql: &str, resolve: &ResolveRelation<'_>) -> Result<BoundModel
     let names: Vec<String> = bound.outputs.iter().map(|output| output.name.clone()).collect();
     let (plan, warnings) = lower::lower(&binder.columns, &binder.ctes, &bound)?;
     refuse_windows(&plan)?;
-    refuse_unmaintainable(&optimize_one(&plan, &RewriteOptions::ALL))?;
     let typ = plan.typ();
     let columns = names.into_iter().zip(typ.columns).map(|(name, column)| Column { name, ..column }).collect();
     Ok(BoundModel { plan, columns, warnings })

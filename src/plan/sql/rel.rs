@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use eval::{AggregateCall, Expr, OrderTerm};
+use eval::{AggregateCall, Expr, OrderTerm, TableCall};
 use row::SortDirection;
 
 use super::columns::ColumnId;
@@ -35,6 +35,14 @@ pub(super) enum Rel {
     Map {
         input: Box<Rel>,
         exprs: Vec<(ColumnId, Expr)>,
+    },
+    /// For each row the rows of its calls; the last column counts them where there is one more column than calls.
+    FlatMap {
+        input: Box<Rel>,
+        calls: Vec<TableCall>,
+        columns: Vec<ColumnId>,
+        /// A row without any result is kept, with NULLs.
+        keeps_input: bool,
     },
     Filter {
         input: Box<Rel>,
@@ -155,6 +163,7 @@ impl Rel {
         match self {
             Rel::Unit | Rel::Get { .. } | Rel::Cte { .. } | Rel::Values { .. } => Vec::new(),
             Rel::Map { input, .. }
+            | Rel::FlatMap { input, .. }
             | Rel::Filter { input, .. }
             | Rel::Aggregate { input, .. }
             | Rel::Window { input, .. }
@@ -170,6 +179,7 @@ impl Rel {
         match self {
             Rel::Unit | Rel::Get { .. } | Rel::Cte { .. } | Rel::Values { .. } => Vec::new(),
             Rel::Map { input, .. }
+            | Rel::FlatMap { input, .. }
             | Rel::Filter { input, .. }
             | Rel::Aggregate { input, .. }
             | Rel::Window { input, .. }
@@ -185,7 +195,7 @@ impl Rel {
     pub fn made(&self, into: &mut BTreeSet<ColumnId>) {
         match self {
             Rel::Get { columns, .. } | Rel::Cte { columns, .. } | Rel::Values { columns, .. } => into.extend(columns),
-            Rel::SetOp { columns, .. } => into.extend(columns),
+            Rel::SetOp { columns, .. } | Rel::FlatMap { columns, .. } => into.extend(columns),
             Rel::Map { exprs, .. } => into.extend(exprs.iter().map(|(id, _)| *id)),
             Rel::Aggregate { group, aggregates, .. } => {
                 into.extend(group.iter().map(|(id, _)| *id));
@@ -209,6 +219,7 @@ impl Rel {
         match self {
             Rel::Values { rows, .. } => rows.iter().flatten().for_each(visit),
             Rel::Map { exprs, .. } => exprs.iter().for_each(|(_, expr)| visit(expr)),
+            Rel::FlatMap { calls, .. } => calls.iter().flat_map(|call| &call.args).for_each(visit),
             Rel::Filter { predicates: exprs, .. } | Rel::Join { on: exprs, .. } => exprs.iter().for_each(visit),
             Rel::Aggregate { group, aggregates, .. } => {
                 group.iter().for_each(|(_, expr)| visit(expr));
@@ -261,7 +272,7 @@ impl Rel {
                 aggregates.iter_mut().for_each(|(id, _)| new(id));
             }
             Rel::Window { calls, .. } => calls.iter_mut().for_each(|(id, _)| new(id)),
-            Rel::Distinct { columns, .. } => columns.iter_mut().for_each(new),
+            Rel::Distinct { columns, .. } | Rel::FlatMap { columns, .. } => columns.iter_mut().for_each(new),
             Rel::TopK { keep, group, order_by, .. } => {
                 keep.iter_mut().chain(group).for_each(new);
                 order_by.iter_mut().for_each(|(id, _)| new(id));
@@ -290,6 +301,9 @@ impl Rel {
     pub fn is_fallible(&self) -> bool {
         let mut fallible = false;
         self.own_exprs(&mut |expr| fallible |= expr.is_fallible());
+        if let Rel::FlatMap { calls, .. } = self {
+            fallible |= calls.iter().any(|call| call.function.is_fallible());
+        }
         fallible || self.children().into_iter().any(Rel::is_fallible)
     }
 
@@ -298,6 +312,9 @@ impl Rel {
         match self {
             Rel::Values { rows, .. } => rows.iter_mut().flatten().for_each(|expr| *expr = replace(expr)),
             Rel::Map { exprs, .. } => exprs.iter_mut().for_each(|(_, expr)| *expr = replace(expr)),
+            Rel::FlatMap { calls, .. } => {
+                calls.iter_mut().flat_map(|call| &mut call.args).for_each(|arg| *arg = replace(arg));
+            }
             Rel::Filter { predicates: exprs, .. } | Rel::Join { on: exprs, .. } => {
                 exprs.iter_mut().for_each(|expr| *expr = replace(expr));
             }

@@ -15,6 +15,7 @@ use sqlparser::tokenizer::Span;
 
 use super::columns::ColumnId;
 use super::rel::Apply;
+use super::table_function::SelectCalls;
 use super::window::Windowed;
 use super::{Binder, Bound, fold, spell};
 use crate::plan::PlanError;
@@ -106,6 +107,8 @@ pub(super) struct Scope<'q> {
     pub windows: Vec<Windowed>,
     /// Subqueries met inside window calls: they belong below the windows.
     pub window_applies: Vec<Apply>,
+    /// Functions of the select list that give rows.
+    pub calls: SelectCalls,
 }
 
 impl<'q> Scope<'q> {
@@ -122,6 +125,7 @@ impl<'q> Scope<'q> {
             named_windows: Vec::new(),
             windows: Vec::new(),
             window_applies: Vec::new(),
+            calls: SelectCalls::default(),
         }
     }
 

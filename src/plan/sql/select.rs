@@ -16,6 +16,7 @@ use super::output_name::output_name;
 use super::query::{BoundQuery, Literals, Tail, direction, ordinal};
 use super::rel::{Apply, Rel};
 use super::scope::{Clause, Output, Scope, at};
+use super::table_function::below_groups;
 use super::window::{Windowed, stack};
 use super::{Binder, Bound, fold, unsupported};
 use crate::plan::PlanError;
@@ -95,17 +96,22 @@ impl<'q> Binder<'q> {
         let items = self.spread(&select.projection)?;
         let (groups, group_asts, grouped) = self.group_by(&select.group_by, &items)?;
         let mut below = self.take_applies();
+        let below_calls = self.take_calls();
         let mut parts = self.bind_outputs(select, &items, &group_asts, tail)?;
         let Some(scope) = self.scopes.last_mut() else { return Err(PlanError::new("a SELECT has no scope")) };
         below.append(&mut scope.argument_applies);
         let aggregates = std::mem::take(&mut scope.aggregates);
+        let mut calls = self.take_calls();
         let names: Vec<String> = items.iter().map(|item| item.name().to_string()).collect();
 
-        rel = below.into_iter().fold(rel, Rel::apply);
+        rel = below_groups(rel, below, below_calls);
         if grouped || parts.having.is_some() || !aggregates.is_empty() {
             let Some(scope) = self.scopes.last() else { return Err(PlanError::new("a SELECT has no scope")) };
             let mut grouping = Grouping::new(scope, groups);
             self.regroup(&mut grouping, &mut parts, &items)?;
+            for arg in calls.calls.iter_mut().flat_map(|call| &mut call.args) {
+                *arg = grouping.regroup(self, arg)?;
+            }
             rel = Rel::Aggregate { input: Box::new(rel), group: grouping.groups, aggregates };
         }
         rel = std::mem::take(&mut parts.having_applies).into_iter().fold(rel, Rel::apply);
@@ -118,6 +124,7 @@ impl<'q> Binder<'q> {
         if let Some(qualify) = parts.qualify.take() {
             rel = rel.filter(vec![qualify.expr]);
         }
+        rel = calls.over(rel);
         self.assemble(select, rel, names, parts, tail, literals)
     }
 
@@ -285,7 +292,9 @@ impl<'q> Binder<'q> {
         let before = self.scopes.last().map(Collected::of);
         for term in tail.order_by {
             let direction = direction(term)?;
+            let calls = self.pending_calls();
             let target = self.target(&term.expr, items, &parts.items, "ORDER BY")?;
+            self.refuse_calls_since(calls, "ORDER BY unless the select list has them too")?;
             if matters {
                 parts.order_by.push((target, direction));
             }

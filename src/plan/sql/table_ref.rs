@@ -10,6 +10,7 @@ use super::columns::ColumnId;
 use super::query::Literals;
 use super::rel::Rel;
 use super::scope::{Clause, Output, Scope, Table, at};
+use super::table_function::{from_call, place};
 use super::{Binder, Bound, fold, fold_name, unsupported};
 use crate::plan::expr::conjuncts;
 use crate::plan::{JoinKind, PlanError};
@@ -94,14 +95,11 @@ impl<'q> Binder<'q> {
         tables: &[Table],
         visible: &[Output],
     ) -> Result<From, PlanError> {
+        if let Some(call) = from_call(factor).map_err(|error| place(error, factor))? {
+            return self.table_call(call, tables, visible).map_err(|error| place(error, factor));
+        }
         match factor {
-            TableFactor::Table { name, alias, args, version, with_ordinality, sample, json_path, .. } => {
-                if args.is_some() || *with_ordinality {
-                    return Err(at(
-                        unsupported(format!("table function {}()", name.to_string().to_lowercase())),
-                        factor.span(),
-                    ));
-                }
+            TableFactor::Table { name, alias, version, sample, json_path, .. } => {
                 if version.is_some() || sample.is_some() || json_path.is_some() {
                     return Err(at(unsupported("TABLESAMPLE and versions of a table"), factor.span()));
                 }
@@ -125,10 +123,6 @@ impl<'q> Binder<'q> {
                     Some(alias) => self.named(inner.rel, inner.visible, Vec::new(), Some(alias), Vec::new()),
                 }
             }
-            TableFactor::Function { name, .. } => {
-                Err(at(unsupported(format!("table function {}()", name.to_string().to_lowercase())), factor.span()))
-            }
-            TableFactor::UNNEST { .. } => Err(at(unsupported("table function unnest()"), factor.span())),
             TableFactor::TableFunction { .. } => Err(at(unsupported("TABLE(…)"), factor.span())),
             TableFactor::Pivot { .. } => {
                 Err(at(unsupported("PIVOT").with_hint("write sum(case when … end) per column"), factor.span()))
@@ -187,7 +181,7 @@ impl<'q> Binder<'q> {
         (copy, outputs)
     }
 
-    fn named(
+    pub(super) fn named(
         &mut self,
         rel: Rel,
         mut outputs: Vec<Output>,
