@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes fixtures/shop/events.jsonl: half a year of a small shop, as change data capture would deliver it.
+"""Writes fixtures/shop/raw_data.jsonl: half a year of a small shop, as change data capture would deliver it.
 
     scripts/make_fixtures.py            writes the file (the same bytes on every machine)
     scripts/make_fixtures.py --check    exits 1 when the file in the tree is not what this script makes
@@ -21,7 +21,7 @@ import pathlib
 import random
 import sys
 
-TARGET = pathlib.Path(__file__).resolve().parent.parent / "fixtures" / "shop" / "events.jsonl"
+TARGET = pathlib.Path(__file__).resolve().parent.parent / "fixtures" / "shop" / "raw_data.jsonl"
 BYTES_MAX = 3_000_000
 
 SNAPSHOT_AT = datetime.datetime(2025, 1, 1)

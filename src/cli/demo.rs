@@ -21,8 +21,12 @@ use super::talk::Speaker;
 use crate::engine::{EngineEvent, StopFlag};
 use crate::project::{Project, ResourceType, Selection};
 
+/// The shop's own database: the source that the demo appends to.
+const EVENTS: &str = "raw_data.jsonl";
 /// Rows shown of each mart.
 const ROWS_SHOWN: usize = 5;
+/// What the demo keeps current: the seed project's marts and what they read.
+const SHOWN: [&str; 2] = ["+mart_customer_360", "+mart_page_views_daily"];
 /// How long the demo waits for its order to arrive.
 const ARRIVAL_MAX: Duration = Duration::from_secs(30);
 
@@ -47,13 +51,24 @@ struct Stage {
     database: PathBuf,
 }
 
+impl Stage {
+    fn folder(&self) -> &Path {
+        self.events.parent().unwrap_or(&self.events)
+    }
+}
+
+/// The models that the demo shows.
+fn selection() -> Selection {
+    Selection { select: SHOWN.map(str::to_owned).to_vec(), ..Selection::default() }
+}
+
 fn show(args: &Args, demo: &DemoArgs) -> Result<(), VerbError> {
     let stage = set_up(demo)?;
     let mut project = load(args, demo, &stage)?;
     println!("A dbt project, untouched: {} models in {}\n", models(&project), demo.shop.display());
     let started = Instant::now();
     let options = KeepOptions::default();
-    let (opened, _) = open(&mut project, &Selection::default(), &options)?;
+    let (opened, _) = open(&mut project, &selection(), &options)?;
     let report = opened.keep(&project, &options, StopFlag::default(), &mut |_| {})?;
     println!(
         "Read {} change events in {:.2} s; {} could not be decoded and are set aside in livemart_errors, \
@@ -73,13 +88,14 @@ fn show(args: &Args, demo: &DemoArgs) -> Result<(), VerbError> {
         "The database is {}: open it with any SQLite client, even while livemart writes to it.\n",
         stage.database.display()
     );
-    let environment = format!("SHOP_EVENTS={} LIVEMART_DB={}", stage.events.display(), stage.database.display());
+    let environment = format!("SHOP_DATA={} LIVEMART_DB={}", stage.folder().display(), stage.database.display());
     // The binary that runs now, as it may not be on the PATH.
     let binary = std::env::current_exe().map_or_else(|_| "livemart".to_owned(), |path| path.display().to_string());
     println!("Try next:");
     println!(
-        "  {environment} {binary} serve --project-dir {}    # then append lines to the events file",
-        demo.shop.display()
+        "  {environment} {binary} serve --project-dir {} --select {}    # then append lines to {EVENTS}",
+        demo.shop.display(),
+        SHOWN.join(" ")
     );
     println!(
         "  {environment} {binary} test --project-dir {}     # dbt's tests at the published cut",
@@ -96,14 +112,14 @@ fn failed(what: &str, path: &Path) -> impl FnOnce(std::io::Error) -> VerbError {
 
 /// A fresh folder with a copy of the fixtures.
 fn set_up(demo: &DemoArgs) -> Result<Stage, VerbError> {
-    let fixtures = demo.shop.join("../fixtures/shop/events.jsonl");
+    let fixtures = demo.shop.join("../fixtures/shop").join(EVENTS);
     if !fixtures.is_file() {
         return Err(VerbError::new(format!("there are no events at {}", fixtures.display()))
             .with_hint("run it in a checkout of livemart, or name the shop's project: --shop DIR"));
     }
     std::fs::create_dir_all(&demo.folder).map_err(failed("create", &demo.folder))?;
     let folder = demo.folder.canonicalize().map_err(failed("find", &demo.folder))?;
-    let stage = Stage { events: folder.join("events.jsonl"), database: folder.join("shop.db") };
+    let stage = Stage { events: folder.join(EVENTS), database: folder.join("shop.db") };
     for suffix in ["", "-wal", "-shm"] {
         let mut name = stage.database.clone().into_os_string();
         name.push(suffix);
@@ -121,7 +137,7 @@ fn load(args: &Args, demo: &DemoArgs, stage: &Stage) -> Result<Project, VerbErro
     options.project_dir = options.current_dir.join(&demo.shop);
     options.profiles_dir = None;
     options.target = Some("dev".to_owned());
-    options.env.insert("SHOP_EVENTS".to_owned(), stage.events.display().to_string());
+    options.env.insert("SHOP_DATA".to_owned(), stage.folder().display().to_string());
     options.env.insert("LIVEMART_DB".to_owned(), stage.database.display().to_string());
     Ok(Project::load(options)?)
 }
@@ -135,7 +151,7 @@ fn arrive(project: &mut Project, stage: &Stage, tables: &[String]) -> Result<(),
     let before = tables.iter().map(|name| read(&stage.database, name)).collect::<Result<Vec<_>, _>>()?;
     let options = KeepOptions { follow: true, ..KeepOptions::default() };
     project.target.commit_interval = Duration::from_millis(10);
-    let (opened, _) = open(project, &Selection::default(), &options)?;
+    let (opened, _) = open(project, &selection(), &options)?;
     let stop = StopFlag::default();
     let (told, events) = mpsc::channel();
     let project = &*project;

@@ -205,11 +205,13 @@ impl<'p> Planner<'p> {
             ));
         }
         for parent in &node.depends_on {
-            if let Some(table) = self.project.sources.get(parent)
-                && !self.sources.contains_key(parent)
-            {
-                let typ = source_type(self.project, table)?;
-                self.sources.insert(parent.clone(), typ);
+            let Some(table) = self.project.sources.get(parent) else { continue };
+            // Several sources may name one relation: one of them answers for all.
+            let named = [table.database.clone(), table.schema.clone(), table.identifier.clone()];
+            let answers = self.project.relation(&named).and_then(|id| self.project.sources.get(id)).unwrap_or(table);
+            if !self.sources.contains_key(&answers.unique_id) {
+                let typ = source_type(self.project, answers)?;
+                self.sources.insert(answers.unique_id.clone(), typ);
             }
         }
         let sql = node.compiled_code.as_deref().unwrap_or_default();

@@ -167,7 +167,7 @@ impl Project {
     /// The model, seed, snapshot or source that a relation's name in compiled SQL means.
     ///
     /// `parts` are the name's parts without quotes: identifier, schema and identifier, or all three. Where two sources name one
-    /// relation the first by unique id answers for both.
+    /// relation, the first by unique id that livemart.yml knows answers for both, so that it is read once.
     pub fn relation(&self, parts: &[String]) -> Option<&str> {
         let (database, schema, identifier) = match parts {
             [identifier] => (None, None, identifier),
@@ -190,9 +190,10 @@ impl Project {
             if let Some(node) = nodes.into_iter().find(|node| fits(&node.database, &node.schema, &node.alias, same)) {
                 return Some(&node.unique_id);
             }
-            if let Some(source) =
-                self.sources.values().find(|source| fits(&source.database, &source.schema, &source.identifier, same))
-            {
+            let named = |source: &&SourceTable| fits(&source.database, &source.schema, &source.identifier, same);
+            let configured = |source: &&SourceTable| self.target.sources.contains_key(&source.unique_id);
+            let mut sources = self.sources.values().filter(named);
+            if let Some(source) = sources.clone().find(configured).or_else(|| sources.next()) {
                 return Some(&source.unique_id);
             }
         }

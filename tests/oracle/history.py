@@ -1,6 +1,6 @@
 """Makes random change histories: rows that come wrong, are corrected, die, come back, arrive twice, late, or unreadable.
 
-      per table: the rows alive now  ──(a random step)──>  one Debezium value  ──>  one line of events.jsonl
+      per table: the rows alive now  ──(a random step)──>  one Debezium value  ──>  one line of its source's file
 
 1. The same seed gives the same lines.
 2. Keys come from small ranges, so joins find partners, totals rise and fall, and a key that died comes back.
@@ -9,6 +9,7 @@
 4. A key with an unreadable version outstanding is next touched by a good version of the row, or never again.
 """
 
+import datetime
 import json
 import random
 
@@ -19,14 +20,51 @@ RANGES = {
     "order_id": 400,
     "product_id": 60,
     "line_no": 4,
+    "customer_key": 125,
+    "account_id": 42,
+    "location_id": 82,
+    "device_id": 122,
+    "subscription_id": 62,
+    "invoice_id": 205,
+    "campaign_id": 8,
+    "contact_id": 50,
+    "interval_count": 4,
 }
 KEY_RANGES = {
     ("customers", "customer_id"): 150,
     ("orders", "id"): 400,
     ("payments", "id"): 500,
     ("customer_interactions", "interaction_id"): 300,
+    ("card_accounts", "customer_key"): 120,
+    ("accounts", "account_id"): 40,
+    ("locations", "location_id"): 80,
+    ("devices", "device_id"): 120,
+    ("users", "user_id"): 100,
+    ("subscriptions", "subscription_id"): 60,
+    ("invoices", "invoice_id"): 200,
+    ("charges", "charge_id"): 200,
+    ("products", "product_id"): 60,
+}
+# What a column of one table draws from; it goes before CHOICES.
+CHOICES_OF = {
+    ("card_accounts", "customer_id"): [f"CUST{n:08}" for n in range(1, 140)] + ["CUST", "nobody"],
+    ("card_accounts", "card_type"): ["standard", "gold", "platinum", "wooden"],
+    ("transactions", "status"): ["approved", "approved", "approved", "declined", "pending", "reversed"],
+    ("transactions", "category"): ["Travel", "Hotels", "Groceries", "Gas", "Dining", "Electronics", ""],
+    ("transactions", "transaction_amount"): ["10.00", "25.50", "99.99", "1250.00", "0.00", "17.35", "480.10", "3.33"],
+    ("subscriptions", "status"): ["trialing", "active", "active", "past_due", "canceled", "incomplete"],
+    ("subscriptions", "billing_interval"): ["day", "week", "month", "month", "year", "fortnight"],
+    ("invoices", "status"): ["draft", "open", "open", "paid", "void", "uncollectible"],
+    ("charges", "status"): ["pending", "succeeded", "failed"],
+    ("devices", "status"): ["online", "online", "offline", "retired"],
+    ("device_events", "event_type"): ["heartbeat", "reading", "error", "restart"],
+    ("website_activity", "referrer"): ["google", "facebook", "newsletter", "bing", "partner.example"],
+    ("website_activity", "campaign"): ["spring_sale", "winter_sale"],
+    ("products", "category"): ["Coffee", "Tea", "Equipment"],
+    ("iterable_email_events", "event_type"): ["send", "open", "click", "conversion"],
 }
 CHOICES = {
+    "campaign_name": ["spring_sale", "winter_sale", "brand"],
     "status": ["placed", "shipped", "completed", "return_pending", "returned", "cancelled", "lost"],
     "payment_status": ["pending", "completed", "completed", "completed", "failed", "refunded"],
     "payment_method": ["credit_card", "debit_card", "paypal", "apple_pay", "bank_transfer", "gift_card", ""],
@@ -43,13 +81,15 @@ SPOILED = [
     ("payments", "amount", "a lot"),
     ("orders", "user_id", "nobody"),
     ("website_activity", "activity_at", "2025-02-30T10:00:00Z"),
+    ("transactions", "transaction_amount", "1.000,00"),
+    ("subscriptions", "amount_cents", "free"),
 ]
-WEIGHTS = {"customers": 3, "orders": 6, "order_items": 12, "payments": 6, "customer_interactions": 3, "website_activity": 9}
+WEIGHTS = {"transactions": 9, "device_events": 6, "page_views": 4, "feature_usage": 3, "card_accounts": 4, "customers": 3, "orders": 6, "order_items": 12, "payments": 6, "customer_interactions": 3, "website_activity": 9}
 START_MS = 1_735_689_600_000  # 2025-01-01
 
 
 class History:
-    """Lines of one history, made one by one. `tables` are reference.Table by name."""
+    """(source, line) of one history, made one by one. `tables` are reference.Table by name."""
 
     def __init__(self, tables, seed, malformed_share=1 / 2000):
         self.tables = tables
@@ -65,7 +105,7 @@ class History:
     def lines(self, count):
         while self.step < count:
             self.step += 1
-            self.ts_ms += self.rng.choice([0, 0, 1, 40, 3000, 60_000, 900_000])
+            self.ts_ms += self.rng.choice([0, 0, 1, 40, 3000, 60_000, 900_000, 7_200_000])
             yield self.line()
 
     def line(self):
@@ -76,7 +116,7 @@ class History:
         if rng.random() < self.malformed_share:
             return self.unreadable()
         if rng.random() < 0.001:
-            return json.dumps({"before": None, "after": {"id": self.step}, "source": {"table": "nobody_declared", "ts_ms": self.ts_ms}, "op": "c", "ts_ms": self.ts_ms})
+            return self.any_source(), json.dumps({"before": None, "after": {"id": self.step}, "source": {"table": "nobody_declared", "ts_ms": self.ts_ms}, "op": "c", "ts_ms": self.ts_ms})
         if self.last and rng.random() < 0.01:
             return self.last  # delivered twice
         table = rng.choices(list(self.tables), [WEIGHTS.get(name, 3) for name in self.tables])[0]
@@ -126,10 +166,10 @@ class History:
         draw = rng.random()
         if draw < 0.2:
             self.last = None
-            return '{"before":null,"after":{"event_id":' + str(self.step)
+            return self.any_source(), '{"before":null,"after":{"event_id":' + str(self.step)
         if draw < 0.3:
             self.last = None
-            return '["not", "a", "change"]'
+            return self.any_source(), '["not", "a", "change"]'
         table, column, value = rng.choice([s for s in SPOILED if s[0] in self.tables])
         spec = self.tables[table]
         key = self.fresh_key(spec) if spec.key else None
@@ -145,12 +185,16 @@ class History:
         self.last = None  # one unreadable version of a key at a time
         return line
 
+    def any_source(self):
+        return self.rng.choice(sorted({t.source for t in self.tables.values()}))
+
     def fresh_key(self, spec):
         rng = self.rng
-        return tuple(rng.randrange(1, KEY_RANGES.get((spec.name, c)) or RANGES.get(c, 1000)) for c in spec.key)
+        numbers = {c: rng.randrange(1, KEY_RANGES.get((spec.name, c)) or RANGES.get(c, 1000)) for c in spec.key}
+        return tuple(self.value(spec, c, "date") if spec.columns[c] == "date" else numbers[c] for c in spec.key)
 
     def fresh(self, spec, key):
-        row = {column: self.value(column, kind) for column, kind in spec.columns.items()}
+        row = {column: self.value(spec, column, kind) for column, kind in spec.columns.items()}
         for column in row:
             if self.rng.random() < (0.1 if column in ("customer_id", "price", "email") else 0.05):
                 row[column] = None
@@ -161,11 +205,13 @@ class History:
         row = dict(row)
         free = [c for c in spec.columns if c not in (spec.key or [])]
         for column in self.rng.sample(free, min(len(free), self.rng.choice([1, 1, 2, 3]))):
-            row[column] = None if self.rng.random() < 0.1 else self.value(column, spec.columns[column])
+            row[column] = None if self.rng.random() < 0.1 else self.value(spec, column, spec.columns[column])
         return row
 
-    def value(self, column, kind):
+    def value(self, spec, column, kind):
         rng = self.rng
+        if (spec.name, column) in CHOICES_OF:
+            return rng.choice(CHOICES_OF[spec.name, column])
         if column in CHOICES:
             return rng.choice(CHOICES[column])
         if column in RANGES:  # low numbers are drawn more often: some customers are busy
@@ -183,9 +229,12 @@ class History:
         if kind == "date":
             return f"{rng.randrange(1930, 2010)}-{rng.randrange(1, 13):02}-{rng.randrange(1, 29):02}"
         if kind == "timestamp":
-            days = ["2024-02-29", "2024-12-31", "2025-01-01", f"2025-{rng.randrange(1, 13):02}-{rng.randrange(1, 29):02}"]
+            now = datetime.datetime.fromtimestamp(self.ts_ms // 1000, datetime.timezone.utc)
+            days = [f"{now - datetime.timedelta(days=rng.randrange(120)):%Y-%m-%d}"] * 4 + ["2024-02-29", "2024-12-31", "2025-01-01", f"2025-{rng.randrange(1, 13):02}-{rng.randrange(1, 29):02}"]
             fraction = rng.choice(["", "", "", ".5", ".123456"])
             return f"{rng.choice(days)}T{rng.choice([0, 12, 23, 23]):02}:{rng.choice([0, 59]):02}:{rng.randrange(60):02}{fraction}Z"
+        if kind == "boolean":
+            return rng.random() < 0.6
         if kind == "text":
             return rng.choice(TEXTS)
         raise ValueError(f'column "{column}": no values are known for type {kind}')
@@ -195,5 +244,5 @@ class History:
         if before is not None and spec.key:  # only the key of a `before` is true; the rest is what a connector makes up
             before = {c: v if c in spec.key else "" if spec.columns[c] == "text" else None for c, v in before.items()}
         source = {"connector": "postgresql", "name": "shop", "ts_ms": self.ts_ms, "table": table}
-        self.last = json.dumps({"before": before, "after": after, "source": source, "op": op, "ts_ms": self.ts_ms + 100}, ensure_ascii=self.rng.random() < 0.5)
+        self.last = spec.source, json.dumps({"before": before, "after": after, "source": source, "op": op, "ts_ms": self.ts_ms + 100}, ensure_ascii=self.rng.random() < 0.5)
         return self.last

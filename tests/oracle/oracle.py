@@ -1,15 +1,16 @@
 #!/usr/bin/env python3
 """Compares livemart with dbt, row by row, at random cuts of a random change history.
 
-      history ──first N lines──> events.jsonl ──livemart run / serve──> sink: marts + progress
-         └─────── the prefix that progress names ──> reference ──dbt's SQL──> PostgreSQL, DuckDB ──> equal, or a readable difference
+      history ──first N lines──> a file per source ──livemart run / serve──> sink: marts + progress + clock
+         └─────── the prefixes that progress names ──> reference ──dbt's SQL──> PostgreSQL, DuckDB ──> equal, or a readable difference
 
     oracle.py --binary PATH [--pg-cuts 5] [--duckdb-cuts 2] [--seed N] [--events 20000] [--modes run,serve,postgres] [--keep]
 
-run       the file grows to a random length and `livemart run` goes on with the same SQLite database; some runs are killed on the way,
-          once the state folder is lost, sometimes the last line is only half written
-serve     `livemart serve` follows the file while it grows; SQLite is read at random moments, each time in one transaction
+run       the files grow to random lengths and `livemart run` goes on with the same SQLite database; some runs are killed on the way,
+          once the state folder is lost, sometimes the last lines are only half written
+serve     `livemart serve` follows the files while they grow; SQLite is read at random moments, each time in one transaction
 postgres  as run, with PostgreSQL as the sink
+Models that not_yet.txt names (livemart refuses them) are left out together with what reads them.
 PostgreSQL is the one that LIVEMART_TEST_POSTGRES names; databases are made there and dropped. Exit code 1: a difference.
 """
 
@@ -52,23 +53,37 @@ class Oracle:
         self.arguments, self.work, self.databases = arguments, pathlib.Path(work), databases
         self.rng = random.Random(arguments.seed)
         self.project = warehouse.Project(ROOT / "dataflows", work)
+        self.without = not_yet()
         self.postgres = self.duckdb = None
         if arguments.pg_cuts:
-            self.postgres = warehouse.Postgres(self.project, databases.make("dbt"))
+            self.postgres = warehouse.Postgres(self.project, databases.make("dbt"), self.without)
         if arguments.duckdb_cuts:
-            self.duckdb = warehouse.DuckDb(self.project, work)
+            self.duckdb = warehouse.DuckDb(self.project, work, self.without)
         self.judges = [w for w in (self.postgres, self.duckdb) if w]
         judge = self.judges[0]
         self.instance = judge.manifest["metadata"]["project_name"]
         self.tables = warehouse.declared_tables(judge.manifest, warehouse.livemart_target(self.project.folder, "dev"))
-        self.lines = list(History(self.tables, arguments.seed).lines(arguments.events))
-        say(f"{len(self.lines)} events over {len(self.tables)} tables, {len(judge.models)} models, {len(judge.tests)} tests, seed {arguments.seed}")
+        self.history = list(History(self.tables, arguments.seed).lines(arguments.events))
+        self.sources = sorted({t.source for t in self.tables.values()})
+        self.lines = {source: [line for of, line in self.history if of == source] for source in self.sources}
+        # how many lines of each source are among the first N of the history
+        self.prefixes = [{source: 0 for source in self.sources}]
+        for source, _ in self.history:
+            self.prefixes.append({**self.prefixes[-1], source: self.prefixes[-1][source] + 1})
+        say(f"{len(self.history)} events over {len(self.tables)} tables, {len(judge.models)} models, {len(judge.tests)} tests, seed {arguments.seed}")
 
     def add_target(self, name, change):
-        """Adds a target to the copies of livemart.yml and profiles.yml: `dev`, changed."""
+        """Adds a target to the copies of livemart.yml and profiles.yml: `dev`, changed, with one file of JSON per source."""
         path = self.project.folder / "livemart.yml"
         settings = yaml.safe_load(path.read_text())
         settings["targets"][name] = target = yaml.safe_load(yaml.safe_dump(settings["targets"]["dev"]))
+        place = {"connector": "file", "format": "json", "envelope": "debezium"}
+        sources = {s: {**place, "path": str(self.work / name / f"{s}.jsonl")} for s in self.sources}
+        for table, entry in target["sources"].items():
+            if "key" in entry:
+                sources.setdefault(table, {})["key"] = entry["key"]
+        target["sources"] = sources
+        target["sink"] = {"type": "sqlite", "path": str(self.work / f"{name}.db")}
         change(target)
         path.write_text(yaml.safe_dump(settings))
         path = self.project.folder / "profiles.yml"
@@ -79,8 +94,8 @@ class Oracle:
 
     def check(self, published, judge, inputs, where):
         """Compares one snapshot with what dbt makes of the prefix that its progress names."""
-        inputs.apply_up_to(self.lines, published.position)
-        relations, failures = judge.cut(inputs)
+        inputs.apply_up_to(self.lines, published.positions)
+        relations, failures = judge.cut(inputs, published.clock)
         found = []
         for table, expected in sorted(relations.items()):
             if table not in published.tables:
@@ -94,9 +109,9 @@ class Oracle:
         if published.decode_errors != len(inputs.aside):
             found.append(f"errors: expected {len(inputs.aside)} records set aside, got {published.decode_errors}; expected {inputs.aside}")
         if found:
-            raise Different(f"{where}, cut {published.seq} at record {published.position}, against {judge.name}:\n  " + "\n  ".join(found))
+            raise Different(f"{where}, cut {published.seq} at records {published.positions}, {published.clock}, against {judge.name}:\n  " + "\n  ".join(found))
         rows = sum(len(r.rows) for r in relations.values())
-        say(f"  {where}: cut {published.seq} at record {published.position} equals {judge.name}: {len(relations)} tables, {rows} rows, {len(failures)} tests, {len(inputs.aside)} set aside")
+        say(f"  {where}: cut {published.seq} at record {sum(published.positions.values())}, {published.clock}, equals {judge.name}: {len(relations)} tables, {rows} rows, {len(failures)} tests, {len(inputs.aside)} set aside")
 
     def test_differences(self, judge, failures, got):
         """Tests may be listed by unique id or by name."""
@@ -110,7 +125,8 @@ class Oracle:
     # Modes
 
     def run(self):
-        self.runs("run, SQLite", "dev", self.work / "marts.db", lambda: sinks.Sqlite(self.work / "marts.db"), self.cut_plan())
+        self.add_target("oracle_run", lambda target: None)
+        self.runs("run, SQLite", "oracle_run", lambda: sinks.Sqlite(self.work / "oracle_run.db"), self.cut_plan())
 
     def run_postgres(self):
         connection = self.databases.make("marts")
@@ -122,42 +138,43 @@ class Oracle:
 
         self.add_target("oracle_postgres", change)
         plan = self.cut_plan()[-3:]
-        self.runs("run, PostgreSQL", "oracle_postgres", self.work / "postgres.jsonl", lambda: sinks.Postgres(connection, "marts"), plan)
+        self.runs("run, PostgreSQL", "oracle_postgres", lambda: sinks.Postgres(connection), plan)
 
     def cut_plan(self):
         """(record, judge) of each cut, ascending; the last is the end."""
         judges = [self.postgres] * self.arguments.pg_cuts + [self.duckdb] * self.arguments.duckdb_cuts
         self.rng.shuffle(judges)
-        ends = sorted(self.rng.sample(range(1, len(self.lines)), len(judges) - 1)) + [len(self.lines)]
+        ends = sorted(self.rng.sample(range(1, len(self.history)), len(judges) - 1)) + [len(self.history)]
         return list(zip(ends, judges))
 
-    def runs(self, where, target, path, open_sink, plan):
+    def runs(self, where, target, open_sink, plan):
         say(f"{where}: {len(plan)} cuts")
-        events = Events(self.work / f"{target}.jsonl", self.lines)
-        sink, inputs, last = open_sink(), Inputs(self.tables), None
-        aliases = [m["alias"] for m in self.judges[0].published]
+        events = Events(self.work / target, self.lines, self.prefixes)
+        sink, inputs, last, begin = open_sink(), Inputs(self.tables), None, 0
+        tables = {m["alias"]: m["schema"] for m in self.judges[0].published}
         for number, (end, judge) in enumerate(plan):
             if number == len(plan) // 2:
                 self.lose_state(target)
-            self.killed_run(where, target, path, events, (last.position if last else 0), end, sink, aliases, last)
+            self.killed_run(where, target, events, begin, end, sink, tables, last)
             events.grow(end, half=self.rng.random() < 0.5)
-            self.livemart_run(target, path, events)
-            published = sinks.read(sink, aliases, f"{self.instance}.{target}")
+            self.livemart_run(target, events)
+            published = sinks.read(sink, tables, f"{self.instance}.{target}")
             if published is None:
                 raise Different(f"{where}: nothing is published after `livemart run` over {end} records")
-            if published.position != end:
-                raise Different(f"{where}: progress says {published.position} records, the file holds {end} whole lines")
-            if last and last.position != end and published.seq <= last.seq:
+            wrong = {s: (n, self.prefixes[end][s]) for s, n in published.positions.items() if n != self.prefixes[end][s]}
+            if wrong:
+                raise Different(f"{where}: source -> (records that progress says, whole lines of its file): {wrong}")
+            if last and last.positions != published.positions and published.seq <= last.seq:
                 raise Different(f"{where}: the cut's number went from {last.seq} to {published.seq}")
             self.check(published, judge, inputs, where)
-            last = published
+            last, begin = published, end
 
-    def killed_run(self, where, target, path, events, begin, end, sink, aliases, last):
+    def killed_run(self, where, target, events, begin, end, sink, tables, last):
         """A run over part of the way that is killed at a random moment; what it left must be a cut, whichever it is."""
         if end - begin < 2:
             return
         events.grow(self.rng.randrange(begin + 1, end), half=False)
-        process = self.start(["build"], target, path, events)
+        process = self.start("build", target, events)
         try:
             code = process.wait(self.rng.uniform(0, KILL_SECONDS_MAX))
             if code not in PUBLISHED:
@@ -165,10 +182,12 @@ class Oracle:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        published = sinks.read(sink, aliases, f"{self.instance}.{target}")
+        published = sinks.read(sink, tables, f"{self.instance}.{target}")
         if published and not (last and published.seq == last.seq):
-            if published.position not in range(begin, end):
-                raise Different(f"{where}, killed: progress says {published.position} records, the file grew from {begin} to {events.whole}")
+            low, high = self.prefixes[begin], self.prefixes[events.whole]
+            wrong = {s: (n, low[s], high[s]) for s, n in published.positions.items() if not low[s] <= n <= high[s]}
+            if wrong:
+                raise Different(f"{where}, killed: source -> (records that progress says, lines before, lines now): {wrong}")
             self.check(published, self.rng.choice(self.judges), Inputs(self.tables), f"{where}, killed")
 
     def serve(self):
@@ -179,26 +198,27 @@ class Oracle:
             target["commit_interval"] = "20ms"
 
         self.add_target("oracle_serve", change)
-        path, aliases = self.work / "serve.db", [m["alias"] for m in self.judges[0].published]
-        events, sink = Events(self.work / "oracle_serve.jsonl", self.lines), sinks.Sqlite(path)
-        events.grow(len(self.lines) // 10, half=False)
-        process, seen = self.start(["serve"], "oracle_serve", path, events), {}
+        tables, end = {m["alias"]: m["schema"] for m in self.judges[0].published}, len(self.history)
+        events, sink = Events(self.work / "oracle_serve", self.lines, self.prefixes), sinks.Sqlite(self.work / "oracle_serve.db")
+        events.grow(end // 10, half=False)
+        process, seen = self.start("serve", "oracle_serve", events), {}
         instance = f"{self.instance}.oracle_serve"
-        deadline, grown = time.monotonic() + RUN_SECONDS_MAX, len(self.lines) // 10
+        deadline, grown = time.monotonic() + RUN_SECONDS_MAX, end // 10
         try:
             while True:
                 if process.poll() is not None:
                     raise Different(f"serve ended by itself with exit code {process.returncode}:\n{events.log(process)}")
-                published = sinks.read(sink, aliases, instance)
+                published = sinks.read(sink, tables, instance)
                 if published:
-                    seen[published.position] = published
-                    if published.position == len(self.lines):
+                    at = sum(published.positions.values())
+                    seen[at] = published
+                    if at == sum(self.prefixes[end][s] for s in published.positions):
                         break
-                if grown < len(self.lines) and (published or grown == len(self.lines) // 10):
-                    grown = min(len(self.lines), grown + self.rng.randrange(1, max(2, len(self.lines) // 30)))
-                    events.grow(grown, half=grown < len(self.lines) and self.rng.random() < 0.5)
+                if grown < end and (published or grown == end // 10):
+                    grown = min(end, grown + self.rng.randrange(1, max(2, end // 30)))
+                    events.grow(grown, half=grown < end and self.rng.random() < 0.5)
                 if time.monotonic() > deadline:
-                    raise Different(f"serve is at record {max(seen, default=None)} of {len(self.lines)} after {RUN_SECONDS_MAX} s:\n{events.log(process)}")
+                    raise Different(f"serve is at record {max(seen, default=None)} of {end} after {RUN_SECONDS_MAX} s:\n{events.log(process)}")
                 time.sleep(self.rng.uniform(0, 0.1))
             process.send_signal(signal.SIGTERM)
             code = process.wait(60)
@@ -209,15 +229,15 @@ class Oracle:
                 process.kill()
                 process.wait()
         say(f"serve: {len(seen)} different cuts were seen")
-        inputs = Inputs(self.tables)
-        others = sorted(set(seen) - {len(self.lines)})
-        chosen = sorted(self.rng.sample(others, min(4, len(others)))) + [len(self.lines)]
+        inputs, last = Inputs(self.tables), max(seen)
+        others = sorted(set(seen) - {last})
+        chosen = sorted(self.rng.sample(others, min(4, len(others)))) + [last]
         for position in chosen:
             self.check(seen[position], self.rng.choice(self.judges), inputs, "serve, SQLite")
 
     def dbt_itself(self):
         """The compiled SQL that judges every cut is what `dbt build` makes, and the judges agree with each other."""
-        inputs = Inputs(self.tables).apply_up_to(self.lines, len(self.lines))
+        inputs = Inputs(self.tables).apply_up_to(self.lines, self.prefixes[-1])
         results = []
         for judge in self.judges:
             relations, failures = judge.cut(inputs)
@@ -239,16 +259,17 @@ class Oracle:
 
     # The binary
 
-    def start(self, verb, target, path, events):
-        command = [self.arguments.binary, *verb, "--project-dir", str(self.project.folder), "--profiles-dir", str(self.project.folder), "-t", target]
-        environment = {**os.environ, "SHOP_EVENTS": str(events.path), "LIVEMART_DB": str(path)}
-        log = open(events.path.with_suffix(".log"), "w+b")
-        process = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT, cwd=self.project.folder)
+    def start(self, verb, target, events):
+        command = [self.arguments.binary, verb, "--project-dir", str(self.project.folder), "--profiles-dir", str(self.project.folder), "-t", target]
+        if self.without:
+            command += ["--exclude", *(f"{name}+" for name in self.without)]
+        log = open(events.folder / "livemart.log", "w+b")
+        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=self.project.folder)
         process.log = log
         return process
 
-    def livemart_run(self, target, path, events):
-        process = self.start(["build"], target, path, events)
+    def livemart_run(self, target, events):
+        process = self.start("build", target, events)
         try:
             code = process.wait(RUN_SECONDS_MAX)
         except subprocess.TimeoutExpired:
@@ -263,25 +284,33 @@ class Oracle:
 
 
 class Events:
-    """The file that livemart reads; it only grows, and may end in half a line."""
+    """The files that livemart reads, one per source; they only grow, and may end in half a line."""
 
-    def __init__(self, path, lines):
-        self.path, self.lines, self.whole, self.half = path, lines, 0, 0
-        path.write_bytes(b"")
+    def __init__(self, folder, lines, prefixes):
+        self.folder, self.lines, self.prefixes, self.whole = folder, lines, prefixes, 0
+        self.half = {source: 0 for source in lines}
+        folder.mkdir()
+        for source in lines:
+            (folder / f"{source}.jsonl").write_bytes(b"")
 
     def grow(self, count, half):
-        """Afterwards the file holds `count` whole lines, and with `half` the beginning of the next."""
+        """Afterwards the files hold the history's first `count` lines, and with `half` the beginning of each one's next."""
         assert count >= self.whole
         if count == self.whole:
             return
-        text = "".join(line + "\n" for line in self.lines[self.whole : count]).encode()[self.half :]
-        self.whole, self.half = count, 0
-        if half and count < len(self.lines):
-            tail = self.lines[count].encode()
-            self.half = max(1, len(tail) // 2)
-            text += tail[: self.half]
-        with open(self.path, "ab") as file:
-            file.write(text)
+        for source, lines in self.lines.items():
+            begin, end = self.prefixes[self.whole][source], self.prefixes[count][source]
+            if begin == end:
+                continue
+            text = "".join(line + "\n" for line in lines[begin:end]).encode()[self.half[source] :]
+            self.half[source] = 0
+            if half and end < len(lines):
+                tail = lines[end].encode()
+                self.half[source] = max(1, len(tail) // 2)
+                text += tail[: self.half[source]]
+            with open(self.folder / f"{source}.jsonl", "ab") as file:
+                file.write(text)
+        self.whole = count
 
     def log(self, process):
         process.log.seek(0)
@@ -318,6 +347,12 @@ class Databases:
         connection.autocommit = True
         connection.cursor().execute(statement)
         connection.close()
+
+
+def not_yet():
+    """The models that livemart refuses, each with its reason behind a `#`."""
+    lines = (pathlib.Path(__file__).parent / "not_yet.txt").read_text().splitlines()
+    return [name for line in lines if (name := line.split("#")[0].strip())]
 
 
 def say(text):

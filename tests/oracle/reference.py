@@ -1,4 +1,4 @@
-"""What the input tables hold after the first N records of a history: written from the envelope's definition, knowing nothing of livemart.
+"""What the input tables hold after the first records of each source: written from the envelope's definition, knowing nothing of livemart.
 
       line ──json──> Debezium value ──declared types──> row ──key──> table
                  └─ unreadable: set aside, the row keeps its last good version
@@ -32,27 +32,30 @@ class Table:
     schema: str
     columns: dict  # name -> declared type
     key: tuple  # names; () for a table without a key
+    source: str = "raw_data"  # the dbt source, which has a file of its own
 
     def __hash__(self):
         return hash((self.schema, self.name))
 
 
 class Inputs:
-    """The tables of one source, built record by record."""
+    """The tables of all sources, built record by record."""
 
     def __init__(self, tables):
         self.tables = tables  # name -> Table
         self.keyed = {name: {} for name, t in tables.items() if t.key}
         self.counted = {name: collections.Counter() for name, t in tables.items() if not t.key}
-        self.aside = {}  # (table, key) or record number -> reason
-        self.position = 0
+        self.aside = {}  # (table, key) or (source, record number) -> reason
+        self.positions = {}  # source -> records applied
 
-    def apply_up_to(self, lines, position):
-        """Applies lines[self.position:position]; positions only grow."""
-        assert self.position <= position <= len(lines), (self.position, position, len(lines))
-        while self.position < position:
-            self.apply(lines[self.position])
-            self.position += 1
+    def apply_up_to(self, lines, positions):
+        """Applies lines[source] up to positions[source]; positions only grow."""
+        for source, position in positions.items():
+            at = self.positions.get(source, 0)
+            assert at <= position <= len(lines[source]), (source, at, position, len(lines[source]))
+            for number in range(at, position):
+                self.apply(source, number, lines[source][number])
+            self.positions[source] = position
         return self
 
     def rows(self, name):
@@ -60,12 +63,12 @@ class Inputs:
             return list(self.keyed[name].values())
         return list(self.counted[name].elements())
 
-    def apply(self, line):
+    def apply(self, source, number, line):
         table = key = None
         try:
             value = parse(line)
             table = self.tables.get(value["source"]["table"])
-            if table is None:
+            if table is None or table.source != source:
                 return
             op, before, after = value["op"], value.get("before"), value.get("after")
             if table.key:
@@ -74,7 +77,7 @@ class Inputs:
                 row = decode_columns(table, after, table.columns)
             gone = decode_columns(table, before, table.columns) if not table.key and op in ("u", "d") else None
         except Unreadable as reason:
-            self.aside[self.position if key is None else (table.name, key)] = str(reason)
+            self.aside[(source, number) if key is None else (table.name, key)] = str(reason)
             return
         if table.key:
             self.aside.pop((table.name, key), None)

@@ -29,8 +29,8 @@ from history import History
 from oracle import ROOT, Different, Oracle, parse_arguments
 from reference import Inputs, Table
 
-ORDERS = Table("orders", "raw", {"id": "bigint", "total": "numeric(12,2)", "note": "text", "at": "timestamp"}, ("id",))
-CLICKS = Table("clicks", "raw", {"id": "bigint", "page": "text"}, ())
+ORDERS = Table("orders", "raw", {"id": "bigint", "total": "numeric(12,2)", "note": "text", "at": "timestamp"}, ("id",), "raw")
+CLICKS = Table("clicks", "raw", {"id": "bigint", "page": "text"}, (), "raw")
 
 
 def record(table, op, before=None, after=None):
@@ -39,7 +39,7 @@ def record(table, op, before=None, after=None):
 
 class ReferenceTest(unittest.TestCase):
     def check(self, lines, orders=(), clicks=(), aside=0):
-        inputs = Inputs({"orders": ORDERS, "clicks": CLICKS}).apply_up_to(lines, len(lines))
+        inputs = Inputs({"orders": ORDERS, "clicks": CLICKS}).apply_up_to({"raw": lines}, {"raw": len(lines)})
         self.assertEqual(collections.Counter(inputs.rows("orders")), collections.Counter(orders))
         self.assertEqual(collections.Counter(inputs.rows("clicks")), collections.Counter(clicks))
         self.assertEqual(len(inputs.aside), aside, inputs.aside)
@@ -83,10 +83,10 @@ class HistoryTest(unittest.TestCase):
 
     def test_every_kind_of_change_is_there(self):
         inputs, seen, dead, keys = Inputs(self.TABLES), collections.Counter(), set(), set()
-        lines = list(History(self.TABLES, 3, malformed_share=1 / 50).lines(6000))
+        lines = [line for _, line in History(self.TABLES, 3, malformed_share=1 / 50).lines(6000)]
         for number, line in enumerate(lines):
             aside, before = len(inputs.aside), set(inputs.keyed["orders"])
-            inputs.apply_up_to(lines, number + 1)
+            inputs.apply_up_to({"raw_data": lines}, {"raw_data": number + 1})
             keys = set(inputs.keyed["orders"])
             seen["set aside"] += len(inputs.aside) > aside
             seen["taken back"] += len(inputs.aside) < aside
@@ -107,11 +107,13 @@ class RefereeTest(unittest.TestCase):
         arguments = parse_arguments(["--binary", "none", "--pg-cuts", "0", "--duckdb-cuts", "1", "--seed", "11", "--events", "2000"])
         cls.oracle = Oracle(arguments, cls.work, databases=None)
         cls.judge = cls.oracle.duckdb
-        inputs = Inputs(cls.oracle.tables).apply_up_to(cls.oracle.lines, 2000)
-        relations, failures = cls.judge.cut(inputs)
+        inputs = Inputs(cls.oracle.tables).apply_up_to(cls.oracle.lines, cls.oracle.prefixes[2000])
+        day = datetime.date(2025, 1, 20)
+        relations, failures = cls.judge.cut(inputs, day)
         cls.right = sink.Published(
-            position=2000,
+            positions=cls.oracle.prefixes[2000],
             seq=1,
+            clock=day,
             tables={t: (list(r.columns), [tuple(r_) for r_ in r.rows]) for t, r in relations.items()},
             models={m["unique_id"] for m in cls.judge.published},
             tests=dict(failures),
@@ -180,7 +182,7 @@ class RefereeTest(unittest.TestCase):
         self.check_reported(lambda p: p.tables["mart_customer_360"][0].reverse(), "columns differ")
 
     def test_tables_of_another_position_are_reported(self):
-        self.check_reported(lambda p: setattr(p, "position", 1990), "at record 1990")
+        self.check_reported(lambda p: p.positions.update(raw_data=p.positions["raw_data"] - 10), "_customer")
 
     def test_a_model_that_is_not_deployed_is_reported(self):
         self.check_reported(lambda p: p.models.pop(), "models: expected")

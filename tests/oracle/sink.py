@@ -6,6 +6,7 @@
 
 import contextlib
 import dataclasses
+import datetime
 import pathlib
 import sqlite3
 
@@ -14,8 +15,9 @@ import psycopg2
 
 @dataclasses.dataclass
 class Published:
-    position: int  # records consumed of the history
+    positions: dict  # source -> records consumed of its history
     seq: int
+    clock: datetime.date  # the day on which `current_date` stood
     tables: dict  # name -> (columns, rows)
     models: set  # what livemart says is deployed
     tests: dict  # test -> failures
@@ -54,15 +56,18 @@ class Sqlite:
     def has_own(self, select, table):
         return self.has(select, self.own(table))
 
-    def mart(self, table):
+    def has_mart(self, select, table, schema):
+        return self.has(select, table)
+
+    def mart(self, table, schema):
         return f'"{table}"'
 
 
 class Postgres:
-    """Bookkeeping is in schema livemart, the tables in the target's schema."""
+    """Bookkeeping is in schema livemart, the tables in their models' schemas."""
 
-    def __init__(self, connection, schema):
-        self.connection, self.schema = connection, schema
+    def __init__(self, connection):
+        self.connection = connection
 
     @contextlib.contextmanager
     def snapshot(self):
@@ -82,38 +87,40 @@ class Postgres:
     def exists(self):
         return True
 
-    def has(self, select, table, schema=None):
-        return bool(select(f"select 1 from information_schema.tables where table_schema = '{schema or self.schema}' and table_name = '{table}'")[1])
+    def has_mart(self, select, table, schema):
+        return bool(select(f"select 1 from information_schema.tables where table_schema = '{schema}' and table_name = '{table}'")[1])
 
     def own(self, table):
         return f"livemart.{table}"
 
     def has_own(self, select, table):
-        return self.has(select, table, "livemart")
+        return self.has_mart(select, table, "livemart")
 
-    def mart(self, table):
-        return f'"{self.schema}"."{table}"'
+    def mart(self, table, schema):
+        return f'"{schema}"."{table}"'
 
 
 def read(sink, tables, instance):
-    """What is published now, or None. A missing table is left out, so that the comparison can name it."""
+    """What is published now of `tables` (alias -> schema), or None. A missing table is left out, so that the comparison can name it."""
     if not sink.exists():
         return None
     with sink.snapshot() as select:
         if not sink.has_own(select, "cut"):
             return None
         of_instance = f"where instance = '{instance}'"
-        cuts = select(f"select seq from {sink.own('cut')} {of_instance}")[1]
+        cuts = select(f"select seq, clock from {sink.own('cut')} {of_instance}")[1]
         if not cuts:
             return None
         assert len(cuts) == 1, f"{len(cuts)} rows of instance {instance} in {sink.own('cut')}, there must be one"
         progress = select(f'select source, "partition", position from {sink.own("progress")} {of_instance}')[1]
-        assert len(progress) <= 1, f"one shared file has one position, {sink.own('progress')} has {progress}"
-        assert all(source == "raw_data" for source, _, _ in progress), f"the shared file's source is raw_data, not {progress}"
+        # a source of several tables goes by its own name, one of a single table by `source.table`
+        positions = {source.split(".")[0]: position for source, _, position in progress}
+        assert len(positions) == len(progress), f"each source's file has one position, {sink.own('progress')} has {progress}"
         return Published(
-            position=progress[0][2] if progress else 0,
+            positions=positions,
             seq=cuts[0][0],
-            tables={t: select(f"select * from {sink.mart(t)}") for t in tables if sink.has(select, t)},
+            clock=datetime.date.fromisoformat(str(cuts[0][1])[:10]),
+            tables={t: select(f"select * from {sink.mart(t, schema)}") for t, schema in tables.items() if sink.has_mart(select, t, schema)},
             models={m for (m,) in select(f"select model from {sink.own('models')} {of_instance}")[1]},
             tests=dict(select(f"select test, failures from {sink.own('tests')} {of_instance}")[1]),
             decode_errors=select(f"select count(*) from {sink.own('errors')} {of_instance} and kind = 'decode'")[1][0][0],

@@ -11,6 +11,7 @@
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -49,28 +50,30 @@ class Project:
         self.folder = pathlib.Path(work) / "project"
         shutil.copytree(original, self.folder, ignore=shutil.ignore_patterns("target", "logs", "data", ".livemart", "dbt_packages"))
         (self.folder / "data").mkdir(exist_ok=True)
-        self.tables = {}
+        self.program = pathlib.Path(sys.executable).parent / "dbt"
+        self.run(["deps"], {})
 
     def dbt(self, verb, target, environment, *arguments):
         """Runs dbt; gives its manifest and run results. A failed test is no failure here, a failed model is."""
-        program = pathlib.Path(sys.executable).parent / "dbt"
         out = self.folder / "target" / target
-        command = [program, "--no-use-colors", verb, "--project-dir", self.folder, "--profiles-dir", self.folder, "--target", target, "--target-path", out]
+        self.run([verb, "--target", target, "--target-path", out, *arguments], environment)
+        return json.loads((out / "manifest.json").read_text()), json.loads((out / "run_results.json").read_text())
+
+    def run(self, command, environment):
         done = subprocess.run(
-            [str(c) for c in (*command, *arguments)],
-            env={**os.environ, **environment, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "TZ": "UTC"},
+            [str(c) for c in (self.program, "--no-use-colors", *command, "--project-dir", self.folder, "--profiles-dir", self.folder)],
+            env={**os.environ, **environment, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "TZ": "UTC", "PGTZ": "UTC"},
             cwd=self.folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
-        if done.returncode != 0 and verb != "test":
-            raise SystemExit(f"dbt {verb} --target {target} failed:\n{done.stdout}")
-        return json.loads((out / "manifest.json").read_text()), json.loads((out / "run_results.json").read_text())
+        if done.returncode != 0 and command[0] != "test":
+            raise SystemExit(f"dbt {' '.join(map(str, command))} failed:\n{done.stdout}")
 
 
 def declared_tables(manifest, livemart_target):
-    """The source tables that livemart.yml reads: (source, its tables by name). Keys come from livemart.yml, else from unique + not_null tests."""
+    """The source tables that livemart.yml reads, by name. Keys come from livemart.yml, else from unique + not_null tests."""
     configured = livemart_target["sources"]
     tests = {}
     for node in manifest["nodes"].values():
@@ -80,31 +83,44 @@ def declared_tables(manifest, livemart_target):
                     tests.setdefault((parent, node["column_name"]), set()).add(node["test_metadata"]["name"])
     tables = {}
     for unique_id, node in manifest["sources"].items():
-        if node["source_name"] not in configured:
+        if not {node["source_name"], f"{node['source_name']}.{node['name']}"} & set(configured):
             continue
         columns = {c["name"]: c["data_type"].lower() for c in node["columns"].values()}
-        key = configured.get(f"{node['source_name']}.{node['name']}", {}).get("key")
+        entries = (configured.get(f"{node['source_name']}.{node['name']}", {}), configured.get(node["source_name"], {}))
+        key = next((entry["key"] for entry in entries if entry.get("key")), None)
         if key is None:
             key = [c for c in columns if {"unique", "not_null"} <= tests.get((unique_id, c), set())][:1]
-        tables[node["name"]] = Table(node["name"], node["schema"], columns, tuple(key))
+        assert node["name"] not in tables, f"two sources have a table {node['name']}"
+        tables[node["name"]] = Table(node["name"], node["schema"], columns, tuple(key), node["source_name"])
     return tables
 
 
 class Warehouse:
-    """dbt's models over given inputs; subclasses say how to talk to the database."""
+    """dbt's models over given inputs; subclasses say how to talk to the database.
 
-    def __init__(self, project, target, environment):
+    `without` names models that are not compared, nor is what reads them.
+    """
+
+    def __init__(self, project, target, environment, without=()):
         self.project, self.target, self.environment = project, target, environment
         self.manifest, _ = project.dbt("compile", target, environment)
         nodes = self.manifest["nodes"]
-        self.models = in_order({i: n for i, n in nodes.items() if n["resource_type"] == "model" and n["config"]["enabled"]})
-        self.tests = {i: n for i, n in nodes.items() if n["resource_type"] == "test"}
-        read = {p for n in nodes.values() if n["resource_type"] == "model" for p in n["depends_on"]["nodes"]}
+        unknown = set(without) - {n["name"] for n in nodes.values()}
+        if unknown:
+            raise SystemExit(f"no model is called {', '.join(sorted(unknown))}")
+        out = {i for i, n in nodes.items() if n["name"] in without}
+        while more := {i for i, n in nodes.items() if i not in out and out & set(n["depends_on"]["nodes"])}:
+            out |= more
+        every = in_order({i: n for i, n in nodes.items() if n["resource_type"] == "model" and n["config"]["enabled"]})
+        self.models = [m for m in every if m["unique_id"] not in out]
+        self.tests = {i: n for i, n in nodes.items() if n["resource_type"] == "test" and i not in out}
+        read = {p for n in nodes.values() if n["resource_type"] in ("model", "snapshot") for p in n["depends_on"]["nodes"]}
         exposed = {p for e in self.manifest["exposures"].values() for p in e["depends_on"]["nodes"]}
         self.published = [m for m in self.models if is_published(m, read, exposed)]
 
-    def cut(self, inputs):
-        """What dbt would publish over these inputs: relation per published table, failures per test."""
+    def cut(self, inputs, today=None):
+        """What dbt would publish over these inputs on that day: relation per published table, failures per test."""
+        self.today = today
         with self.connect() as run:
             self.load(run, inputs)
             for model in self.models:
@@ -117,10 +133,10 @@ class Warehouse:
         with self.connect() as run:
             self.load(run, inputs)
         self.project.dbt("build", self.target, self.environment, "--full-refresh", "--exclude-resource-type", "test", "unit_test")
-        _, results = self.project.dbt("test", self.target, self.environment)
+        _, results = self.project.dbt("test", self.target, self.environment, "--exclude-resource-type", "unit_test")
         with self.connect() as run:
             relations = {m["alias"]: self.read(run, m) for m in self.published}
-        return relations, {r["unique_id"]: r["failures"] for r in results["results"]}
+        return relations, {r["unique_id"]: r["failures"] for r in results["results"] if r["unique_id"] in self.tests}
 
     def load(self, run, inputs):
         for schema in {m["schema"] for m in self.models} | {t.schema for t in inputs.tables.values()}:
@@ -132,11 +148,15 @@ class Warehouse:
             self.fill(run, table, inputs.rows(table.name))
 
     def create(self, run, model, how):
-        run(f"create {how} {model['relation_name']} as {model['compiled_code']}")
+        run(f"create {how} {model['relation_name']} as {self.on_its_day(model['compiled_code'])}")
+
+    def on_its_day(self, sql):
+        """The text with the cut's day in place of the clock; `current_date` is the only clock that the project reads."""
+        return sql if self.today is None else re.sub(r"\bcurrent_date\b", f"CAST('{self.today}' AS date)", sql)
 
     def failures(self, run, test):
         config, limit = test["config"], f"limit {test['config']['limit']}" if test["config"].get("limit") else ""
-        return int(run(f"select {config['fail_calc']} from (select * from ({test['compiled_code']}) as found {limit}) as counted")[0][0])
+        return int(run(f"select {config['fail_calc']} from (select * from ({self.on_its_day(test['compiled_code'])}) as found {limit}) as counted")[0][0])
 
     def read(self, run, model):
         columns = run(
@@ -149,11 +169,11 @@ class Warehouse:
 class Postgres(Warehouse):
     name = "PostgreSQL"
 
-    def __init__(self, project, connection):
+    def __init__(self, project, connection, without=()):
         self.connection = connection  # psycopg2's keywords
         c = connection
         environment = {"SHOP_PG_HOST": c["host"], "SHOP_PG_PORT": str(c["port"]), "SHOP_PG_USER": c["user"], "SHOP_PG_PASSWORD": c.get("password", ""), "SHOP_PG_DATABASE": c["dbname"]}
-        super().__init__(project, "dev", environment)
+        super().__init__(project, "dev", environment, without)
 
     def connect(self):
         return PostgresRun(self.connection)
@@ -186,9 +206,9 @@ class PostgresRun:
 class DuckDb(Warehouse):
     name = "DuckDB"
 
-    def __init__(self, project, work):
+    def __init__(self, project, work, without=()):
         self.path = str(pathlib.Path(work) / "oracle.duckdb")
-        super().__init__(project, "duckdb", {"SHOP_DUCKDB": self.path})
+        super().__init__(project, "duckdb", {"SHOP_DUCKDB": self.path}, without)
 
     def connect(self):
         return DuckDbRun(self.path)
