@@ -14,6 +14,7 @@ pub mod observe;
 pub mod plan;
 pub mod project;
 pub mod render;
+pub mod shop;
 pub mod sink;
 pub mod source;
 pub mod testkit;

@@ -303,13 +303,65 @@ pub struct CleanArgs {
 }
 
 #[derive(Clone, Debug, ClapArgs)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct DemoArgs {
+    #[command(subcommand)]
+    pub verb: Option<DemoVerb>,
     /// Where the shop's project is (dataflows/ of a checkout)
     #[arg(long, value_name = "DIR", default_value = "dataflows")]
     pub shop: PathBuf,
     /// Where the demo keeps its events and its database
     #[arg(long, value_name = "DIR", default_value = "demo")]
     pub folder: PathBuf,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub enum DemoVerb {
+    /// Write a shop of any size to files, as the project's dev target reads them
+    Generate(GenerateArgs),
+    /// Send a shop of any size to Kafka at a given rate
+    Produce(ProduceArgs),
+}
+
+/// Which shop, and how large. The same scale gives the same bytes.
+#[derive(Clone, Copy, Debug, ClapArgs)]
+pub struct ScaleArgs {
+    /// Customers, up to a million
+    #[arg(long, value_name = "COUNT", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub customers: u32,
+    /// Days of the shop's life, from 2024-07-01
+    #[arg(long, value_name = "DAYS", default_value_t = 540, value_parser = clap::value_parser!(u32).range(1..=3_650))]
+    pub days: u32,
+    /// Another seed, another shop
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    pub seed: u64,
+}
+
+#[derive(Clone, Debug, ClapArgs)]
+pub struct GenerateArgs {
+    #[command(flatten)]
+    pub scale: ScaleArgs,
+    /// Folder for the files; SHOP_DATA points the project to it
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Lines are whole records with topic, partition, offset and key
+    #[arg(long)]
+    pub captured: bool,
+}
+
+#[derive(Clone, Debug, ClapArgs)]
+pub struct ProduceArgs {
+    #[command(flatten)]
+    pub scale: ScaleArgs,
+    /// Kafka's bootstrap servers
+    #[arg(long, value_name = "HOST:PORT,…")]
+    pub brokers: String,
+    /// Records per second; as fast as the broker takes them without it
+    #[arg(long, value_name = "PER_SECOND")]
+    pub rate: Option<u64>,
+    /// Folder for what the shop's systems drop as files; SHOP_DROPS points the project to it
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
 }
 
 impl Args {

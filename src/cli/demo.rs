@@ -1,5 +1,9 @@
 //! `livemart demo`: the shop's events into SQLite, the marts, and one order arriving live.
 //!
+//! ```text
+//!   fixtures ──copied──> demo folder ──kept──> shop.db ──> a look at each mart ──> one order, and what it moves in which tables
+//! ```
+//!
 //! The demo works on a copy of the fixtures in a folder of its own, so that it may append to it.
 
 use std::collections::BTreeMap;
@@ -23,19 +27,54 @@ use crate::project::{Project, ResourceType, Selection};
 
 /// The shop's own database: the source that the demo appends to.
 const EVENTS: &str = "raw_data.jsonl";
-/// Rows shown of each mart.
-const ROWS_SHOWN: usize = 5;
-/// What the demo keeps current: the seed project's marts and what they read.
-const SHOWN: [&str; 2] = ["+mart_customer_360", "+mart_page_views_daily"];
+/// What the demo keeps current, with all that it reads: a model, what to say of it, and how to look at its table.
+const SHOWN: [Look; 5] = [
+    Look {
+        model: "mart_customer_360",
+        title: "The whole customer in one row",
+        sql: "select * from mart_customer_360 order by customer_id limit 5",
+    },
+    Look {
+        model: "top_customers",
+        title: "The customers who paid most",
+        sql: "select customer_id, email, number_of_orders as orders, customer_lifetime_value from top_customers \
+              order by customer_lifetime_value desc, customer_id limit 5",
+    },
+    Look {
+        model: "product_category_sales",
+        title: "Sales by category, latest month",
+        sql: "select * from product_category_sales where sales_month = (select max(sales_month) from product_category_sales) \
+              order by revenue desc limit 6",
+    },
+    Look {
+        model: "orders",
+        title: "Orders by status",
+        sql: "select order_status_group, count(*) as orders, sum(order_amount) as amount, sum(paid_amount) as paid \
+              from orders group by 1 order by 2 desc",
+    },
+    Look {
+        model: "mart_page_views_daily",
+        title: "Clicks per customer and day",
+        sql: "select * from mart_page_views_daily order by page_views desc, customer_id, activity_date limit 3",
+    },
+];
+/// Changed rows shown of a table when the order arrives.
+const CHANGES_SHOWN: usize = 4;
 /// How long the demo waits for its order to arrive.
 const ARRIVAL_MAX: Duration = Duration::from_secs(30);
 
+struct Look {
+    model: &'static str,
+    title: &'static str,
+    sql: &'static str,
+}
+
 /// The order that arrives: customer 1 buys two things and pays. Lines are Debezium changes, as the shop's connector writes them.
 const ORDER: [&str; 4] = [
-    r#"{"op":"c","before":null,"after":{"id":900001,"user_id":1,"cycle_name":"weekly box","status":"completed","order_date":"2026-01-05T09:30:00Z","channel":"web"},"source":{"name":"shop","table":"orders","ts_ms":1767605400000},"ts_ms":1767605400000}"#,
-    r#"{"op":"c","before":null,"after":{"order_id":900001,"line_no":1,"product_id":11,"price":"24.90","quantity":2},"source":{"name":"shop","table":"order_items","ts_ms":1767605400000},"ts_ms":1767605400000}"#,
-    r#"{"op":"c","before":null,"after":{"order_id":900001,"line_no":2,"product_id":12,"price":"5.00","quantity":1},"source":{"name":"shop","table":"order_items","ts_ms":1767605400000},"ts_ms":1767605400000}"#,
-    r#"{"op":"c","before":null,"after":{"id":900001,"order_id":900001,"customer_id":1,"amount":5480,"payment_method":"card","payment_status":"completed","payment_date":"2026-01-05T09:31:00Z"},"source":{"name":"shop","table":"payments","ts_ms":1767605460000},"ts_ms":1767605460000}"#,
+    r#"{"op":"c","before":null,"after":{"id":900001,"user_id":1,"cycle_name":"Refill","status":"completed","order_date":"2024-12-28T09:30:00Z","channel":"web"},"source":{"name":"shop","table":"orders","ts_ms":1735378200000},"ts_ms":1735378200000}"#,
+    r#"{"op":"c","before":null,"after":{"order_id":900001,"line_no":1,"product_id":11,"price":"24.90","quantity":2},"source":{"name":"shop","table":"order_items","ts_ms":1735378200000},"ts_ms":1735378200000}"#,
+    r#"{"op":"c","before":null,"after":{"order_id":900001,"line_no":2,"product_id":12,"price":"5.00","quantity":1},"source":{"name":"shop","table":"order_items","ts_ms":1735378200000},"ts_ms":1735378200000}"#,
+    r#"{"op":"c","before":null,"after":{"id":900001,"order_id":900001,"customer_id":1,"amount":5480,"payment_method":"credit_card","payment_status":"completed","payment_date":"2024-12-28T09:31:00Z"},"source":{"name":"shop","table":"payments","ts_ms":1735378260000},"ts_ms":1735378260000}"#,
 ];
 
 /// Exit code 0 when the demo ran.
@@ -59,7 +98,8 @@ impl Stage {
 
 /// The models that the demo shows.
 fn selection() -> Selection {
-    Selection { select: SHOWN.map(str::to_owned).to_vec(), ..Selection::default() }
+    let select = SHOWN.iter().map(|look| format!("+{}", look.model)).collect();
+    Selection { select, ..Selection::default() }
 }
 
 fn show(args: &Args, demo: &DemoArgs) -> Result<(), VerbError> {
@@ -78,10 +118,10 @@ fn show(args: &Args, demo: &DemoArgs) -> Result<(), VerbError> {
         report.set_aside
     );
     let tables = published_tables(&stage.database)?;
-    for name in &tables {
-        let (head, rows) = read(&stage.database, name)?;
-        println!("{name}: {} rows", rows.len());
-        println!("{}", table(&head, &rows.into_iter().take(ROWS_SHOWN).collect::<Vec<_>>()));
+    for look in &SHOWN {
+        let (head, rows) = query(&stage.database, look.sql)?;
+        println!("{} ({})", look.title, look.model);
+        println!("{}", table(&head, &rows));
     }
     arrive(&mut project, &stage, &tables)?;
     println!(
@@ -95,7 +135,7 @@ fn show(args: &Args, demo: &DemoArgs) -> Result<(), VerbError> {
     println!(
         "  {environment} {binary} serve --project-dir {} --select {}    # then append lines to {EVENTS}",
         demo.shop.display(),
-        SHOWN.join(" ")
+        selection().select.join(" ")
     );
     println!(
         "  {environment} {binary} test --project-dir {}     # dbt's tests at the published cut",
@@ -128,8 +168,24 @@ fn set_up(demo: &DemoArgs) -> Result<Stage, VerbError> {
             std::fs::remove_file(&old).map_err(failed("remove", &old))?;
         }
     }
-    std::fs::copy(&fixtures, &stage.events).map_err(failed("copy events to", &stage.events))?;
+    copy_tree(&demo.shop.join("../fixtures/shop"), &folder)?;
     Ok(stage)
+}
+
+/// Copies a folder's files and folders; files of the same names are replaced.
+fn copy_tree(from: &Path, to: &Path) -> Result<(), VerbError> {
+    std::fs::create_dir_all(to).map_err(failed("create", to))?;
+    for entry in std::fs::read_dir(from).map_err(failed("read", from))? {
+        let path = entry.map_err(failed("read", from))?.path();
+        let Some(name) = path.file_name() else { continue };
+        let target = to.join(name);
+        if path.is_dir() {
+            copy_tree(&path, &target)?;
+        } else {
+            std::fs::copy(&path, &target).map_err(failed("copy events to", &target))?;
+        }
+    }
+    Ok(())
 }
 
 fn load(args: &Args, demo: &DemoArgs, stage: &Stage) -> Result<Project, VerbError> {
@@ -178,27 +234,43 @@ fn arrive(project: &mut Project, stage: &Stage, tables: &[String]) -> Result<(),
     println!(
         "One order arrives: customer 1 buys two things and pays (4 change events). {milliseconds:.1} ms later, cut {seq}, in one transaction:"
     );
+    let mut untouched = Vec::new();
     for (name, (head, old)) in tables.iter().zip(before) {
         let (_, new) = read(&stage.database, name)?;
-        let mut net: BTreeMap<Vec<String>, i64> = BTreeMap::new();
-        old.into_iter().for_each(|row| *net.entry(row).or_default() -= 1);
-        new.into_iter().for_each(|row| *net.entry(row).or_default() += 1);
-        let mut changed: Vec<Vec<String>> = Vec::new();
-        for (row, count) in net.into_iter().filter(|(_, count)| *count != 0) {
-            let sign = if count > 0 { "+" } else { "-" };
-            changed.push([sign.to_owned()].into_iter().chain(row).collect());
-        }
-        changed.sort_by(|a, b| b[0].cmp(&a[0]));
+        let changed = net_changes(old, new);
         if changed.is_empty() {
-            println!("  {name}: not touched");
-        } else {
-            let head: Vec<String> = [" ".to_owned()].into_iter().chain(head).collect();
-            println!("  {name}:");
-            table(&head, &changed).lines().for_each(|line| println!("  {line}"));
+            untouched.push(name.as_str());
+            continue;
+        }
+        println!("  {name}:");
+        let head: Vec<String> = [" ".to_owned()].into_iter().chain(head).collect();
+        let shown = &changed[..changed.len().min(CHANGES_SHOWN)];
+        table(&head, shown).lines().for_each(|line| println!("  {line}"));
+        if shown.len() < changed.len() {
+            println!("  … and {} more", changed.len() - shown.len());
         }
     }
-    println!();
+    println!(
+        "  {} of {} tables changed; not touched: {}\n",
+        tables.len() - untouched.len(),
+        tables.len(),
+        untouched.join(", ")
+    );
     Ok(())
+}
+
+/// What went (-) and what came (+), rows that start alike beside each other.
+fn net_changes(old: Vec<Vec<String>>, new: Vec<Vec<String>>) -> Vec<Vec<String>> {
+    let mut net: BTreeMap<Vec<String>, i64> = BTreeMap::new();
+    old.into_iter().for_each(|row| *net.entry(row).or_default() -= 1);
+    new.into_iter().for_each(|row| *net.entry(row).or_default() += 1);
+    let mut changed: Vec<Vec<String>> = Vec::new();
+    for (row, count) in net.into_iter().filter(|(_, count)| *count != 0) {
+        let sign = if count > 0 { "+" } else { "-" };
+        changed.push([sign.to_owned()].into_iter().chain(row).collect());
+    }
+    changed.sort_by(|a, b| (a.get(1), &b[0]).cmp(&(b.get(1), &a[0])));
+    changed
 }
 
 /// Appends the order once the engine follows; gives the cut that has it and the milliseconds until then.
@@ -232,9 +304,13 @@ fn published_tables(database: &Path) -> Result<Vec<String>, VerbError> {
 
 /// The columns and rows of a table, as text.
 fn read(database: &Path, name: &str) -> Result<(Vec<String>, Vec<Vec<String>>), VerbError> {
+    query(database, &format!("select * from \"{}\" order by 1", name.replace('"', "\"\"")))
+}
+
+/// What a query gives, as text.
+fn query(database: &Path, sql: &str) -> Result<(Vec<String>, Vec<Vec<String>>), VerbError> {
     let connection = Connection::open(database).map_err(database_error)?;
-    let sql = format!("select * from \"{}\" order by 1, 2", name.replace('"', "\"\""));
-    let mut statement = connection.prepare(&sql).map_err(database_error)?;
+    let mut statement = connection.prepare(sql).map_err(database_error)?;
     let head: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let mut rows = statement.query([]).map_err(database_error)?;
     let mut texts = Vec::new();

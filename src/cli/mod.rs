@@ -20,11 +20,12 @@ mod ls;
 mod parse;
 mod run;
 mod serve;
+mod shop;
 mod show;
 mod talk;
 mod test;
 
-use args::{Args, Verb};
+use args::{Args, DemoArgs, Verb};
 use instance::VerbError;
 use talk::Speaker;
 
@@ -45,6 +46,7 @@ pub fn main(args: &Args) -> i32 {
         Verb::Debug(debug) => debug::run(args, debug, &speaker),
         Verb::Explain(explain) => explain::run(args, explain, &speaker),
         Verb::Clean(clean) => clean::run(args, clean, &speaker),
+        Verb::Demo(DemoArgs { verb: Some(verb), .. }) => shop::run(verb, args.common.quiet, &speaker),
         Verb::Demo(demo) => demo::run(args, demo, &speaker),
     }
 }

@@ -4,7 +4,7 @@
       history ──first N lines──> a file per source ──livemart run / serve──> sink: marts + progress + clock
          └─────── the prefixes that progress names ──> reference ──dbt's SQL──> PostgreSQL, DuckDB ──> equal, or a readable difference
 
-    oracle.py --binary PATH [--pg-cuts 5] [--duckdb-cuts 2] [--seed N] [--events 20000] [--modes run,serve,postgres] [--keep]
+    oracle.py --binary PATH [--pg-cuts 5] [--duckdb-cuts 2] [--seed N] [--events 20000 | --history DIR] [--modes run,serve,postgres] [--keep]
 
 run       the files grow to random lengths and `livemart run` goes on with the same SQLite database; some runs are killed on the way,
           once the state folder is lost, sometimes the last lines are only half written
@@ -32,6 +32,7 @@ import psycopg2
 import yaml
 
 import compare
+import generated
 import sink as sinks
 import warehouse
 from history import History
@@ -63,7 +64,10 @@ class Oracle:
         judge = self.judges[0]
         self.instance = judge.manifest["metadata"]["project_name"]
         self.tables = warehouse.declared_tables(judge.manifest, warehouse.livemart_target(self.project.folder, "dev"))
-        self.history = list(History(self.tables, arguments.seed).lines(arguments.events))
+        if arguments.history:
+            self.history = generated.history(arguments.history, self.tables)
+        else:
+            self.history = list(History(self.tables, arguments.seed).lines(arguments.events))
         self.sources = sorted({t.source for t in self.tables.values()})
         self.lines = {source: [line for of, line in self.history if of == source] for source in self.sources}
         # how many lines of each source are among the first N of the history
@@ -366,6 +370,7 @@ def parse_arguments(arguments=None):
     parser.add_argument("--duckdb-cuts", type=int, default=2, help="cuts judged by dbt on DuckDB")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1_000_000), help="default: a new one, which is printed")
     parser.add_argument("--events", type=int, default=20_000)
+    parser.add_argument("--history", metavar="DIR", help="a shop that `livemart demo generate` wrote, in place of a random history")
     parser.add_argument("--modes", type=lambda text: text.split(","), default=["run", "serve", "postgres"])
     parser.add_argument("--keep", action="store_true", help="keep the work folder")
     arguments = parser.parse_args(arguments)
