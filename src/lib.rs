@@ -17,5 +17,6 @@ pub mod render;
 pub mod shop;
 pub mod sink;
 pub mod source;
+pub mod state;
 pub mod testkit;
 pub mod time;

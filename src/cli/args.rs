@@ -207,6 +207,9 @@ pub struct RunArgs {
     /// Take over tables that livemart did not create
     #[arg(long)]
     pub adopt: bool,
+    /// Take a source that cannot be continued anew, from what it holds now
+    #[arg(long)]
+    pub resnapshot: bool,
 }
 
 #[derive(Clone, Debug, ClapArgs)]
@@ -224,6 +227,9 @@ pub struct ServeArgs {
     /// Take over tables that livemart did not create
     #[arg(long)]
     pub adopt: bool,
+    /// Take a source that cannot be continued anew, from what it holds now
+    #[arg(long)]
+    pub resnapshot: bool,
 }
 
 #[derive(Clone, Debug, ClapArgs)]

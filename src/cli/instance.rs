@@ -5,6 +5,7 @@ use crate::project::{ClockMode as ConfiguredClock, Project, ProjectError, SinkCo
 use crate::sink::postgres::{self, PostgresConfig, PostgresSink};
 use crate::sink::sqlite::{self, SqliteSink};
 use crate::sink::{Sink, SinkError, SinkState};
+use crate::state::StateError;
 use crate::time::{Clock, ClockMode};
 
 /// An epoch never holds more records than this: it bounds the memory of a catch-up.
@@ -82,8 +83,16 @@ impl From<EngineError> for VerbError {
             EngineError::Rewritten { message, hint } => {
                 VerbError { message, hint: Some(hint), exit_code: 1, owned: false }
             }
+            EngineError::State(error) => error.into(),
             error @ EngineError::Workers(_) => VerbError::new(error.to_string()),
         }
+    }
+}
+
+impl From<StateError> for VerbError {
+    fn from(error: StateError) -> VerbError {
+        let hint = Some(error.hint().to_owned());
+        VerbError { message: with_causes(&error), hint, exit_code: 1, owned: false }
     }
 }
 

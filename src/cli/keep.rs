@@ -8,10 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use super::instance::{self, VerbError};
-use crate::engine::{Assembled, Deployment, Drive, EngineEvent, Limits, Report, StopFlag, Wanted, assemble};
+use super::resumption::{self, Resumption};
+use crate::engine::{
+    Assembled, Deployment, Drive, EngineEvent, Inheritance, Limits, Report, StopFlag, Wanted, assemble,
+};
 use crate::project::{Project, ResourceType, Selection};
-use crate::sink::{ProgressRow, Sink, SinkState};
-use crate::source::{OpenReader, Positions, Until, open_readers};
+use crate::sink::{Sink, SinkState};
+use crate::source::OpenReader;
 
 /// What a verb decides.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +29,8 @@ pub struct KeepOptions {
     pub adopt: bool,
     /// Rebuild every table from all that the sources hold now, whatever was published before.
     pub full_refresh: bool,
+    /// A source that cannot be continued is taken anew, from what it holds now.
+    pub resnapshot: bool,
 }
 
 /// A deployment whose sink is open.
@@ -34,6 +39,7 @@ pub struct Opened {
     pub state: SinkState,
     sink: Box<dyn Sink>,
     readers: Vec<OpenReader>,
+    inheritance: Inheritance,
 }
 
 /// Compiles the selected models, what they read, and (where wanted) their tests.
@@ -80,32 +86,26 @@ pub fn deployed_models(state: &SinkState) -> BTreeMap<String, String> {
     state.models.iter().map(|(model, _, fingerprint)| (model.clone(), fingerprint.clone())).collect()
 }
 
-/// How far each partition has been published.
-fn positions(state: &SinkState) -> Positions {
-    let place = |row: &ProgressRow| ((row.source.clone(), row.partition.clone()), (row.position, row.mark.clone()));
-    state.progress.iter().map(place).collect()
-}
-
-/// Opens sink and sources of a project and plans it. Nothing is written yet but the ownership.
+/// Opens sink, state and sources of a project and plans it. Nothing is written yet but the ownership.
 pub fn open(
     project: &mut Project,
     selection: &Selection,
     options: &KeepOptions,
 ) -> Result<(Opened, Vec<String>), VerbError> {
     // The project is planned once without the sink, so that a mistake in it is told before anything is opened.
-    let (wanted, warnings) = prepare(project, selection, options.tests, BTreeMap::new())?;
+    let (wanted, mut warnings) = prepare(project, selection, options.tests, BTreeMap::new())?;
     let name = instance::instance_name(project);
     let planned = assemble(project, &name, &wanted)?;
     // Sources before the sink: one that cannot be read, or no longer begins with what was published, leaves the sink as it is.
-    let until = if options.follow { Until::Stopped } else { Until::End };
     let published = instance::published_state(project)?.filter(|_| !options.full_refresh).unwrap_or_default();
-    open_readers(planned.deployment.sources, &positions(&published), Until::End)
-        .map_err(crate::engine::EngineError::from)?;
+    if !options.resnapshot {
+        resumption::check(project, &planned.deployment.sources, &published, options)?;
+    }
     let mut sink = instance::open_sink(project)?;
     let mut state = sink.state()?;
     let wanted = Wanted { deployed: deployed_models(&state), ..wanted };
     compile(project, &wanted)?;
-    let assembled = assemble(project, &name, &wanted)?;
+    let mut assembled = assemble(project, &name, &wanted)?;
     if options.full_refresh {
         state.models.clear();
         if !options.follow {
@@ -113,9 +113,13 @@ pub fn open(
             state.progress.clear();
         }
     }
-    let sources = assembled.deployment.sources.clone();
-    let readers = open_readers(sources, &Positions::new(), until).map_err(crate::engine::EngineError::from)?;
-    Ok((Opened { assembled, state, sink, readers }, warnings))
+    // State keeps all declared columns: a later model may need them.
+    for source in &mut assembled.deployment.sources {
+        source.spec.keeps_all = true;
+    }
+    let resumption = resumption::resume(project, &assembled.deployment.sources, &mut state, options, &mut warnings)?;
+    let Resumption { readers, inheritance } = resumption;
+    Ok((Opened { assembled, state, sink, readers, inheritance }, warnings))
 }
 
 impl Opened {
@@ -155,7 +159,7 @@ impl Opened {
             &self.readers,
             on_event,
         )?;
-        Ok(drive.run(self.readers, &self.state)?)
+        Ok(drive.run(self.readers, &self.state, Some(self.inheritance))?)
     }
 }
 

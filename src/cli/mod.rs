@@ -18,6 +18,7 @@ pub mod instance;
 pub mod keep;
 mod ls;
 mod parse;
+mod resumption;
 mod run;
 mod serve;
 mod shop;

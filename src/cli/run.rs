@@ -44,8 +44,14 @@ fn keep(
     if project.select(&selection)?.ids.is_empty() {
         return Ok(nothing_to_do(speaker));
     }
-    let options =
-        KeepOptions { follow: false, tests, workers: run.workers, adopt: run.adopt, full_refresh: run.full_refresh };
+    let options = KeepOptions {
+        follow: false,
+        tests,
+        workers: run.workers,
+        adopt: run.adopt,
+        full_refresh: run.full_refresh,
+        resnapshot: run.resnapshot,
+    };
     let (opened, warnings) = open(project, &selection, &options)?;
     warnings.iter().for_each(|warning| speaker.warn(warning));
     for (model, warning) in &opened.assembled.warnings {

@@ -58,6 +58,7 @@ fn keep(args: &Args, serve: &ServeArgs, speaker: &Speaker, project: &mut Project
         workers: serve.workers,
         adopt: serve.adopt,
         full_refresh: serve.full_refresh,
+        resnapshot: serve.resnapshot,
     };
     let Some(opened) = take_ownership(project, &selection, &options, speaker, &observer, &stop)? else { return Ok(()) };
     let outcome = follow(args, opened, project, &options, stop, speaker, &observer);
@@ -83,6 +84,9 @@ fn take_ownership(
                     speaker.warn(&format!("{model}: {warning}"));
                 }
                 observer.ownership(true);
+                if opened.state.cut.is_some() {
+                    observer.cut_found();
+                }
                 return Ok(Some(opened));
             }
             Err(error) if error.owned => {
@@ -151,6 +155,16 @@ fn follow(
             }
         }
         EngineEvent::Closed { epoch, updates } => observer.epoch_closed(epoch, updates),
+        EngineEvent::Restored { rows, took } => observer.restored(rows, took),
+        EngineEvent::HeldBack { reason } => observer.held_back(reason),
+        EngineEvent::Sizes { tables, state } => {
+            for (table, rows, bytes) in tables {
+                observer.state_measured(table, *rows, *bytes);
+            }
+            if let Some(state) = state {
+                observer.state_kept(state);
+            }
+        }
         EngineEvent::Hydrated { took, .. } => observer.hydrated(took),
         EngineEvent::Retrying { seq, attempt, reason } => observer.commit_retried(seq, attempt, reason),
         EngineEvent::Committed(report) => {

@@ -487,6 +487,7 @@ fn sources(
                 .map(|column| SourceColumn { name: column.name.clone(), ty: column.ty.clone() })
                 .collect(),
             demanded: (0..typ.columns.len()).map(|column| columns.contains(&column)).collect(),
+            keeps_all: false,
             key: typ.keys.first().cloned(),
             envelope: match settings.envelope {
                 project::EnvelopeKind::Debezium => Envelope::Debezium,

@@ -1,6 +1,6 @@
 //! Takes in batches, cuts epochs, and sees them committed.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -9,17 +9,23 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use row::{Diff, Epoch, Row};
 
 use super::deployment::Deployment;
+use super::hydrate::{Inheritance, Kept};
 use super::publish::{CommitReport, EpochNotes, Publish, Published, Publisher, position_row};
 use super::workers::{Workers, WorkersGone};
 use crate::sink::{Deploy, ErrorRow, ProgressRow, Sink, SinkError, SinkState};
 use crate::source::feed::{Event, Feed};
 use crate::source::{Batch, OpenReader, Resolved, Resolver, SourceError, SourceFault};
+use crate::state::{KeeperStatus, StateError};
 use crate::time::Clock;
 
 /// Epochs closed but not yet committed. At this many the drive goes on reading into the open epoch and closes no further one.
 const EPOCHS_IN_FLIGHT_MAX: usize = 2;
 /// How long the drive waits for a batch when nothing is open; also how soon a stop is noticed.
-const IDLE_WAIT: Duration = Duration::from_millis(20);
+pub(super) const IDLE_WAIT: Duration = Duration::from_millis(20);
+/// Without a change of any table for so long, the positions alone are published, so that a restart need not read them again.
+const POSITIONS_INTERVAL: Duration = Duration::from_secs(10);
+/// When nothing has come for so long, a cut that is due to tables which were deployed, and not to an event, is made.
+const QUIET: Duration = Duration::from_secs(1);
 /// How often it is told how far the readers are behind.
 const LAG_INTERVAL: Duration = Duration::from_millis(500);
 
@@ -78,6 +84,20 @@ pub enum EngineEvent<'a> {
     Lag {
         remaining: &'a [(Arc<str>, Arc<str>, Option<u64>)],
     },
+    /// Collections were filled from the state.
+    Restored {
+        rows: u64,
+        took: Duration,
+    },
+    /// Reading has stopped for this reason, or goes on (None).
+    HeldBack {
+        reason: Option<&'a str>,
+    },
+    /// (source table, rows, bytes of memory) of what is held to know the row before, and what state has on the disk.
+    Sizes {
+        tables: &'a [(&'a str, u64, u64)],
+        state: Option<&'a KeeperStatus>,
+    },
     /// Collections stand where the sink's cut does.
     Hydrated {
         records: u64,
@@ -94,6 +114,8 @@ pub struct Report {
     pub cuts: u64,
     pub seq: u64,
     pub hydrated_records: u64,
+    /// Rows that were taken from the state.
+    pub restored_rows: u64,
     /// Rows that came and went, by table, over the run.
     pub tables: BTreeMap<usize, (u64, u64)>,
     /// Failing rows of each maintained test.
@@ -107,6 +129,8 @@ pub enum EngineError {
     #[error(transparent)]
     Sink(#[from] SinkError),
     #[error(transparent)]
+    State(#[from] StateError),
+    #[error(transparent)]
     Workers(#[from] WorkersGone),
     /// The source no longer has what the sink was published from.
     #[error("{message}")]
@@ -117,31 +141,44 @@ pub enum EngineError {
 pub struct Drive<'a> {
     limits: Limits,
     clock: Clock,
-    stop: StopFlag,
-    on_event: &'a mut dyn FnMut(EngineEvent<'_>),
-    workers: Workers,
-    resolver: Resolver,
+    pub(super) stop: StopFlag,
+    pub(super) on_event: &'a mut dyn FnMut(EngineEvent<'_>),
+    pub(super) workers: Workers,
+    pub(super) resolver: Resolver,
     notes: Option<Sender<EpochNotes>>,
     published: Receiver<Published>,
     /// The epoch that is open.
     epoch: Epoch,
-    in_flight: usize,
-    open: OpenEpoch,
+    /// Epochs that are closed and not dealt with, in order.
+    in_flight: VecDeque<(Epoch, Publish)>,
+    pub(super) open: OpenEpoch,
     /// Last position of each partition.
-    positions: HashMap<(Arc<str>, Arc<str>), ProgressRow>,
-    report: Report,
+    pub(super) positions: HashMap<(Arc<str>, Arc<str>), ProgressRow>,
+    pub(super) report: Report,
     /// Readers that have not ended.
-    readers: usize,
+    pub(super) readers: usize,
     lag_told: Instant,
+    pub(super) kept: Option<Kept>,
+    /// The first commit is a correction of the tables (see `hydrate`).
+    pub(super) corrects: bool,
+    /// Sources that are read to their present end before anything is published.
+    pub(super) anew: BTreeSet<String>,
+    /// Tables were deployed, and no cut has shown them yet.
+    owes_cut: bool,
+    /// When a cut was committed last, and the records of closed epochs since.
+    committed_at: Instant,
+    uncommitted_records: u64,
+    /// Why reading was stopped when it was told last.
+    held_back: Option<String>,
 }
 
 #[derive(Default)]
-struct OpenEpoch {
-    records: u64,
+pub(super) struct OpenEpoch {
+    pub records: u64,
     /// Changes of input rows.
-    updates: u64,
-    since: Option<Instant>,
-    faults: Vec<(ErrorRow, i64)>,
+    pub updates: u64,
+    pub since: Option<Instant>,
+    pub faults: Vec<(ErrorRow, i64)>,
 }
 
 impl<'a> Drive<'a> {
@@ -173,6 +210,7 @@ impl<'a> Drive<'a> {
         let (published_in, published) = bounded(EPOCHS_IN_FLIGHT_MAX * 2);
         let seq = state.cut.as_ref().map_or(0, |cut| cut.seq);
         let tables = deployment.table_outputs(state);
+        let evolves = tables.iter().any(|table| table.evolves);
         let resets_errors = seq > 0 && tables.iter().any(|table| table.evolves);
         let tests = deployment.test_outputs();
         let publisher = Publisher::new(sink, workers.count(), tables, tests, seq, resets_errors, existing);
@@ -193,111 +231,102 @@ impl<'a> Drive<'a> {
             notes: Some(notes),
             published,
             epoch: 0,
-            in_flight: 0,
+            in_flight: VecDeque::new(),
             open: OpenEpoch::default(),
             positions: HashMap::new(),
             report: Report { seq, ..Report::default() },
             readers: 0,
             lag_told: Instant::now(),
+            kept: None,
+            corrects: false,
+            anew: BTreeSet::new(),
+            owes_cut: evolves || seq == 0,
+            committed_at: Instant::now(),
+            uncommitted_records: 0,
+            held_back: None,
         })
     }
 
     /// Rebuilds the collections to the sink's positions, then follows the readers to their end or until stopped, publishing.
-    pub fn run(mut self, readers: Vec<OpenReader>, state: &SinkState) -> Result<Report, EngineError> {
+    pub fn run(
+        mut self,
+        readers: Vec<OpenReader>,
+        state: &SinkState,
+        inheritance: Option<Inheritance>,
+    ) -> Result<Report, EngineError> {
         (self.on_event)(EngineEvent::Built { operators: self.workers.statistics.operators });
         self.readers = readers.len();
-        let feed = Feed::start(readers.into_iter().map(|open| open.reader).collect())?;
-        let outcome = self.hydrate(&feed, state).and_then(|held| self.follow(&feed, held));
-        drop(feed);
+        let restored = inheritance.map_or(Ok(()), |inheritance| self.restore(inheritance));
+        let outcome = restored.and_then(|()| {
+            let gate = self.gate(state);
+            let feed = Feed::start_at(readers.into_iter().map(|open| open.reader).collect(), gate.clone())?;
+            let held = self.hydrate(&feed, state, &gate)?;
+            self.follow(&feed, held)
+        });
         // The publisher ends when its notes are closed.
         self.notes = None;
         let closed = self.drain();
+        if let Some(kept) = self.kept.take() {
+            kept.keeping.finish();
+        }
         self.workers.stop();
         outcome.and(closed)?;
         Ok(self.report)
     }
 
-    /// Feeds what the sink already has. Gives back the batches that go beyond.
-    fn hydrate(&mut self, feed: &Feed, state: &SinkState) -> Result<Vec<Batch>, EngineError> {
-        let mut targets: HashMap<(String, String), &ProgressRow> = HashMap::new();
-        for progress in state.progress.iter().filter(|progress| progress.position > 0) {
-            targets.insert((progress.source.clone(), progress.partition.clone()), progress);
-        }
-        let started = Instant::now();
-        let mut held = Vec::new();
-        while !targets.is_empty() && !self.stop.is_set() {
-            self.turn(feed, false);
-            let Some(mut batch) = self.next_batch(feed, IDLE_WAIT)? else {
-                if let Some((name, target)) = targets.iter().next().filter(|_| self.readers == 0) {
-                    return Err(EngineError::Rewritten {
-                        message: format!(
-                            "{} partition {} ends before record {}, up to which the sink has been published",
-                            name.0, name.1, target.position
-                        ),
-                        hint: "the source was cut short or replaced: restore it, or publish to a new sink".to_owned(),
-                    });
-                }
-                continue;
-            };
-            let name = (batch.source.to_string(), batch.partition.to_string());
-            let Some(target) = targets.get(&name) else {
-                held.push(batch);
-                continue;
-            };
-            let beyond = batch.records.iter().position(|record| record.offset >= target.position);
-            let reached = beyond.is_some() || batch.position >= target.position;
-            if let Some(at) = beyond {
-                let records = batch.records.split_off(at);
-                held.push(Batch { records, ..batch.clone() });
-                batch.position = target.position;
-                batch.mark = target.mark.clone();
-            }
-            if reached {
-                targets.remove(&name);
-            }
-            self.take_in(batch)?;
-            if self.is_full() {
-                self.close(Publish::Hydrate)?;
-            }
-        }
-        if self.open.records > 0 {
-            self.close(Publish::Hydrate)?;
-        }
-        while self.in_flight > 0 {
-            self.await_published()?;
-        }
-        self.report.hydrated_records = std::mem::take(&mut self.report.records);
-        self.report.set_aside = 0;
-        let event = EngineEvent::Hydrated { records: self.report.hydrated_records, took: started.elapsed() };
-        (self.on_event)(event);
-        Ok(held)
-    }
-
     fn follow(&mut self, feed: &Feed, held: Vec<Batch>) -> Result<(), EngineError> {
         let mut last_cut: Option<Instant> = None;
         let mut held = held.into_iter();
+        let mut heard = Instant::now();
         while !self.stop.is_set() {
             let batch = match held.next() {
                 Some(batch) => Some(batch),
+                None if self.is_held_back() => {
+                    std::thread::sleep(IDLE_WAIT);
+                    None
+                }
                 None => self.next_batch(feed, self.wait(last_cut))?,
             };
             match batch {
-                Some(batch) => self.take_in(batch)?,
-                None if self.readers == 0 => break,
+                Some(batch) => {
+                    heard = Instant::now();
+                    self.take_in(batch)?;
+                }
+                None if self.readers == 0 && self.held_back.is_none() => break,
                 None => {}
             }
             self.note_published()?;
-            self.turn(feed, self.open.since.is_none() && self.in_flight == 0);
-            if self.is_due(last_cut) {
-                self.close(Publish::Changed)?;
+            self.turn(feed, self.open.since.is_none() && self.in_flight.is_empty());
+            let mode = match self.owes_cut && heard.elapsed() >= QUIET || self.committed_at.elapsed() >= POSITIONS_INTERVAL {
+                true => Publish::Always,
+                false => Publish::Changed,
+            };
+            let waits = self.open.records > 0 || self.uncommitted_records > 0 || self.owes_cut;
+            if self.is_due(last_cut) || mode == Publish::Always && waits && self.in_flight.is_empty() {
+                self.close(mode)?;
                 last_cut = Some(Instant::now());
+                if mode == Publish::Always {
+                    // Once is enough, whatever came of it.
+                    self.owes_cut = false;
+                    self.committed_at = Instant::now();
+                }
             }
         }
         self.close(Publish::Always)
     }
 
+    /// Tells when reading stops, and when it goes on.
+    fn is_held_back(&mut self) -> bool {
+        let reason = self.holds_back();
+        if reason.is_some() != self.held_back.is_some() {
+            (self.on_event)(EngineEvent::HeldBack { reason: reason.as_deref() });
+        }
+        self.held_back = reason;
+        self.held_back.is_some()
+    }
+
     /// The next batch; None after `wait` without one, or when a reader has ended.
-    fn next_batch(&mut self, feed: &Feed, wait: Duration) -> Result<Option<Batch>, EngineError> {
+    pub(super) fn next_batch(&mut self, feed: &Feed, wait: Duration) -> Result<Option<Batch>, EngineError> {
         match feed.next(wait) {
             Some(Event::Batch(_, batch)) => Ok(Some(batch)),
             Some(Event::End(_)) => {
@@ -310,13 +339,14 @@ impl<'a> Drive<'a> {
     }
 
     /// Says that the loop went round, and now and then how far the readers are behind.
-    fn turn(&mut self, feed: &Feed, idle: bool) {
+    pub(super) fn turn(&mut self, feed: &Feed, idle: bool) {
         (self.on_event)(EngineEvent::Turn { idle });
         if self.lag_told.elapsed() >= LAG_INTERVAL {
             self.lag_told = Instant::now();
             for report in feed.reports() {
                 (self.on_event)(EngineEvent::Lag { remaining: &report.remaining });
             }
+            self.tell_sizes();
         }
     }
 
@@ -330,7 +360,7 @@ impl<'a> Drive<'a> {
     }
 
     fn is_due(&self, last_cut: Option<Instant>) -> bool {
-        if self.open.since.is_none() || self.in_flight >= EPOCHS_IN_FLIGHT_MAX && !self.is_full() {
+        if self.open.since.is_none() || self.in_flight.len() >= EPOCHS_IN_FLIGHT_MAX && !self.is_full() {
             return false;
         }
         // The first events are cut at once, unless all of them are to be one cut.
@@ -338,12 +368,12 @@ impl<'a> Drive<'a> {
         self.is_full() || interval < Duration::MAX && last_cut.is_none_or(|at| at.elapsed() >= interval)
     }
 
-    fn is_full(&self) -> bool {
+    pub(super) fn is_full(&self) -> bool {
         self.open.records >= self.limits.epoch_records_max
     }
 
     /// Resolves a batch's records into the open epoch.
-    fn take_in(&mut self, batch: Batch) -> Result<(), EngineError> {
+    pub(super) fn take_in(&mut self, batch: Batch) -> Result<(), EngineError> {
         let (source, partition) = (batch.source.clone(), batch.partition.clone());
         let records = batch.records.len() as u64;
         if let Some(latest) = batch.records.iter().filter_map(|record| record.event_time).max() {
@@ -371,7 +401,10 @@ impl<'a> Drive<'a> {
         if let Some(old) = self.positions.insert((source.clone(), partition), progress) {
             moves.push((position_row(&old), -1));
         }
-        self.workers.feed_positions(moves)?;
+        if !self.corrects {
+            self.workers.feed_positions(moves)?;
+        }
+        self.stage_part();
         let set_aside = resolved.faults.iter().filter(|(_, diff)| *diff > 0).count() as u64;
         self.open.faults.extend(resolved.faults.into_iter().map(|(fault, diff)| (decode_error(fault), diff)));
         self.open.records += records;
@@ -386,8 +419,8 @@ impl<'a> Drive<'a> {
         Ok(())
     }
 
-    fn close(&mut self, mode: Publish) -> Result<(), EngineError> {
-        while self.in_flight >= EPOCHS_IN_FLIGHT_MAX {
+    pub(super) fn close(&mut self, mode: Publish) -> Result<(), EngineError> {
+        while self.in_flight.len() >= EPOCHS_IN_FLIGHT_MAX {
             self.await_published()?;
         }
         let open = std::mem::take(&mut self.open);
@@ -399,16 +432,24 @@ impl<'a> Drive<'a> {
             since: open.since.unwrap_or_else(Instant::now),
             records: open.records,
         };
+        self.stage(self.epoch, note.clock, mode);
+        if mode != Publish::Hydrate {
+            self.uncommitted_records += note.records;
+        }
         self.workers.close(self.epoch)?;
         (self.on_event)(EngineEvent::Closed { epoch: self.epoch, updates: open.updates });
         let sent = self.notes.as_ref().is_some_and(|notes| notes.send(note).is_ok());
+        self.in_flight.push_back((self.epoch, mode));
         self.epoch += 1;
         if !sent {
             // The publisher has ended: it has said why.
             return self.await_published();
         }
-        self.in_flight += 1;
         Ok(())
+    }
+
+    pub(super) fn in_flight(&self) -> usize {
+        self.in_flight.len()
     }
 
     fn note_published(&mut self) -> Result<(), EngineError> {
@@ -418,7 +459,7 @@ impl<'a> Drive<'a> {
         Ok(())
     }
 
-    fn await_published(&mut self) -> Result<(), EngineError> {
+    pub(super) fn await_published(&mut self) -> Result<(), EngineError> {
         match self.published.recv() {
             Ok(published) => self.settle(published),
             Err(_) => Err(WorkersGone.into()),
@@ -436,9 +477,15 @@ impl<'a> Drive<'a> {
     fn settle(&mut self, published: Published) -> Result<(), EngineError> {
         match published {
             Published::Epoch { committed, failures } => {
-                self.in_flight -= 1;
+                let dealt_with = self.in_flight.pop_front();
                 self.report.failures = failures;
+                // What hydration rebuilds the sink has, unless tables are corrected.
+                let is_known = |mode| committed.is_some() || mode == Publish::Hydrate && !self.corrects;
+                let known = dealt_with.filter(|(_, mode)| is_known(*mode)).map(|(epoch, _)| epoch);
                 if let Some(report) = committed {
+                    self.owes_cut = false;
+                    self.committed_at = Instant::now();
+                    self.uncommitted_records = 0;
                     self.report.cuts += 1;
                     self.report.seq = report.seq;
                     for (table, came, went) in &report.tables {
@@ -447,6 +494,9 @@ impl<'a> Drive<'a> {
                         total.1 += went;
                     }
                     (self.on_event)(EngineEvent::Committed(&report));
+                }
+                if let Some(epoch) = known {
+                    self.let_go(epoch);
                 }
                 Ok(())
             }
@@ -459,7 +509,7 @@ impl<'a> Drive<'a> {
     }
 }
 
-fn decode_error(fault: SourceFault) -> ErrorRow {
+pub(super) fn decode_error(fault: SourceFault) -> ErrorRow {
     ErrorRow {
         kind: "decode".to_owned(),
         model: None,

@@ -13,9 +13,11 @@
 //! 4. Every queue is bounded; a slow sink slows the workers, the drive and the readers, in that order.
 
 mod assemble;
+mod backlog;
 mod deployment;
 mod drive;
 mod evaluate;
+mod hydrate;
 mod publish;
 mod workers;
 
@@ -23,5 +25,6 @@ pub use assemble::{AssembleError, Assembled, Wanted, assemble, assemble_query, i
 pub use deployment::{Deployment, ModelPlan, PublishedModel, TestPlan, demanded_columns};
 pub use drive::{Drive, EngineError, EngineEvent, Limits, Report, StopFlag};
 pub use evaluate::{Evaluated, evaluate};
+pub use hydrate::Inheritance;
 pub use publish::{CommitReport, TestOutput};
 pub use workers::{Changes, Dataflow, Output, Workers, WorkersGone};

@@ -46,12 +46,29 @@ struct Facts {
     /// When everything read was last seen published.
     current_at: Instant,
     sink_failure: Option<String>,
+    /// The sink has a cut, of this process or of an earlier one.
+    has_cut: bool,
+    state_failure: Option<String>,
+    /// Why reading has stopped.
+    held_back: Option<String>,
+    /// Errors set aside beyond what is kept of them one by one: what of, and how many.
+    flood: Vec<(String, u64)>,
 }
 
 impl Health {
     pub fn new(limits: HealthLimits, now: Instant) -> Health {
-        let facts =
-            Facts { turned_at: now, owner: false, hydrated: false, cut_at: None, current_at: now, sink_failure: None };
+        let facts = Facts {
+            turned_at: now,
+            owner: false,
+            hydrated: false,
+            cut_at: None,
+            current_at: now,
+            sink_failure: None,
+            has_cut: false,
+            state_failure: None,
+            held_back: None,
+            flood: Vec::new(),
+        };
         Health { limits, facts: Mutex::new(facts) }
     }
 
@@ -70,12 +87,29 @@ impl Health {
     pub fn cut_committed(&self, now: Instant) {
         let mut facts = self.facts();
         facts.cut_at = Some(now);
+        facts.has_cut = true;
         facts.current_at = now;
         facts.sink_failure = None;
     }
 
     pub fn caught_up(&self, now: Instant) {
         self.facts().current_at = now;
+    }
+
+    pub fn cut_found(&self) {
+        self.facts().has_cut = true;
+    }
+
+    pub fn state_failed(&self, reason: Option<String>) {
+        self.facts().state_failure = reason;
+    }
+
+    pub fn held_back(&self, reason: Option<&str>) {
+        self.facts().held_back = reason.map(str::to_owned);
+    }
+
+    pub fn flooded(&self, flood: Vec<(String, u64)>) {
+        self.facts().flood = flood;
     }
 
     pub fn sink_failed(&self, reason: &str) {
@@ -102,6 +136,17 @@ impl Health {
         }
         if !facts.hydrated {
             reasons.push("hydrating".to_string());
+        }
+        if !facts.has_cut {
+            reasons.push("nothing is published yet".to_string());
+        }
+        if let Some(reason) = &facts.held_back {
+            reasons.push(format!("reading has stopped: {reason}"));
+        } else if let Some(reason) = &facts.state_failure {
+            reasons.push(format!("state: {reason}"));
+        }
+        for (what, errors) in &facts.flood {
+            reasons.push(format!("a flood of errors: {errors} set aside, {what}"));
         }
         let waiting = now.saturating_duration_since(facts.current_at);
         if waiting > self.limits.unpublished_age_max {
@@ -146,11 +191,19 @@ mod tests {
     fn readiness_names_everything_that_is_missing() {
         let start = Instant::now();
         let health = Health::new(HealthLimits::default(), start);
-        assert_eq!(health.ready(start).text, "not the owner: standing by\nhydrating\n");
+        assert_eq!(health.ready(start).text, "not the owner: standing by\nhydrating\nnothing is published yet\n");
         health.ownership(true);
         health.hydrated();
-        assert!(health.ready(start).ok);
+        assert_eq!(health.ready(start).text, "nothing is published yet\n", "a new instance has empty tables");
         assert_eq!(health.cut_age(start), None);
+        health.cut_found();
+        assert!(health.ready(start).ok, "an earlier process has published");
+        health.held_back(Some("memory"));
+        health.flooded(vec![("decode, raw.orders".into(), 5_000)]);
+        let text = "reading has stopped: memory\na flood of errors: 5000 set aside, decode, raw.orders\n";
+        assert_eq!(health.ready(start).text, text);
+        health.held_back(None);
+        health.flooded(Vec::new());
         health.cut_committed(start + SECOND);
         assert_eq!(health.cut_age(start + 3 * SECOND), Some(2 * SECOND));
     }

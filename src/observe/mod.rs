@@ -23,6 +23,7 @@ pub use health::{HealthLimits, Verdict};
 pub use http::HttpServer;
 pub use progress::Progress;
 
+use crate::state::KeeperStatus;
 use health::Health;
 use metrics::Metrics;
 
@@ -86,10 +87,38 @@ impl Observer {
         tracing::trace!(epoch, updates, "closed an epoch");
     }
 
-    /// Rows and bytes that the operators of a model hold.
-    pub fn state_measured(&self, model: &str, rows: u64, bytes: u64) {
-        self.0.metrics.state_rows.with_label_values(&[model]).set(to_gauge(rows));
-        self.0.metrics.state_bytes.with_label_values(&[model]).set(to_gauge(bytes));
+    /// Rows, and bytes of memory for them, that are held of a source table to know the row before a change.
+    pub fn state_measured(&self, table: &str, rows: u64, bytes: u64) {
+        self.0.metrics.state_rows.with_label_values(&[table]).set(to_gauge(rows));
+        self.0.metrics.state_bytes.with_label_values(&[table]).set(to_gauge(bytes));
+    }
+
+    /// What state has on the disk, and whether it can be written.
+    pub fn state_kept(&self, status: &KeeperStatus) {
+        use std::sync::atomic::Ordering::Relaxed;
+        self.0.metrics.state_disk_bytes.set(to_gauge(status.stored.load(Relaxed)));
+        self.0.metrics.state_written_bytes.set(to_gauge(status.written.load(Relaxed)));
+        self.0.metrics.state_cpu_seconds.set(status.cpu_micros.load(Relaxed) as f64 / 1e6);
+        self.0.health.state_failed(status.failure());
+    }
+
+    /// Reading has stopped for this reason, or goes on.
+    pub fn held_back(&self, reason: Option<&str>) {
+        self.0.health.held_back(reason);
+        match reason {
+            Some(reason) => tracing::warn!(reason, "reading stops"),
+            None => tracing::info!("reading goes on"),
+        }
+    }
+
+    /// Collections were filled from the state.
+    pub fn restored(&self, rows: u64, took: Duration) {
+        tracing::info!(rows, took_ms = took.as_millis() as u64, "took collections from the state");
+    }
+
+    /// The sink has a cut from an earlier process: its tables can be relied on as soon as this one has caught up.
+    pub fn cut_found(&self) {
+        self.0.health.cut_found();
     }
 
     pub fn table_changed(&self, table: &str, rows: u64) {

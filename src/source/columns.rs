@@ -5,7 +5,7 @@
 //!                                                                    └─key──> row (7), normalised
 //! ```
 //!
-//! 1. Only demanded columns and those of the key are decoded; the rest of an object is stepped over.
+//! 1. Only demanded columns and those of the key are decoded, unless all are kept; the rest of an object is stepped over.
 //! 2. A missing field is NULL, and so is an explicit null.
 //! 3. Fields mostly come in the same order, so a field's column is found by comparing one name, not by hashing.
 
@@ -16,7 +16,7 @@ use row::{Datum, Row, RowBuilder};
 
 use super::format::json::{Cursor, JsonError, Value};
 use super::format::scalar::{self, Encoding, Reading};
-use super::{Envelope, TableIndex, TableSpec};
+use super::{Envelope, TableIndex, TableSpec, unread};
 
 /// What Debezium writes in place of an unchanged TOASTed value; in arrays as the only element, in bytea as these bytes.
 const UNAVAILABLE: &str = "__debezium_unavailable_value";
@@ -49,6 +49,8 @@ pub struct Columns {
     /// From the table's settings, by column.
     configured: Vec<Option<Encoding>>,
     wanted: Vec<bool>,
+    /// Columns that are not wanted are decoded, too, and a value that cannot be is kept as it came (`unread`).
+    keeps_all: bool,
     /// The number of the schema that `readings` were last made for.
     schema: Option<usize>,
     row_memo: Memo,
@@ -77,6 +79,7 @@ impl Columns {
                 .collect(),
             configured,
             wanted: (0..spec.columns.len()).map(|column| is_demanded(column) || is_key(column)).collect(),
+            keeps_all: spec.keeps_all,
             schema: None,
             row_memo: Memo::new(),
             key_memo: Memo::new(),
@@ -115,7 +118,8 @@ impl Columns {
         collect(&mut self.row_memo, &self.names, object, slots)
     }
 
-    /// Packs the wanted columns; the second list names the columns whose value Debezium left out (they are NULL in the row).
+    /// Packs the wanted columns, and the others where all are kept; the second list names the columns whose value Debezium left out
+    /// (they are NULL in the row), wanted ones first.
     pub fn pack<'a>(
         &self,
         slots: &Slots<'a>,
@@ -125,18 +129,28 @@ impl Columns {
         builder.clear();
         let mut unavailable = Vec::new();
         for (column, slot) in slots.iter().enumerate() {
+            let is_wanted = self.wanted[column];
             match slot {
-                Some(value) if self.wanted[column] => {
+                Some(value) if is_wanted || self.keeps_all => {
                     if self.envelope == Envelope::Debezium && is_unavailable(value) {
-                        unavailable.push(column);
-                        builder.push(&Datum::Null);
-                    } else {
-                        builder.push(&self.read(column, *value, arena)?);
+                        if is_wanted || self.key.is_some() {
+                            unavailable.push(column);
+                            builder.push(&Datum::Null);
+                        } else {
+                            unread::push(builder, "its unchanged large value was left out", "");
+                        }
+                        continue;
+                    }
+                    match self.read(column, *value, arena) {
+                        Ok(datum) => builder.push(&datum),
+                        Err(error) if is_wanted => return Err(error),
+                        Err(error) => unread::push(builder, &error.reason, as_it_came(value)),
                     }
                 }
                 _ => builder.push(&Datum::Null),
             }
         }
+        unavailable.sort_by_key(|column| !self.wanted[*column]);
         Ok((builder.finish(), unavailable))
     }
 
@@ -252,6 +266,16 @@ fn is_unavailable(value: &Value<'_>) -> bool {
         Value::Text(text) => text.raw == UNAVAILABLE_BASE64 || text.raw == UNAVAILABLE_HEX,
         Value::Array(text) => *text == UNAVAILABLE_ARRAY,
         _ => false,
+    }
+}
+
+fn as_it_came<'a>(value: &Value<'a>) -> &'a str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(true) => "true",
+        Value::Bool(false) => "false",
+        Value::Number(text) | Value::Object(text) | Value::Array(text) => text,
+        Value::Text(text) => text.raw,
     }
 }
 

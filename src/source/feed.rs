@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, SendTimeoutError, Sender};
 
-use super::{Batch, Poll, Reader, SourceError};
+use super::{Batch, Gate, Poll, Reader, SourceError};
 
 /// Decoded batches waiting for the engine. When full, readers stop polling.
 pub const INBOX_BATCHES_MAX: usize = 64;
@@ -52,9 +52,15 @@ pub struct Feed {
 
 impl Feed {
     pub fn start(readers: Vec<Box<dyn Reader>>) -> Result<Feed, SourceError> {
+        Feed::start_at(readers, Gate::open())
+    }
+
+    /// Readers go to the gate's limits, and on when it opens.
+    pub fn start_at(readers: Vec<Box<dyn Reader>>, gate: Gate) -> Result<Feed, SourceError> {
         let (outbox, inbox) = crossbeam_channel::bounded(INBOX_BATCHES_MAX);
         let mut feed = Feed { inbox, stop: Arc::default(), reports: Vec::new(), threads: Vec::new() };
-        for (number, reader) in readers.into_iter().enumerate() {
+        for (number, mut reader) in readers.into_iter().enumerate() {
+            reader.wait_at(gate.clone());
             let report = Arc::new(Mutex::new(Report::default()));
             let work = Work { number, reader, outbox: outbox.clone(), stop: feed.stop.clone(), report: report.clone() };
             let thread = std::thread::Builder::new().name(format!("source-{number}")).spawn(move || work.run());

@@ -8,6 +8,8 @@ struct Counted {
 }
 
 impl Reader for Counted {
+    fn wait_at(&mut self, _: crate::source::Gate) {}
+
     fn poll(&mut self, _: Duration) -> Result<Poll, SourceError> {
         self.polled.fetch_add(1, Ordering::Relaxed);
         if self.left == 0 {

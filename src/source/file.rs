@@ -23,7 +23,7 @@ use super::format::csv;
 use super::open::OpenReader;
 use super::prefix::{self, PrefixHash, RECORD_BYTES_MAX};
 use super::settings::{Format, Positions, TableSource};
-use super::{Batch, Poll, Reader, SourceError, Until, glob};
+use super::{Batch, Gate, Poll, Reader, SourceError, Until, glob};
 
 /// A batch ends after so many records or so many bytes of the file.
 pub const BATCH_RECORDS_MAX: usize = 4096;
@@ -45,6 +45,7 @@ pub struct FileReader {
     /// The file that is looked at first: the one that gave the last batch.
     current: usize,
     globbed_at: Instant,
+    gate: Gate,
 }
 
 /// One file and how far it has been read.
@@ -90,6 +91,7 @@ impl FileReader {
             tails: Vec::new(),
             current: 0,
             globbed_at: Instant::now(),
+            gate: Gate::open(),
         };
         reader.find_files()?;
         if reader.tails.is_empty() && is_pattern {
@@ -141,6 +143,9 @@ impl FileReader {
             let at = (self.current + step) % self.tails.len();
             let tail = &mut self.tails[at];
             let before = tail.position;
+            if before >= self.gate.limit(&self.source, &tail.partition) {
+                continue;
+            }
             let mut records = Vec::new();
             tail.read_batch(self.format, &mut self.decoder, &mut records)?;
             if tail.position > before {
@@ -165,7 +170,8 @@ impl Reader for FileReader {
             if let Some(batch) = self.next_batch()? {
                 return Ok(Poll::Batch(batch));
             }
-            if self.until == Until::End {
+            let waits = |tail: &Tail| !tail.at_end && tail.position >= self.gate.limit(&self.source, &tail.partition);
+            if self.until == Until::End && !(!self.gate.is_open() && self.tails.iter().any(waits)) {
                 return Ok(Poll::End);
             }
             for tail in &self.tails {
@@ -180,6 +186,10 @@ impl Reader for FileReader {
             }
             std::thread::sleep(GROWTH_INTERVAL.min(deadline - now));
         }
+    }
+
+    fn wait_at(&mut self, gate: Gate) {
+        self.gate = gate;
     }
 
     /// How many records the unread bytes hold is not known before they are read.

@@ -15,17 +15,24 @@
 pub mod columns;
 pub mod decoder;
 pub mod envelope;
+pub mod faults;
 pub mod feed;
 pub mod file;
 pub mod format;
 pub mod glob;
+pub mod journal;
 pub mod kafka;
 pub mod open;
+pub mod packed_map;
 pub mod prefix;
+pub mod restore;
 pub mod route;
 pub mod scan;
 pub mod settings;
+mod unread;
 pub mod upsert;
+pub mod varint;
+pub mod versions;
 
 #[cfg(test)]
 mod captures_tests;
@@ -34,10 +41,11 @@ mod testing;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-pub use open::{OpenReader, open_readers};
-pub use settings::{Connector, Format, Positions, TableSource};
+pub use open::{OpenReader, open_readers, source_names};
+pub use settings::{Connector, Format, Positions, TableSource, first_position};
 pub use upsert::{Resolved, Resolver, SourceFault};
 
 use row::{Row, ScalarType};
@@ -52,8 +60,10 @@ pub struct TableSpec {
     pub name: String,
     /// All declared columns, in the order that the plan's `Get` numbers them.
     pub columns: Vec<SourceColumn>,
-    /// Columns that some model reads; the others are packed as NULL and never decoded.
+    /// Columns that some model reads; the dataflow sees the others as NULL, and unless `keeps_all` they are never decoded.
     pub demanded: Vec<bool>,
+    /// Undemanded columns are decoded and kept all the same: a later model may read them, when the records are gone.
+    pub keeps_all: bool,
     /// Columns of the key, where the table has one; they are always decoded.
     pub key: Option<Vec<usize>>,
     pub envelope: Envelope,
@@ -101,7 +111,7 @@ pub struct Record {
     pub change: Change,
 }
 
-/// What one record says. Rows hold all declared columns (undemanded ones NULL); keys are normalised rows of the key columns.
+/// What one record says. Rows hold all declared columns (undemanded ones NULL unless all are kept); keys are normalised rows of the key columns.
 #[derive(Clone, Debug)]
 pub enum Change {
     /// A keyed row is now this.
@@ -132,6 +142,22 @@ pub enum Change {
     Skip,
 }
 
+impl Change {
+    /// The table that it concerns, if one is known.
+    pub fn table(&self) -> Option<TableIndex> {
+        match self {
+            Change::Upsert { table, .. }
+            | Change::Delete { table, .. }
+            | Change::Patch { table, .. }
+            | Change::Insert { table, .. }
+            | Change::Remove { table, .. }
+            | Change::Truncate { table } => Some(*table),
+            Change::Malformed { table, .. } => *table,
+            Change::Skip => None,
+        }
+    }
+}
+
 /// What a poll gave.
 #[derive(Debug)]
 pub enum Poll {
@@ -140,6 +166,45 @@ pub enum Poll {
     Idle,
     /// Every partition has reached the end it had when the reader was opened (only with `Until::End`).
     End,
+}
+
+/// How far readers may go before the engine lets them go on: to the sink's cut, which is rebuilt first.
+#[derive(Clone, Debug, Default)]
+pub struct Gate(Arc<GateInner>);
+
+#[derive(Debug, Default)]
+struct GateInner {
+    limits: BTreeMap<(String, String), u64>,
+    is_open: AtomicBool,
+}
+
+impl Gate {
+    /// A partition without a limit waits at its beginning.
+    pub fn at(limits: BTreeMap<(String, String), u64>) -> Gate {
+        Gate(Arc::new(GateInner { limits, is_open: AtomicBool::new(false) }))
+    }
+
+    pub fn open() -> Gate {
+        let gate = Gate::default();
+        gate.let_all_go();
+        gate
+    }
+
+    pub fn let_all_go(&self) {
+        self.0.is_open.store(true, Ordering::SeqCst);
+    }
+
+    /// The position that a partition may not go beyond now; a reader may give one batch more.
+    pub fn limit(&self, source: &str, partition: &str) -> u64 {
+        if self.0.is_open.load(Ordering::SeqCst) {
+            return u64::MAX;
+        }
+        self.0.limits.get(&(source.to_owned(), partition.to_owned())).copied().unwrap_or(0)
+    }
+
+    pub fn is_open(&self) -> bool {
+        self.0.is_open.load(Ordering::SeqCst)
+    }
 }
 
 /// How long a reader goes on.
@@ -155,6 +220,9 @@ pub enum Until {
 pub trait Reader: Send {
     /// Waits at most `wait` for records. A transport that is down is retried with backoff inside; an error is final.
     fn poll(&mut self, wait: Duration) -> Result<Poll, SourceError>;
+
+    /// Keeps partitions from going beyond the gate's limits until it opens; before the first poll.
+    fn wait_at(&mut self, gate: Gate);
 
     /// (source, partition, records still to read, when known) for lag metrics and the progress bar.
     fn remaining(&self) -> Vec<(Arc<str>, Arc<str>, Option<u64>)>;

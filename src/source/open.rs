@@ -39,7 +39,7 @@ pub fn open_readers(tables: Vec<TableSource>, from: &Positions, until: Until) ->
         table.check()?;
         match &table.connector {
             Connector::File { path, .. } => {
-                let name = if table.is_shared { table.source.clone() } else { table.spec.name.clone() };
+                let name = file_source(&table);
                 let place = Connector::File { path: path.clone(), topic: None };
                 files.entry((name, place)).or_default().push(table);
             }
@@ -57,6 +57,30 @@ pub fn open_readers(tables: Vec<TableSource>, from: &Positions, until: Until) ->
         readers.push(KafkaReader::open(&brokers, &properties, topics(tables), from, until)?);
     }
     Ok(readers)
+}
+
+/// What `progress` calls the source of each table.
+pub fn source_names(tables: &[TableSource]) -> BTreeMap<TableIndex, String> {
+    let mut names = BTreeMap::new();
+    let mut clusters: BTreeMap<(String, BTreeMap<String, String>), Vec<TableSource>> = BTreeMap::new();
+    for table in tables {
+        match &table.connector {
+            Connector::File { .. } => {
+                names.insert(table.table, file_source(table));
+            }
+            Connector::Kafka { brokers, properties, .. } => {
+                clusters.entry((brokers.clone(), properties.clone())).or_default().push(table.clone());
+            }
+        }
+    }
+    for topic in clusters.into_values().flat_map(topics) {
+        names.extend(topic.tables.iter().map(|table| (table.table, topic.source.clone())));
+    }
+    names
+}
+
+fn file_source(table: &TableSource) -> String {
+    if table.is_shared { table.source.clone() } else { table.spec.name.clone() }
 }
 
 /// Tables by topic. A topic of one table goes by the table's name; a topic of several by the dbt source's, and by source and topic

@@ -50,6 +50,11 @@ pub enum Format {
 /// Where to go on: (source, partition) to (position, mark). What is missing starts at its beginning.
 pub type Positions = BTreeMap<(String, String), (u64, String)>;
 
+/// Where a partition began when it was first read: Kafka's mark says it (`id@7`), a file begins at 0.
+pub fn first_position(mark: &str) -> u64 {
+    mark.rsplit_once('@').and_then(|(_, first)| first.parse().ok()).unwrap_or(0)
+}
+
 impl TableSource {
     pub fn topic(&self) -> Option<&str> {
         match &self.connector {

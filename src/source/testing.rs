@@ -53,6 +53,7 @@ fn table(index: usize, line: &str, is_shared: bool) -> TableSource {
             relation: RelationId(Arc::from(format!("source.shop.raw.{identifier}"))),
             name: format!("raw.{identifier}"),
             demanded: vec![true; columns.len()],
+            keeps_all: false,
             columns,
             key,
             envelope,

@@ -4,6 +4,8 @@
 //!   Upsert key 7 'paid'  ──> current[7] = 'new'   ──>  -1 (7,'new')  +1 (7,'paid')
 //!   Delete key 7         ──> current[7] = 'paid'  ──>  -1 (7,'paid')
 //!   Malformed key 7      ──> fault +1;  the next good record of key 7 ──> fault -1
+//!                                 │
+//!                                 └── Journal: what state keeps, if it is kept
 //! ```
 //!
 //! 1. At any time the emitted updates add up to one row per live key, and to `max(0, inserts - removes)` copies of a keyless row.
@@ -12,14 +14,19 @@
 //!    last about a deleted key is kept where a table has several partitions.
 //! 3. A record that was set aside changes no row: the key keeps the row that it had.
 //! 4. A truncate of a table in several partitions cannot be placed among their records: it is set aside.
+//! 5. Rows are held once, packed, with all columns; updates show the demanded ones, and a change of the others shows nothing.
 
 use std::cmp::Ordering;
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
-use row::{Datum, Diff, Row, RowBuilder};
+use row::{Datum, Diff, Row, RowBuilder, RowRef};
 
+use super::faults::{Fault, FaultBook};
+use super::journal::Journal;
+use super::packed_map::PackedMap;
+use super::unread::{self, Shown};
+use super::varint::{self, Bytes};
+use super::versions::{Partitions, Rank, Version, Versions};
 use super::{Batch, Change, Envelope, Record, TableIndex, TableSpec};
 
 /// A record that was set aside, as `errors` shows it. Two faults are the same when all fields are.
@@ -45,49 +52,40 @@ pub struct Resolved {
 
 /// The current row of every key of every table.
 pub struct Resolver {
-    tables: Vec<Table>,
-    partitions: Partitions,
+    pub(super) tables: Vec<Table>,
+    pub(super) partitions: Partitions,
+    /// Faults of records that belong to no table.
+    pub(super) homeless: FaultBook,
+    /// What became of the collections since it was taken last; None where nobody keeps it.
+    pub(super) journal: Option<Journal>,
+    pub(super) sweeping: bool,
+    /// Rows of append-only tables that have a value which nobody could read; found again at every restore.
+    pub(super) unread: Vec<SourceFault>,
+    scratch: Vec<u8>,
 }
 
-/// (source, partition) as met; a version holds the index.
-#[derive(Default)]
-struct Partitions(Vec<(Arc<str>, Arc<str>)>);
-
-struct Table {
-    name: String,
+pub(super) struct Table {
+    pub name: String,
+    pub columns: Vec<String>,
     several_partitions: bool,
-    keyed: HashMap<Row, Versions>,
+    pub keyed: PackedMap,
     /// Net count of each row of a table without a key; empty for append-only tables, which need none.
-    counts: HashMap<Row, i64>,
-    is_counted: bool,
-    faults: HashMap<Row, Vec<Fault>>,
+    pub counts: PackedMap,
+    pub is_counted: bool,
+    /// Rows that came to an append-only table without a key.
+    pub appended: u64,
+    pub faults: FaultBook,
     /// The row that was deleted last: a key change takes its unavailable values from here.
-    moved: Option<(Row, Row)>,
+    pub moved: Option<(Row, Row)>,
+    pub shown: Shown,
 }
 
-struct Fault {
-    fault: SourceFault,
-    rank: Rank,
-}
-
-/// What the partitions said last about a key; nearly always one partition.
-enum Versions {
-    One(Version),
-    Several(Vec<Version>),
-}
-
-#[derive(Clone, Debug)]
-struct Version {
-    rank: Rank,
-    /// `None`: deleted.
-    row: Option<Row>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Rank {
-    sequence: i64,
-    partition: u32,
-    offset: u64,
+/// Where a table's changes go.
+struct Outlet<'o> {
+    index: TableIndex,
+    journal: &'o mut Option<Journal>,
+    scratch: &'o mut Vec<u8>,
+    out: &'o mut Resolved,
 }
 
 impl Resolver {
@@ -100,7 +98,15 @@ impl Resolver {
                 table.several_partitions = true;
             }
         }
-        Resolver { tables, partitions: Partitions::default() }
+        Resolver {
+            tables,
+            partitions: Partitions::default(),
+            homeless: FaultBook::default(),
+            journal: None,
+            sweeping: false,
+            unread: Vec::new(),
+            scratch: Vec::new(),
+        }
     }
 
     /// Resolves all records of a batch, in order.
@@ -119,37 +125,51 @@ impl Resolver {
 
     /// Live keys and distinct keyless rows held for a table.
     pub fn rows(&self, table: TableIndex) -> usize {
-        let Some(table) = self.tables.get(table) else { return 0 };
-        let live = table.keyed.values().filter(|versions| versions.winner(&self.partitions).row.is_some());
-        live.count() + table.counts.values().filter(|count| **count > 0).count()
+        self.tables.get(table).map_or(0, |table| table.rows(&self.partitions))
+    }
+
+    /// (name, entries held, bytes of memory for them) of each table; entries count keys whose deletion is remembered, too.
+    pub fn sizes(&self) -> impl Iterator<Item = (&str, u64, u64)> {
+        self.tables.iter().map(|table| {
+            let entries = table.keyed.len() + table.counts.len();
+            (&*table.name, entries as u64, (table.keyed.heap_bytes() + table.counts.heap_bytes()) as u64)
+        })
     }
 
     fn resolve_in(&mut self, partition: u32, record: Record, out: &mut Resolved) {
         let Record { offset, sequence, change, .. } = record;
         let rank = Rank { sequence, partition, offset };
-        let Resolver { tables, partitions } = self;
+        let Resolver { tables, partitions, homeless, journal, scratch, .. } = self;
+        let index = change.table().unwrap_or_default();
+        let mut outlet = Outlet { index, journal, scratch, out };
         match change {
-            Change::Upsert { table, key, row } => tables[table].put(table, key, Some(row), rank, partitions, out),
-            Change::Delete { table, key } => tables[table].put(table, key, None, rank, partitions, out),
-            Change::Insert { table, row } => tables[table].count(table, row, 1, out),
-            Change::Remove { table, row } => tables[table].count(table, row, -1, out),
-            Change::Truncate { table } => tables[table].truncate(table, rank, partitions, out),
+            Change::Upsert { table, key, row } => tables[table].put(&key, Some(&row), rank, partitions, &mut outlet),
+            Change::Delete { table, key } => tables[table].put(&key, None, rank, partitions, &mut outlet),
+            Change::Insert { table, row } => tables[table].count(&row, 1, &mut outlet),
+            Change::Remove { table, row } => tables[table].count(&row, -1, &mut outlet),
+            Change::Truncate { table } => tables[table].truncate(rank, partitions, &mut outlet),
             Change::Patch { table, key, row, kept, column, moved_from, record } => {
-                match tables[table].patched(&key, row, &kept, moved_from.as_ref(), rank) {
-                    Some(row) => tables[table].put(table, key, Some(row), rank, partitions, out),
+                match tables[table].patched(&key, &row, &kept, moved_from.as_ref(), rank, partitions) {
+                    Some(row) => tables[table].put(&key, Some(&row), rank, partitions, &mut outlet),
                     None => {
                         let reason = "its unchanged large value was left out (TOAST), and no earlier row of the key is known; \
                                       set REPLICA IDENTITY FULL on the table, or take a new snapshot";
                         let fault = Misread { column: Some(column), reason: reason.into(), record };
-                        tables[table].set_aside(Some(key), fault, rank, partitions, out);
+                        tables[table].set_aside(Some(key), fault, rank, partitions, &mut outlet);
                     }
                 }
             }
             Change::Malformed { table, key, column, reason, record } => {
                 let misread = Misread { column, reason, record };
                 match table {
-                    Some(table) => tables[table].set_aside(key, misread, rank, partitions, out),
-                    None => out.faults.push((misread.fault(None, None, rank, partitions), 1)),
+                    Some(table) => tables[table].set_aside(key, misread, rank, partitions, &mut outlet),
+                    None => {
+                        let fault = homeless.add_loose(misread.fault(None, None, rank, partitions));
+                        if let Some(journal) = outlet.journal {
+                            homeless.note_loose(None, &fault, journal);
+                        }
+                        outlet.out.faults.push((fault, 1));
+                    }
                 }
             }
             Change::Skip => {}
@@ -158,14 +178,14 @@ impl Resolver {
 }
 
 /// What is wrong with a record.
-struct Misread {
-    column: Option<String>,
-    reason: String,
-    record: String,
+pub(super) struct Misread {
+    pub column: Option<String>,
+    pub reason: String,
+    pub record: String,
 }
 
 impl Misread {
-    fn fault(self, table: Option<&str>, key: Option<&Row>, rank: Rank, partitions: &Partitions) -> SourceFault {
+    pub fn fault(self, table: Option<&str>, key: Option<&Row>, rank: Rank, partitions: &Partitions) -> SourceFault {
         let (source, partition) = partitions.0[rank.partition as usize].clone();
         SourceFault {
             source,
@@ -184,111 +204,160 @@ impl Table {
     fn new(spec: &TableSpec) -> Table {
         Table {
             name: spec.name.clone(),
+            columns: spec.columns.iter().map(|column| column.name.clone()).collect(),
             several_partitions: false,
-            keyed: HashMap::new(),
-            counts: HashMap::new(),
+            keyed: PackedMap::default(),
+            counts: PackedMap::default(),
             is_counted: spec.key.is_none() && spec.envelope != Envelope::Append,
-            faults: HashMap::new(),
+            appended: 0,
+            faults: FaultBook::default(),
             moved: None,
+            shown: Shown::new(spec),
         }
     }
 
-    fn put(
-        &mut self,
-        index: TableIndex,
-        key: Row,
-        row: Option<Row>,
-        rank: Rank,
-        partitions: &Partitions,
-        out: &mut Resolved,
-    ) {
+    fn rows(&self, partitions: &Partitions) -> usize {
+        let is_live = |value: &[u8]| versions(value, partitions).winner(partitions).is_some_and(|won| won.row.is_some());
+        let live = self.keyed.iter().filter(|(_, value)| is_live(value));
+        live.count() + self.counts.iter().filter(|(_, value)| count_of(value) > 0).count()
+    }
+
+    fn put(&mut self, key: &Row, row: Option<&Row>, rank: Rank, partitions: &Partitions, outlet: &mut Outlet<'_>) {
         if !self.faults.is_empty() {
-            self.heal(&key, rank, partitions, out);
+            self.heal(key, rank, partitions, outlet);
         }
-        let version = Version { rank, row };
-        let (before, after, key) = match self.keyed.entry(key) {
-            Entry::Vacant(entry) => {
-                let after = version.row.clone();
-                let key = entry.key().clone();
-                if after.is_some() || self.several_partitions {
-                    entry.insert(Versions::One(version));
+        let found = self.keyed.get(key.bytes());
+        let mut versions = found.map_or_else(Versions::default, |value| versions(value, partitions));
+        let before = versions.winner(partitions).and_then(|version| version.row);
+        versions.put(Version { rank, row: row.map(Row::bytes) }, partitions);
+        let after = versions.winner(partitions).and_then(|version| version.row);
+        let is_kept = after.is_some() || self.several_partitions;
+        let was_there = found.is_some();
+        if before != after {
+            let (old, new) = (before.map(|row| self.shown.row(row)), after.map(|row| self.shown.row(row)));
+            if let Some(row) = before.filter(|_| after.is_none()) {
+                if let Some(journal) = outlet.journal {
+                    journal.moved(outlet.index, key.bytes(), row);
                 }
-                (None, after, key)
+                self.moved = Some((key.clone(), Row::from_bytes(row)));
             }
-            Entry::Occupied(mut entry) => {
-                let key = entry.key().clone();
-                let versions = entry.get_mut();
-                let before = versions.winner(partitions).row.clone();
-                versions.put(version);
-                let after = versions.winner(partitions).row.clone();
-                if after.is_none() && !self.several_partitions {
-                    entry.remove();
-                }
-                (before, after, key)
+            if old != new {
+                outlet.out.updates.extend(old.map(|row| (outlet.index, row, -1)));
+                outlet.out.updates.extend(new.map(|row| (outlet.index, row, 1)));
             }
-        };
-        if before == after {
-            return;
         }
-        if after.is_none()
-            && let Some(row) = &before
-        {
-            self.moved = Some((key, row.clone()));
+        versions.pack(outlet.scratch);
+        drop(versions);
+        if is_kept {
+            self.keyed.put(key.bytes(), outlet.scratch);
+            if let Some(journal) = outlet.journal {
+                journal.put(outlet.index, key.bytes(), outlet.scratch);
+            }
+        } else if was_there {
+            self.keyed.remove(key.bytes());
+            if let Some(journal) = outlet.journal {
+                journal.remove(outlet.index, key.bytes());
+            }
         }
-        out.updates.extend(before.map(|row| (index, row, -1)));
-        out.updates.extend(after.map(|row| (index, row, 1)));
     }
 
-    fn count(&mut self, index: TableIndex, row: Row, diff: Diff, out: &mut Resolved) {
+    fn count(&mut self, row: &Row, diff: Diff, outlet: &mut Outlet<'_>) {
         if !self.is_counted {
-            out.updates.push((index, row, diff));
+            self.appended += 1;
+            if let Some(journal) = outlet.journal {
+                journal.append(outlet.index, row.bytes());
+            }
+            outlet.out.updates.push((outlet.index, self.shown.row(row.bytes()), diff));
             return;
         }
-        let count = self.counts.entry(row.clone()).or_default();
-        let before = (*count).max(0);
-        *count += diff;
-        let change = (*count).max(0) - before;
-        if *count == 0 {
-            self.counts.remove(&row);
+        let before = self.counts.get(row.bytes()).map_or(0, count_of);
+        let after = before + diff;
+        if after == 0 {
+            self.counts.remove(row.bytes());
+            if let Some(journal) = outlet.journal {
+                journal.remove(outlet.index, row.bytes());
+            }
+        } else {
+            outlet.scratch.clear();
+            varint::push_signed(outlet.scratch, after);
+            self.counts.put(row.bytes(), outlet.scratch);
+            if let Some(journal) = outlet.journal {
+                journal.put(outlet.index, row.bytes(), outlet.scratch);
+            }
         }
+        let change = after.max(0) - before.max(0);
         if change != 0 {
-            out.updates.push((index, row, change));
+            outlet.out.updates.push((outlet.index, self.shown.row(row.bytes()), change));
         }
     }
 
-    fn truncate(&mut self, index: TableIndex, rank: Rank, partitions: &Partitions, out: &mut Resolved) {
+    fn truncate(&mut self, rank: Rank, partitions: &Partitions, outlet: &mut Outlet<'_>) {
         if self.several_partitions {
             let reason = format!(
                 "a truncate of {}, whose records come in several partitions, cannot be placed among them; \
                  take a new snapshot of the table, or keep it in one partition",
                 self.name
             );
-            return self.set_aside(
-                None,
-                Misread { column: None, reason, record: String::new() },
-                rank,
-                partitions,
-                out,
-            );
+            let misread = Misread { column: None, reason, record: String::new() };
+            return self.set_aside(None, misread, rank, partitions, outlet);
         }
-        let live = self.keyed.drain().filter_map(|(_, versions)| versions.winner(partitions).row.clone());
-        let mut gone: Vec<(Row, Diff)> = live.map(|row| (row, -1)).collect();
-        gone.extend(self.counts.drain().filter(|(_, count)| *count > 0).map(|(row, count)| (row, -count)));
+        let mut gone: Vec<(Row, Diff)> = Vec::new();
+        self.each_row(partitions, &mut |row, count| gone.push((row, -count)));
         gone.sort();
-        out.updates.extend(gone.into_iter().map(|(row, diff)| (index, row, diff)));
-        let healed = self.faults.drain().flat_map(|(_, faults)| faults);
-        let mut healed: Vec<SourceFault> = healed.map(|fault| fault.fault).collect();
-        healed.sort();
-        out.faults.extend(healed.into_iter().map(|fault| (fault, -1)));
+        outlet.out.updates.extend(gone.into_iter().map(|(row, diff)| (outlet.index, row, diff)));
+        let healed = self.faults.take_keyed();
+        outlet.out.faults.extend(healed.into_iter().map(|fault| (fault, -1)));
+        self.keyed.clear();
+        self.counts.clear();
         self.moved = None;
+        if let Some(journal) = outlet.journal {
+            journal.clear(outlet.index);
+        }
+    }
+
+    /// Every live row as it is shown, with its copies.
+    pub fn each_row(&self, partitions: &Partitions, each: &mut dyn FnMut(Row, Diff)) {
+        for (_, value) in self.keyed.iter() {
+            if let Some(row) = versions(value, partitions).winner(partitions).and_then(|version| version.row) {
+                each(self.shown.row(row), 1);
+            }
+        }
+        for (row, value) in self.counts.iter() {
+            match count_of(value) {
+                count @ 1.. => each(self.shown.row(row), count),
+                _ => {}
+            }
+        }
     }
 
     /// The row with the kept columns taken from the row that the key had, or that was deleted under its old key just before.
-    fn patched(&self, key: &Row, row: Row, kept: &[usize], moved_from: Option<&Row>, rank: Rank) -> Option<Row> {
-        let own = self.keyed.get(key).and_then(|versions| versions.row_in(rank.partition));
-        let moved = self.moved.as_ref().filter(|(old_key, _)| Some(old_key) == moved_from).map(|(_, row)| row);
+    /// Without such a row, kept columns that nobody reads stay unread; None if one of them is read.
+    fn patched(
+        &self,
+        key: &Row,
+        row: &Row,
+        kept: &[usize],
+        moved_from: Option<&Row>,
+        rank: Rank,
+        partitions: &Partitions,
+    ) -> Option<Row> {
+        let found = self.keyed.get(key.bytes()).map(|value| versions(value, partitions));
+        let own = found.as_ref().and_then(|versions| versions.row_in(rank.partition));
+        let moved = self.moved.as_ref().filter(|(old_key, _)| Some(old_key) == moved_from).map(|(_, row)| row.bytes());
         let mut builder = RowBuilder::default();
-        for (column, (new, old)) in row.iter().zip(moved.or(own)?.iter()).enumerate() {
+        let Some(base) = moved.or(own) else {
+            if kept.iter().any(|column| self.shown.shows(*column)) {
+                return None;
+            }
+            for (column, value) in row.iter().enumerate() {
+                match kept.contains(&column) {
+                    true => unread::push(&mut builder, "its unchanged large value was left out (TOAST)", ""),
+                    false => builder.push(&value),
+                }
+            }
+            return Some(builder.finish());
+        };
+        for (column, (new, old)) in row.iter().zip(RowRef::new(base).iter()).enumerate() {
             builder.push(if kept.contains(&column) { &old } else { &new });
         }
         Some(builder.finish())
@@ -301,105 +370,57 @@ impl Table {
         misread: Misread,
         rank: Rank,
         partitions: &Partitions,
-        out: &mut Resolved,
+        outlet: &mut Outlet<'_>,
     ) {
         let fault = misread.fault(Some(&self.name), key.as_ref(), rank, partitions);
-        if let Some(key) = key {
-            let newer = |version: &Version| {
-                version.rank.partition != rank.partition && partitions.compare(version.rank, rank) == Ordering::Greater
-            };
-            if self.keyed.get(&key).is_some_and(|versions| versions.all().iter().any(newer)) {
-                return;
+        let Some(key) = key else {
+            let fault = self.faults.add_loose(fault);
+            if let Some(journal) = outlet.journal {
+                self.faults.note_loose(Some(outlet.index), &fault, journal);
             }
-            self.faults.entry(key).or_default().push(Fault { fault: fault.clone(), rank });
+            outlet.out.faults.push((fault, 1));
+            return;
+        };
+        let newer = |version: &Version<'_>| {
+            version.rank.partition != rank.partition && partitions.compare(version.rank, rank) == Ordering::Greater
+        };
+        let found = self.keyed.get(key.bytes()).map(|value| versions(value, partitions));
+        if found.is_some_and(|versions| versions.0.iter().any(newer)) {
+            return;
         }
-        out.faults.push((fault, 1));
+        let fault = self.faults.add(&key, fault, rank);
+        if let Some(journal) = outlet.journal {
+            self.faults.note(outlet.index, &key, journal);
+        }
+        outlet.out.faults.push((fault, 1));
     }
 
     /// Takes back the faults of a key that a good record of rank `by` makes good: earlier ones of its partition, lesser ones of
     /// others.
-    fn heal(&mut self, key: &Row, by: Rank, partitions: &Partitions, out: &mut Resolved) {
-        let Some(faults) = self.faults.get_mut(key) else { return };
-        faults.retain(|Fault { fault, rank }| {
-            let is_healed = match rank.partition == by.partition {
-                true => rank.offset <= by.offset,
-                false => partitions.compare(*rank, by) == Ordering::Less,
-            };
-            if is_healed {
-                out.faults.push((fault.clone(), -1));
-            }
-            !is_healed
-        });
-        if faults.is_empty() {
-            self.faults.remove(key);
+    fn heal(&mut self, key: &Row, by: Rank, partitions: &Partitions, outlet: &mut Outlet<'_>) {
+        let is_healed = |Fault { rank, .. }: &Fault| match rank.partition == by.partition {
+            true => rank.offset <= by.offset,
+            false => partitions.compare(*rank, by) == Ordering::Less,
+        };
+        let healed = self.faults.take(key, is_healed);
+        if let (false, Some(journal)) = (healed.is_empty(), &mut *outlet.journal) {
+            self.faults.note(outlet.index, key, journal);
         }
+        outlet.out.faults.extend(healed.into_iter().map(|fault| (fault, -1)));
     }
 }
 
-impl Partitions {
-    fn index(&mut self, source: &Arc<str>, partition: &Arc<str>) -> u32 {
-        let known = self.0.iter().position(|(name, number)| name == source && number == partition);
-        let index = known.unwrap_or_else(|| {
-            self.0.push((source.clone(), partition.clone()));
-            self.0.len() - 1
-        });
-        index as u32
-    }
-
-    /// By sequence, then partition (as a number where it is one, else as text), then offset.
-    fn compare(&self, a: Rank, b: Rank) -> Ordering {
-        let partition = |rank: Rank| {
-            let (source, partition) = &self.0[rank.partition as usize];
-            (partition.parse::<u64>().ok(), partition, source)
-        };
-        let by_partition = || match a.partition == b.partition {
-            true => Ordering::Equal,
-            false => partition(a).cmp(&partition(b)),
-        };
-        a.sequence.cmp(&b.sequence).then_with(by_partition).then_with(|| a.offset.cmp(&b.offset))
-    }
+/// Versions that this process packed, or checked when it read them.
+pub(super) fn versions<'a>(value: &'a [u8], partitions: &Partitions) -> Versions<'a> {
+    Versions::unpack(value, partitions.0.len()).expect("the map holds packed versions")
 }
 
-impl Versions {
-    fn all(&self) -> &[Version] {
-        match self {
-            Versions::One(version) => std::slice::from_ref(version),
-            Versions::Several(all) => all,
-        }
-    }
-
-    fn winner(&self, partitions: &Partitions) -> &Version {
-        match self {
-            Versions::One(version) => version,
-            Versions::Several(all) => {
-                let best = all.iter().max_by(|a, b| partitions.compare(a.rank, b.rank));
-                best.expect("several versions are at least two")
-            }
-        }
-    }
-
-    /// The row that a partition knows of the key; for its first word about the key, any other partition's.
-    fn row_in(&self, partition: u32) -> Option<&Row> {
-        match self.all().iter().find(|version| version.rank.partition == partition) {
-            Some(version) => version.row.as_ref(),
-            None => self.all().iter().find_map(|version| version.row.as_ref()),
-        }
-    }
-
-    fn put(&mut self, version: Version) {
-        match self {
-            Versions::One(only) if only.rank.partition == version.rank.partition => *only = version,
-            Versions::One(only) => *self = Versions::Several(vec![only.clone(), version]),
-            Versions::Several(all) => match all.iter_mut().find(|old| old.rank.partition == version.rank.partition) {
-                Some(old) => *old = version,
-                None => all.push(version),
-            },
-        }
-    }
+pub(super) fn count_of(value: &[u8]) -> i64 {
+    Bytes(value).signed().expect("the map holds counts")
 }
 
 /// A key as people read it: its values, with commas between.
-fn key_text(key: &Row) -> String {
+pub(super) fn key_text(key: &Row) -> String {
     let value = |datum: Datum<'_>| match datum {
         Datum::Int(value) => value.to_string(),
         Datum::Text(value) => value.to_string(),

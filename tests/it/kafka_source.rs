@@ -91,6 +91,7 @@ fn table(index: usize, topic: &str) -> TableSource {
             name: format!("raw.t{index}"),
             columns,
             demanded: vec![true, true],
+            keeps_all: false,
             key: Some(vec![0]),
             envelope: Envelope::Upsert,
         },

@@ -33,7 +33,7 @@ use self::client::{Client, Signal, Talk};
 use super::decoder::{self, Decoder};
 use super::open::OpenReader;
 use super::settings::{Positions, TableSource};
-use super::{Batch, Poll, Reader, Record, SourceError, Until};
+use super::{Batch, Gate, Poll, Reader, Record, SourceError, Until};
 
 /// A batch ends after so many records or so many bytes of keys and values.
 pub const BATCH_RECORDS_MAX: usize = 4096;
@@ -67,6 +67,7 @@ pub struct KafkaReader {
     next: usize,
     warned_at: Option<Instant>,
     missing_since: Option<Instant>,
+    gate: Gate,
 }
 
 struct Topic {
@@ -161,6 +162,7 @@ impl KafkaReader {
             next: 0,
             warned_at: None,
             missing_since: None,
+            gate: Gate::open(),
         };
         let several = |topic: usize| reader.partitions.iter().filter(|partition| partition.topic == topic).count() > 1;
         let tables = tables.iter().enumerate().flat_map(|(topic, at)| {
@@ -176,6 +178,9 @@ impl KafkaReader {
     /// Takes what is there of one partition, until a batch is full.
     fn read_batch(&mut self, at: usize) -> Result<Option<Batch>, SourceError> {
         let partition = &self.partitions[at];
+        if partition.position >= self.gate.limit(&self.topics[partition.topic].source, &partition.name) {
+            return Ok(None);
+        }
         let (before, was_done) = (partition.position, partition.is_done);
         let (mut records, mut count, mut bytes) = (Vec::new(), 0, 0);
         while count < BATCH_RECORDS_MAX && bytes < BATCH_BYTES_MAX {
@@ -328,6 +333,10 @@ impl Reader for KafkaReader {
         }
     }
 
+    fn wait_at(&mut self, gate: Gate) {
+        self.gate = gate;
+    }
+
     fn remaining(&self) -> Vec<(Arc<str>, Arc<str>, Option<u64>)> {
         let left = |partition: &Partition| match partition.at_end {
             true => Some(0),
@@ -377,7 +386,7 @@ fn decode(decoder: &mut Decoder, message: &BorrowedMessage<'_>, records: &mut Ve
 /// Where to begin in a partition that holds the offsets `low..high`, and its mark: the topic's id (its name where the broker does
 /// not tell one), and where the partition began when it was first read, as `id@7`.
 ///
-/// Collections are rebuilt from that beginning: a partition that has lost records since could only be rebuilt wrong.
+/// What lies before the position is not needed: collections hold it. A partition whose records from there on are gone is refused.
 fn start(
     brokers: &str,
     topic: &str,
@@ -389,20 +398,25 @@ fn start(
     let Some((position, mark)) = at else { return Ok((low, format!("{id}@{low}"))) };
     let place = format!("partition {number} of topic {topic} at {brokers}");
     let known = mark.rsplit_once('@').and_then(|(id, first)| Some((id, first.parse::<u64>().ok()?)));
-    let (known_id, first) = known.unwrap_or((mark, low));
+    let known_id = known.map_or(mark.as_str(), |(id, _)| id);
     if known_id != id || *position > high {
         return Err(SourceError::new(format!(
             "{place} is not the one that was read before: the topic was created anew"
         ))
-        .with_hint("rebuild from the new topic with --full-refresh"));
+        .with_hint("take what it holds now for the whole truth with --resnapshot"));
     }
-    if low > first {
-        return Err(gone(&place));
+    if low > *position {
+        return Err(SourceError::new(format!(
+            "{place} no longer holds its records from {position} on, where reading has to go on: it begins at {low}"
+        ))
+        .with_hint(GONE_HINT));
     }
     Ok((*position, mark.clone()))
 }
 
 fn gone(place: &str) -> SourceError {
-    SourceError::new(format!("{place} no longer holds its first records, from which the tables were built"))
-        .with_hint("raise the topic's retention; rebuild from what it still holds with --full-refresh")
+    SourceError::new(format!("{place} no longer holds the records from which reading has to go on")).with_hint(GONE_HINT)
 }
+
+const GONE_HINT: &str = "raise the topic's retention; take what it still holds for the whole truth with --resnapshot, \
+                         best after the producer has sent a new snapshot";

@@ -1,0 +1,70 @@
+//! What the drive does for state: it stages each epoch's journal, and lets it go when the sink has the epoch.
+
+use row::Epoch;
+
+use super::drive::{Drive, EngineEvent};
+use super::publish::Publish;
+use crate::state::{Mark, Staged};
+
+/// Bytes that a sweep notes with each epoch.
+const SWEEP_SLICE_BYTES: usize = 2 << 20;
+
+impl Drive<'_> {
+    /// Stages what the epoch that closes now did.
+    pub(super) fn stage(&mut self, epoch: Epoch, clock: i64, mode: Publish) {
+        // Until the correction is committed all belongs to it.
+        if self.corrects && mode == Publish::Hydrate {
+            return;
+        }
+        let Some(kept) = &mut self.kept else { return };
+        let begins_sweep = kept.keeping.wants_sweep(self.resolver.live_bytes());
+        if begins_sweep {
+            self.resolver.begin_sweep();
+        }
+        let ends_sweep = self.resolver.is_sweeping() && self.resolver.sweep(SWEEP_SLICE_BYTES);
+        let journal = self.resolver.take_journal();
+        let positions = &self.positions;
+        let partitions = self.resolver.partitions().0.iter().map(|(source, partition)| {
+            let at = positions.get(&(source.clone(), partition.clone()));
+            (source.clone(), partition.clone(), at.map(|at| (at.position, at.mark.clone())))
+        });
+        let mark = Mark::new(self.report.seq, clock, partitions.collect());
+        kept.keeping.stage(Staged { epoch, journal, mark, begins_sweep, ends_sweep });
+    }
+
+    /// The open epoch is long: a part of what it did goes to the disk, where it does not count yet.
+    pub(super) fn stage_part(&mut self) {
+        let Some(kept) = &mut self.kept else { return };
+        if kept.keeping.wants_part(self.resolver.journal_len()) {
+            kept.keeping.part(self.resolver.take_journal());
+        }
+    }
+
+    /// The sink has the epoch, and all before it.
+    pub(super) fn let_go(&mut self, epoch: Epoch) {
+        let seq = self.report.seq;
+        if let Some(kept) = &mut self.kept {
+            kept.keeping.committed(epoch, seq);
+        }
+    }
+
+    /// Why nothing should be read now.
+    pub(super) fn holds_back(&mut self) -> Option<String> {
+        let kept = self.kept.as_mut()?;
+        if !kept.keeping.is_full() {
+            return None;
+        }
+        let failure = kept.keeping.status().failure();
+        Some(match failure {
+            Some(failure) => format!("state cannot be written: {failure}"),
+            None => "the disk under state is slower than the sources".to_owned(),
+        })
+    }
+
+    /// Tells how much is held.
+    pub(super) fn tell_sizes(&mut self) {
+        let tables: Vec<(&str, u64, u64)> = self.resolver.sizes().collect();
+        let status = self.kept.as_ref().map(|kept| kept.keeping.status());
+        (self.on_event)(EngineEvent::Sizes { tables: &tables, state: status });
+    }
+}

@@ -1,0 +1,336 @@
+//! From journals to frames, behind the sink and beside the engine.
+//!
+//! ```text
+//!   epoch 7 (not committed) │ epoch 6 (committed) ──queue──> keeper thread: one frame a second, or when 4 MiB wait
+//!          staged           │      ready
+//! ```
+//!
+//! 1. What the sink has not committed is not written as whole: an epoch's journal leaves `staged` when its commit is known.
+//! 2. `ready` and the queue are bounded by `READY_BYTES_MAX`: beyond it the engine stops reading (`is_full`), never the keeping.
+//! 3. An error of the disk is tried again, slower and slower, and told (`KeeperStatus::failure`).
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use row::Epoch;
+
+use super::log::{Log, Mark};
+use crate::source::journal::Journal;
+
+/// Journals of committed epochs that wait to be written. When there is more, reading stops.
+const READY_BYTES_MAX: u64 = 64 << 20;
+/// Messages for the thread; what does not fit waits in `ready`.
+const QUEUE_MAX: usize = 16;
+/// A frame is written when so much waits, or when the oldest has waited so long.
+const FRAME_BYTES: usize = 4 << 20;
+const FRAME_INTERVAL: Duration = Duration::from_secs(1);
+/// The journal of an epoch that is still open goes to the disk in parts of this size.
+const PART_BYTES: usize = 16 << 20;
+/// Between tries while the disk refuses.
+const RETRY_FIRST: Duration = Duration::from_millis(100);
+const RETRY_MAX: Duration = Duration::from_secs(10);
+/// A sweep begins when what is stored, unpacked, exceeds what lives by this factor and this much.
+const SWEEP_FACTOR: f64 = 1.75;
+const SWEEP_BYTES_MIN: u64 = 16 << 20;
+
+/// An epoch's journal, on its way.
+#[derive(Debug)]
+pub struct Staged {
+    pub epoch: Epoch,
+    pub journal: Journal,
+    pub mark: Mark,
+    pub begins_sweep: bool,
+    pub ends_sweep: bool,
+}
+
+/// What the thread tells.
+#[derive(Debug, Default)]
+pub struct KeeperStatus {
+    /// Bytes handed over and not yet on the disk.
+    waiting: AtomicU64,
+    /// Bytes in the folder, and written in all.
+    pub stored: AtomicU64,
+    pub written: AtomicU64,
+    /// CPU time of the thread, microseconds.
+    pub cpu_micros: AtomicU64,
+    failure: Mutex<Option<String>>,
+}
+
+impl KeeperStatus {
+    /// Why nothing can be written now.
+    pub fn failure(&self) -> Option<String> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set_failure(&self, failure: Option<String>) {
+        *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = failure;
+    }
+}
+
+enum Message {
+    Part(Journal),
+    Whole(Box<Staged>),
+}
+
+/// The thread's handle.
+pub struct Keeper {
+    queue: Option<Sender<Message>>,
+    pub status: Arc<KeeperStatus>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Keeper {
+    pub fn start(log: Log) -> Keeper {
+        let (queue, messages) = bounded(QUEUE_MAX);
+        let status = Arc::new(KeeperStatus::default());
+        status.stored.store(log.bytes(), Ordering::Relaxed);
+        let work = Work { log, status: status.clone(), mark: None, journal: Journal::default(), ends_sweep: false };
+        let thread = std::thread::Builder::new()
+            .name("state".to_owned())
+            .spawn(move || work.run(&messages))
+            .expect("the system gives a thread");
+        Keeper { queue: Some(queue), status, thread: Some(thread) }
+    }
+}
+
+impl Drop for Keeper {
+    /// Writes what was handed over, or says that it could not.
+    fn drop(&mut self) {
+        self.queue = None;
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the thread that keeps state panicked");
+        }
+    }
+}
+
+struct Work {
+    log: Log,
+    status: Arc<KeeperStatus>,
+    /// What is gathered for the next frame.
+    mark: Option<Mark>,
+    journal: Journal,
+    ends_sweep: bool,
+}
+
+impl Work {
+    fn run(mut self, messages: &Receiver<Message>) {
+        let mut due: Option<Instant> = None;
+        loop {
+            let wait = due.map_or(FRAME_INTERVAL, |due| due.saturating_duration_since(Instant::now()));
+            let is_open = match messages.recv_timeout(wait) {
+                Ok(message) => {
+                    due.get_or_insert_with(|| Instant::now() + FRAME_INTERVAL);
+                    if !self.take(message, messages) {
+                        return;
+                    }
+                    true
+                }
+                Err(RecvTimeoutError::Timeout) => true,
+                Err(RecvTimeoutError::Disconnected) => false,
+            };
+            let is_due = due.is_some_and(|due| due <= Instant::now()) || self.journal.len() >= FRAME_BYTES;
+            if is_due || !is_open {
+                due = None;
+                if !self.flush(messages) {
+                    return;
+                }
+            }
+            if !is_open {
+                return;
+            }
+        }
+    }
+
+    /// False when the engine is gone and the disk refuses.
+    fn take(&mut self, message: Message, messages: &Receiver<Message>) -> bool {
+        match message {
+            Message::Part(mut journal) => {
+                let bytes = journal.len() as u64;
+                self.flush(messages) && {
+                    let done = self.until_done(messages, |log| log.write_part(&mut journal));
+                    self.status.waiting.fetch_sub(bytes, Ordering::Relaxed);
+                    done
+                }
+            }
+            Message::Whole(staged) => {
+                if staged.begins_sweep {
+                    if !self.flush(messages) {
+                        return false;
+                    }
+                    self.log.begin_sweep();
+                }
+                self.journal.extend(staged.journal);
+                self.mark = Some(staged.mark);
+                self.ends_sweep |= staged.ends_sweep;
+                true
+            }
+        }
+    }
+
+    fn flush(&mut self, messages: &Receiver<Message>) -> bool {
+        let Some(mark) = self.mark.take() else { return true };
+        let mut journal = std::mem::take(&mut self.journal);
+        let (bytes, ends_sweep) = (journal.len() as u64, std::mem::take(&mut self.ends_sweep));
+        let done = self.until_done(messages, |log| log.write_whole(&mark, &mut journal, ends_sweep));
+        self.status.waiting.fetch_sub(bytes, Ordering::Relaxed);
+        self.status.stored.store(self.log.bytes(), Ordering::Relaxed);
+        self.status.written.store(self.log.bytes_written, Ordering::Relaxed);
+        self.status.cpu_micros.store(thread_cpu_micros(), Ordering::Relaxed);
+        done
+    }
+
+    /// Tries until it works; gives up when the engine is gone.
+    fn until_done(
+        &mut self,
+        messages: &Receiver<Message>,
+        mut work: impl FnMut(&mut Log) -> Result<(), super::StateError>,
+    ) -> bool {
+        let mut wait = RETRY_FIRST;
+        loop {
+            let Err(error) = work(&mut self.log) else {
+                self.status.set_failure(None);
+                return true;
+            };
+            let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+            tracing::warn!("{error}{cause}; it is tried again");
+            self.status.set_failure(Some(format!("{error}{cause}")));
+            let is_gone = messages.is_empty() && matches!(messages.try_recv(), Err(error) if error.is_disconnected());
+            if is_gone {
+                tracing::warn!("state stays behind the sink: the next start reads the difference from the sources again");
+                return false;
+            }
+            std::thread::sleep(wait);
+            wait = (wait * 2).min(RETRY_MAX);
+        }
+    }
+}
+
+/// The engine's side: what is staged and what is ready.
+pub struct Keeping {
+    keeper: Keeper,
+    staged: VecDeque<Staged>,
+    ready: VecDeque<Message>,
+    ready_bytes: u64,
+    /// Entries stored, unpacked, and how many of them were there when the running sweep began.
+    raw_bytes: u64,
+    raw_before_sweep: Option<u64>,
+}
+
+impl Keeping {
+    /// `raw_bytes`: entries that are stored already, unpacked.
+    pub fn new(log: Log, raw_bytes: u64) -> Keeping {
+        Keeping {
+            keeper: Keeper::start(log),
+            staged: VecDeque::new(),
+            ready: VecDeque::new(),
+            ready_bytes: 0,
+            raw_bytes,
+            raw_before_sweep: None,
+        }
+    }
+
+    pub fn status(&self) -> &KeeperStatus {
+        &self.keeper.status
+    }
+
+    /// The journal of the open epoch is so long that a part of it should go.
+    pub fn wants_part(&self, journal_bytes: usize) -> bool {
+        journal_bytes >= PART_BYTES && self.staged.is_empty() && self.ready.is_empty()
+    }
+
+    /// Takes a part of the open epoch's journal.
+    pub fn part(&mut self, journal: Journal) {
+        self.raw_bytes += journal.entries.len() as u64;
+        self.make_ready(Message::Part(journal));
+    }
+
+    /// Everything should be noted anew.
+    pub fn wants_sweep(&self, live_bytes: u64) -> bool {
+        let limit = live_bytes as f64 * SWEEP_FACTOR + SWEEP_BYTES_MIN as f64;
+        self.raw_before_sweep.is_none() && self.raw_bytes as f64 > limit
+    }
+
+    /// Takes the journal of an epoch that has just been closed.
+    pub fn stage(&mut self, staged: Staged) {
+        if staged.begins_sweep {
+            self.raw_before_sweep = Some(self.raw_bytes);
+        }
+        self.raw_bytes += staged.journal.entries.len() as u64;
+        if staged.ends_sweep {
+            self.raw_bytes -= self.raw_before_sweep.take().unwrap_or_default();
+        }
+        self.staged.push_back(staged);
+    }
+
+    /// The sink has all epochs up to this one.
+    pub fn committed(&mut self, epoch: Epoch, seq: u64) {
+        while self.staged.front().is_some_and(|staged| staged.epoch <= epoch) {
+            if let Some(mut staged) = self.staged.pop_front() {
+                staged.mark.seq = seq;
+                self.make_ready(Message::Whole(Box::new(staged)));
+            }
+        }
+        self.hand_over();
+    }
+
+    /// So much waits for the disk that nothing more should be read. Asked again and again while that is so.
+    pub fn is_full(&mut self) -> bool {
+        self.hand_over();
+        self.ready_bytes + self.status().waiting.load(Ordering::Relaxed) > READY_BYTES_MAX
+    }
+
+    fn make_ready(&mut self, message: Message) {
+        self.ready_bytes += message.bytes();
+        self.ready.push_back(message);
+        self.hand_over();
+    }
+
+    fn hand_over(&mut self) {
+        let Some(queue) = &self.keeper.queue else { return };
+        while let Some(message) = self.ready.pop_front() {
+            let bytes = message.bytes();
+            self.keeper.status.waiting.fetch_add(bytes, Ordering::Relaxed);
+            match queue.try_send(message) {
+                Ok(()) => self.ready_bytes -= bytes,
+                Err(refused) => {
+                    self.keeper.status.waiting.fetch_sub(bytes, Ordering::Relaxed);
+                    self.ready.push_front(refused.into_inner());
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Waits until the disk has everything that the sink has, unless it refuses.
+    pub fn finish(mut self) {
+        while !self.ready.is_empty() && self.status().failure().is_none() {
+            self.hand_over();
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+impl Message {
+    fn bytes(&self) -> u64 {
+        match self {
+            Message::Part(journal) => journal.len() as u64,
+            Message::Whole(staged) => staged.journal.len() as u64,
+        }
+    }
+}
+
+fn thread_cpu_micros() -> u64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the call fills the struct it is given and keeps nothing.
+    let done = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
+    if done != 0 {
+        return 0;
+    }
+    time.tv_sec.unsigned_abs() * 1_000_000 + time.tv_nsec.unsigned_abs() / 1_000
+}
