@@ -103,9 +103,7 @@ fn whole(
     resume: Resume,
     anew: BTreeSet<String>,
 ) -> Resumption {
-    let kept = resume.from.into_iter().filter(|(place, _)| !resume.rebuilt.contains_key(place));
-    let corrects = resume.is_ahead || !anew.is_empty();
-    let inheritance = Inheritance { folder, tables, positions: kept.collect(), corrects, anew };
+    let inheritance = Inheritance::new(folder, tables, resume, anew);
     Resumption { readers, inheritance }
 }
 

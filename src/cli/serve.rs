@@ -177,6 +177,7 @@ fn follow(
                 let (name, severity) = &tests[*test];
                 observer.test_evaluated(name, severity, u64::try_from(*failures).unwrap_or(0));
             }
+            observer.errors_flooded(report.floods.clone());
             for (kind, errors) in &report.errors {
                 observer.errors_set_aside(kind, *errors);
             }

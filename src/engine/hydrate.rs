@@ -21,7 +21,7 @@ use super::publish::{Publish, position_row};
 use crate::sink::{ProgressRow, SinkState};
 use crate::source::feed::Feed;
 use crate::source::{Batch, Gate, Positions, Resolver};
-use crate::state::{Keeping, StateFolder, StoredTable};
+use crate::state::{KeeperLimits, Keeping, Resume, StateFolder, StoredTable};
 
 /// Rows of a table that are fed at a time.
 const CHUNK_ROWS: usize = 16_384;
@@ -36,6 +36,21 @@ pub struct Inheritance {
     pub corrects: bool,
     /// Sources that are read from their beginning to their present end before anything is published.
     pub anew: BTreeSet<String>,
+    pub limits: KeeperLimits,
+}
+
+impl Inheritance {
+    pub fn new(folder: StateFolder, tables: Vec<StoredTable>, resume: Resume, anew: BTreeSet<String>) -> Inheritance {
+        let kept = resume.from.into_iter().filter(|(place, _)| !resume.rebuilt.contains_key(place));
+        Inheritance {
+            folder,
+            tables,
+            positions: kept.collect(),
+            corrects: resume.is_ahead || !anew.is_empty(),
+            anew,
+            limits: KeeperLimits::default(),
+        }
+    }
 }
 
 /// What goes on after the start.
@@ -49,7 +64,7 @@ impl Drive<'_> {
     /// Fills the collections from the state, without publishing.
     pub(super) fn restore(&mut self, inheritance: Inheritance) -> Result<(), EngineError> {
         let started = Instant::now();
-        let Inheritance { folder, tables, positions, corrects, anew } = inheritance;
+        let Inheritance { folder, tables, positions, corrects, anew, limits } = inheritance;
         self.corrects = corrects;
         self.anew = anew;
         // The resolver is filled beside the drive, which closes epochs meanwhile.
@@ -80,7 +95,7 @@ impl Drive<'_> {
         if self.open.records > 0 || !self.open.faults.is_empty() {
             self.close(Publish::Hydrate)?;
         }
-        self.kept = Some(Kept { keeping: Keeping::new(loaded.log, loaded.raw_bytes), _lock: loaded.lock });
+        self.kept = Some(Kept { keeping: Keeping::new(loaded.log, loaded.raw_bytes, limits), _lock: loaded.lock });
         let rows = std::mem::take(&mut self.report.records);
         self.report.restored_rows = rows;
         (self.on_event)(EngineEvent::Restored { rows, took: started.elapsed() });

@@ -19,7 +19,7 @@ use row::{Datum, Diff, Epoch, Row};
 
 use super::workers::{Changes, Output};
 use crate::render::error_columns;
-use crate::sink::{Commit, ErrorRow, ProgressRow, Sink, SinkError, TestRow};
+use crate::sink::{Commit, ERRORS_KEPT_MAX, ErrorRow, ProgressRow, Sink, SinkError, TestRow};
 
 /// What the engine knows about an epoch when it closes it.
 #[derive(Clone, Debug)]
@@ -78,6 +78,8 @@ pub struct CommitReport {
     pub tests: Vec<(usize, i64)>,
     /// How many errors of each kind are set aside now.
     pub errors: Vec<(String, u64)>,
+    /// Of what more errors are set aside than are kept one by one, and how many.
+    pub floods: Vec<(String, u64)>,
     pub took: Duration,
     /// From the first event taken in to the commit.
     pub latency: Duration,
@@ -103,8 +105,9 @@ pub struct Publisher {
     tests_unwritten: Vec<bool>,
     /// A count changed since the last commit.
     tests_moved: bool,
-    /// Errors set aside now, by kind.
+    /// Errors set aside now, by kind, and by (kind, model or source, expression).
     errors: BTreeMap<String, i64>,
+    error_groups: BTreeMap<(String, String, Option<String>), i64>,
     /// The last committed cut; 0 before the first.
     seq: u64,
     /// The error multiset is written anew by the next commit: what the sink holds came from other models.
@@ -149,6 +152,7 @@ impl Publisher {
             tables,
             tests,
             errors: BTreeMap::new(),
+            error_groups: BTreeMap::new(),
             seq,
             resets_errors,
             arriving: BTreeMap::new(),
@@ -221,6 +225,13 @@ impl Publisher {
         errors.extend(updates.iter().map(|(row, diff)| (expression_error(row), *diff)));
         for (error, diff) in &errors {
             *self.errors.entry(error.kind.clone()).or_default() += diff;
+            let what = error.model.as_ref().or(error.source.as_ref()).cloned().unwrap_or_default();
+            let group = (error.kind.clone(), what, error.expression.clone());
+            let count = self.error_groups.entry(group.clone()).or_default();
+            *count += diff;
+            if *count == 0 {
+                self.error_groups.remove(&group);
+            }
         }
         if !hydrating || self.resets_errors {
             self.pending.errors.extend(errors);
@@ -300,10 +311,21 @@ impl Publisher {
                 .iter()
                 .map(|(kind, count)| (kind.clone(), u64::try_from(*count).unwrap_or(0)))
                 .collect(),
+            floods: self.floods(),
             took: started.elapsed(),
             latency: pending.since.map_or(Duration::ZERO, |since| since.elapsed()),
             records: pending.records,
         })
+    }
+
+    fn floods(&self) -> Vec<(String, u64)> {
+        let counted = self.error_groups.iter().map(|(group, count)| (group, u64::try_from(*count).unwrap_or(0)));
+        let flooded = counted.filter(|(_, count)| *count > ERRORS_KEPT_MAX);
+        let named = flooded.map(|((kind, what, expression), count)| {
+            let expression = expression.as_ref().map(|text| format!(", {text}")).unwrap_or_default();
+            (format!("{kind} in {what}{expression}"), count)
+        });
+        named.collect()
     }
 
     fn changed_tests(&self) -> Vec<TestRow> {

@@ -166,6 +166,11 @@ impl Observer {
         }
     }
 
+    /// Of what more errors are set aside than are kept one by one: somebody should look.
+    pub fn errors_flooded(&self, floods: Vec<(String, u64)>) {
+        self.0.health.flooded(floods);
+    }
+
     /// The engine's loop went round once. Called at least every second, whatever there is to do.
     pub fn loop_turned(&self) {
         self.0.health.loop_turned(Instant::now());

@@ -32,7 +32,7 @@ fn a_scrape_shows_what_was_told() {
     observer.lag_time("raw.orders", Duration::from_millis(1500));
     observer.dataflow_built(42);
     observer.epoch_closed(1, 7);
-    observer.state_measured("model.shop.orders", 5, 500);
+    observer.state_measured("raw.orders", 5, 500);
     observer.table_changed("marts.orders", 9);
     observer.cut_committed(CutCommitted { seq: 5, clock: 1_500_000, rows: 9, took: Duration::from_millis(2) });
     observer.commit_retried(6, 1, "connection refused");
@@ -49,7 +49,7 @@ fn a_scrape_shows_what_was_told() {
         "livemart_dataflow_operators 42",
         "livemart_epochs_total 1",
         "livemart_epoch_updates_total 7",
-        "livemart_state_bytes{model=\"model.shop.orders\"} 500",
+        "livemart_state_bytes{table=\"raw.orders\"} 500",
         "livemart_table_delta_rows_total{table=\"marts.orders\"} 9",
         "livemart_cut_seq 5",
         "livemart_cut_clock_seconds 1.5",
@@ -83,7 +83,7 @@ fn health_is_told_by_status_and_reason() {
     let limits = HealthLimits { loop_silence_max: Duration::from_millis(150), ..HealthLimits::default() };
     let observer = Observer::new(limits);
     let server = serve(&observer);
-    assert_eq!(get(server.address(), "/readyz"), (503, "not the owner: standing by\nhydrating\n".into()));
+    assert_eq!(get(server.address(), "/readyz"), (503, "not the owner: standing by\nhydrating\nnothing is published yet\n".into()));
     observer.loop_turned();
     assert_eq!(get(server.address(), "/healthz").0, 200);
     std::thread::sleep(Duration::from_millis(200));
@@ -91,6 +91,7 @@ fn health_is_told_by_status_and_reason() {
     assert!(status == 503 && text.starts_with("stuck"), "{text}");
     observer.ownership(true);
     observer.hydrated(Duration::ZERO);
+    observer.cut_found();
     assert_eq!(get(server.address(), "/readyz"), (200, "ready\n".into()));
     assert_eq!(get(server.address(), "/").0, 200);
     assert_eq!(get(server.address(), "/nothing").0, 404);

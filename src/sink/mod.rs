@@ -19,6 +19,7 @@ pub mod sqlite;
 
 use row::{Row, ScalarType};
 
+pub use set_aside::KEPT_MAX as ERRORS_KEPT_MAX;
 pub use postgres::{PostgresConfig, PostgresSink};
 pub use sqlite::SqliteSink;
 

@@ -17,7 +17,7 @@ use row::{Datum, Row, ScalarType};
 use super::{ErrorRow, SinkError, TableColumn, TableSpec};
 
 /// Rows of one group that stand in `errors`.
-pub(super) const KEPT_MAX: u64 = 1_000;
+pub const KEPT_MAX: u64 = 1_000;
 
 /// Columns of `errors` that identify a row; `first_seq` follows them.
 pub(super) const IDENTITY_COLUMNS: usize = 11;

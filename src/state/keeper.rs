@@ -6,11 +6,11 @@
 //! ```
 //!
 //! 1. What the sink has not committed is not written as whole: an epoch's journal leaves `staged` when its commit is known.
-//! 2. `ready` and the queue are bounded by `READY_BYTES_MAX`: beyond it the engine stops reading (`is_full`), never the keeping.
+//! 2. `ready` and the queue are bounded by `ready_bytes_max`: beyond it the engine stops reading (`is_full`), never the keeping.
 //! 3. An error of the disk is tried again, slower and slower, and told (`KeeperStatus::failure`).
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -18,24 +18,47 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use row::Epoch;
 
+use super::StateError;
 use super::log::{Log, Mark};
 use crate::source::journal::Journal;
 
-/// Journals of committed epochs that wait to be written. When there is more, reading stops.
-const READY_BYTES_MAX: u64 = 64 << 20;
+/// How long the thread sleeps when nothing waits.
+const IDLE_WAIT: Duration = Duration::from_secs(1);
 /// Messages for the thread; what does not fit waits in `ready`.
 const QUEUE_MAX: usize = 16;
-/// A frame is written when so much waits, or when the oldest has waited so long.
-const FRAME_BYTES: usize = 4 << 20;
-const FRAME_INTERVAL: Duration = Duration::from_secs(1);
-/// The journal of an epoch that is still open goes to the disk in parts of this size.
-const PART_BYTES: usize = 16 << 20;
 /// Between tries while the disk refuses.
 const RETRY_FIRST: Duration = Duration::from_millis(100);
 const RETRY_MAX: Duration = Duration::from_secs(10);
-/// A sweep begins when what is stored, unpacked, exceeds what lives by this factor and this much.
+/// How often it is looked meanwhile whether anybody still waits.
+const CLOSING_LOOK: Duration = Duration::from_millis(20);
+/// A sweep begins when what is stored, unpacked, exceeds what lives by this factor and `sweep_bytes_min`.
 const SWEEP_FACTOR: f64 = 1.75;
-const SWEEP_BYTES_MIN: u64 = 16 << 20;
+
+/// How state is written. A test that wants many frames makes them small.
+#[derive(Clone, Copy, Debug)]
+pub struct KeeperLimits {
+    /// Journals of committed epochs that wait to be written. When there is more, reading stops.
+    pub ready_bytes_max: u64,
+    /// A frame is written when so much waits, or when the oldest has waited so long.
+    pub frame_bytes: usize,
+    pub frame_interval: Duration,
+    /// The journal of an epoch that is still open goes to the disk in parts of this size.
+    pub part_bytes: usize,
+    /// Below it nothing is written anew.
+    pub sweep_bytes_min: u64,
+}
+
+impl Default for KeeperLimits {
+    fn default() -> KeeperLimits {
+        KeeperLimits {
+            ready_bytes_max: 64 << 20,
+            frame_bytes: 4 << 20,
+            frame_interval: Duration::from_secs(1),
+            part_bytes: 16 << 20,
+            sweep_bytes_min: 16 << 20,
+        }
+    }
+}
 
 /// An epoch's journal, on its way.
 #[derive(Debug)]
@@ -58,6 +81,8 @@ pub struct KeeperStatus {
     /// CPU time of the thread, microseconds.
     pub cpu_micros: AtomicU64,
     failure: Mutex<Option<String>>,
+    /// Nothing more will come: what the disk refuses now is given up.
+    is_closing: AtomicBool,
 }
 
 impl KeeperStatus {
@@ -84,11 +109,12 @@ pub struct Keeper {
 }
 
 impl Keeper {
-    pub fn start(log: Log) -> Keeper {
+    pub fn start(log: Log, limits: KeeperLimits) -> Keeper {
         let (queue, messages) = bounded(QUEUE_MAX);
         let status = Arc::new(KeeperStatus::default());
         status.stored.store(log.bytes(), Ordering::Relaxed);
-        let work = Work { log, status: status.clone(), mark: None, journal: Journal::default(), ends_sweep: false };
+        let journal = Journal::default();
+        let work = Work { log, limits, status: status.clone(), mark: None, journal, ends_sweep: false };
         let thread = std::thread::Builder::new()
             .name("state".to_owned())
             .spawn(move || work.run(&messages))
@@ -100,6 +126,7 @@ impl Keeper {
 impl Drop for Keeper {
     /// Writes what was handed over, or says that it could not.
     fn drop(&mut self) {
+        self.status.is_closing.store(true, Ordering::SeqCst);
         self.queue = None;
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
@@ -111,6 +138,7 @@ impl Drop for Keeper {
 
 struct Work {
     log: Log,
+    limits: KeeperLimits,
     status: Arc<KeeperStatus>,
     /// What is gathered for the next frame.
     mark: Option<Mark>,
@@ -122,11 +150,11 @@ impl Work {
     fn run(mut self, messages: &Receiver<Message>) {
         let mut due: Option<Instant> = None;
         loop {
-            let wait = due.map_or(FRAME_INTERVAL, |due| due.saturating_duration_since(Instant::now()));
+            let wait = due.map_or(IDLE_WAIT, |due| due.saturating_duration_since(Instant::now()));
             let is_open = match messages.recv_timeout(wait) {
                 Ok(message) => {
-                    due.get_or_insert_with(|| Instant::now() + FRAME_INTERVAL);
-                    if !self.take(message, messages) {
+                    due.get_or_insert_with(|| Instant::now() + self.limits.frame_interval);
+                    if !self.take(message) {
                         return;
                     }
                     true
@@ -134,10 +162,10 @@ impl Work {
                 Err(RecvTimeoutError::Timeout) => true,
                 Err(RecvTimeoutError::Disconnected) => false,
             };
-            let is_due = due.is_some_and(|due| due <= Instant::now()) || self.journal.len() >= FRAME_BYTES;
+            let is_due = due.is_some_and(|due| due <= Instant::now()) || self.journal.len() >= self.limits.frame_bytes;
             if is_due || !is_open {
                 due = None;
-                if !self.flush(messages) {
+                if !self.flush() {
                     return;
                 }
             }
@@ -148,19 +176,19 @@ impl Work {
     }
 
     /// False when the engine is gone and the disk refuses.
-    fn take(&mut self, message: Message, messages: &Receiver<Message>) -> bool {
+    fn take(&mut self, message: Message) -> bool {
         match message {
             Message::Part(mut journal) => {
                 let bytes = journal.len() as u64;
-                self.flush(messages) && {
-                    let done = self.until_done(messages, |log| log.write_part(&mut journal));
+                self.flush() && {
+                    let done = self.until_done(|log| log.write_part(&mut journal));
                     self.status.waiting.fetch_sub(bytes, Ordering::Relaxed);
                     done
                 }
             }
             Message::Whole(staged) => {
                 if staged.begins_sweep {
-                    if !self.flush(messages) {
+                    if !self.flush() {
                         return false;
                     }
                     self.log.begin_sweep();
@@ -173,11 +201,11 @@ impl Work {
         }
     }
 
-    fn flush(&mut self, messages: &Receiver<Message>) -> bool {
+    fn flush(&mut self) -> bool {
         let Some(mark) = self.mark.take() else { return true };
         let mut journal = std::mem::take(&mut self.journal);
         let (bytes, ends_sweep) = (journal.len() as u64, std::mem::take(&mut self.ends_sweep));
-        let done = self.until_done(messages, |log| log.write_whole(&mark, &mut journal, ends_sweep));
+        let done = self.until_done(|log| log.write_whole(&mark, &mut journal, ends_sweep));
         self.status.waiting.fetch_sub(bytes, Ordering::Relaxed);
         self.status.stored.store(self.log.bytes(), Ordering::Relaxed);
         self.status.written.store(self.log.bytes_written, Ordering::Relaxed);
@@ -186,11 +214,7 @@ impl Work {
     }
 
     /// Tries until it works; gives up when the engine is gone.
-    fn until_done(
-        &mut self,
-        messages: &Receiver<Message>,
-        mut work: impl FnMut(&mut Log) -> Result<(), super::StateError>,
-    ) -> bool {
+    fn until_done(&mut self, mut work: impl FnMut(&mut Log) -> Result<(), StateError>) -> bool {
         let mut wait = RETRY_FIRST;
         loop {
             let Err(error) = work(&mut self.log) else {
@@ -200,12 +224,14 @@ impl Work {
             let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
             tracing::warn!("{error}{cause}; it is tried again");
             self.status.set_failure(Some(format!("{error}{cause}")));
-            let is_gone = messages.is_empty() && matches!(messages.try_recv(), Err(error) if error.is_disconnected());
-            if is_gone {
-                tracing::warn!("state stays behind the sink: the next start reads the difference from the sources again");
-                return false;
+            let deadline = Instant::now() + wait;
+            while Instant::now() < deadline {
+                if self.status.is_closing.load(Ordering::SeqCst) {
+                    tracing::warn!("state stays behind the sink: the next start reads the difference from the sources again");
+                    return false;
+                }
+                std::thread::sleep(CLOSING_LOOK.min(wait));
             }
-            std::thread::sleep(wait);
             wait = (wait * 2).min(RETRY_MAX);
         }
     }
@@ -214,6 +240,7 @@ impl Work {
 /// The engine's side: what is staged and what is ready.
 pub struct Keeping {
     keeper: Keeper,
+    limits: KeeperLimits,
     staged: VecDeque<Staged>,
     ready: VecDeque<Message>,
     ready_bytes: u64,
@@ -224,9 +251,10 @@ pub struct Keeping {
 
 impl Keeping {
     /// `raw_bytes`: entries that are stored already, unpacked.
-    pub fn new(log: Log, raw_bytes: u64) -> Keeping {
+    pub fn new(log: Log, raw_bytes: u64, limits: KeeperLimits) -> Keeping {
         Keeping {
-            keeper: Keeper::start(log),
+            keeper: Keeper::start(log, limits),
+            limits,
             staged: VecDeque::new(),
             ready: VecDeque::new(),
             ready_bytes: 0,
@@ -241,7 +269,7 @@ impl Keeping {
 
     /// The journal of the open epoch is so long that a part of it should go.
     pub fn wants_part(&self, journal_bytes: usize) -> bool {
-        journal_bytes >= PART_BYTES && self.staged.is_empty() && self.ready.is_empty()
+        journal_bytes >= self.limits.part_bytes && self.staged.is_empty() && self.ready.is_empty()
     }
 
     /// Takes a part of the open epoch's journal.
@@ -252,7 +280,7 @@ impl Keeping {
 
     /// Everything should be noted anew.
     pub fn wants_sweep(&self, live_bytes: u64) -> bool {
-        let limit = live_bytes as f64 * SWEEP_FACTOR + SWEEP_BYTES_MIN as f64;
+        let limit = live_bytes as f64 * SWEEP_FACTOR + self.limits.sweep_bytes_min as f64;
         self.raw_before_sweep.is_none() && self.raw_bytes as f64 > limit
     }
 
@@ -282,7 +310,7 @@ impl Keeping {
     /// So much waits for the disk that nothing more should be read. Asked again and again while that is so.
     pub fn is_full(&mut self) -> bool {
         self.hand_over();
-        self.ready_bytes + self.status().waiting.load(Ordering::Relaxed) > READY_BYTES_MAX
+        self.ready_bytes + self.status().waiting.load(Ordering::Relaxed) > self.limits.ready_bytes_max
     }
 
     fn make_ready(&mut self, message: Message) {

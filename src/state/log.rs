@@ -200,8 +200,9 @@ impl Log {
     ) -> Result<Log, StateError> {
         let io = |cause| failed("read", folder, cause);
         let names = files.list().map_err(io)?;
-        let numbers = numbers(&mut *files).map_err(io)?;
-        let next_number = numbers.iter().max().map_or(1, |last| last + 1);
+        // A number is never used twice, for whatever a crash has left.
+        let number = |name: &String| segment_number(name).or_else(|| name.strip_suffix(APPENDED)?.parse().ok());
+        let next_number = names.iter().filter_map(number).max().map_or(1, |last| last + 1);
         let appended = stored.map_or((next_number, 0), |stored| stored.mark.appended);
         let counted = |number: u64| stored.is_some_and(|stored| stored.segments.iter().any(|(at, _)| *at == number));
         let is_kept = |name: &String| {
@@ -449,3 +450,7 @@ fn numbers(files: &mut dyn Files) -> io::Result<Vec<u64>> {
 fn failed(verb: &'static str, path: &Path, cause: io::Error) -> StateError {
     StateError::Io { verb, path: path.to_path_buf(), cause }
 }
+
+#[cfg(test)]
+#[path = "log_tests.rs"]
+mod tests;

@@ -26,7 +26,7 @@ mod segment;
 
 pub use dictionary::{Dictionary, StoredTable, Unfit};
 pub use files::{DirFiles, Files};
-pub use keeper::{Keeper, KeeperStatus, Keeping, Staged};
+pub use keeper::{Keeper, KeeperLimits, KeeperStatus, Keeping, Staged};
 pub use log::{Log, Mark, Stored};
 pub use resume::{Loaded, Resume, StateFolder, resume, stored_tables};
 

@@ -3,5 +3,6 @@
 //! 1. The batch answer (`interpret`) shares nothing with `render` but the plan and the evaluator.
 //! 2. A flow file is replayed in several ways that must not change its outcome.
 
+pub mod disk;
 pub mod flow_file;
 pub mod interpret;

@@ -8,3 +8,4 @@ mod flow_files;
 mod kafka_source;
 mod pipeline;
 mod postgres_sink;
+mod simulation;

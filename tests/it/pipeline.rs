@@ -7,7 +7,7 @@
 
 pub mod binary;
 mod bystander;
-mod history;
+pub mod history;
 mod parts;
 mod shop;
 mod truth;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::shop::{Said, Shop, Table, item_key, order_key};
 
 /// A small generator of numbers, the same for the same seed everywhere (SplitMix64).
+#[derive(Clone)]
 pub struct Dice(u64);
 
 impl Dice {

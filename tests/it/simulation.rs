@@ -1,0 +1,268 @@
+//! The engine against a disk, a sink and sources in memory that fail at random moments, from a seed.
+//!
+//! ```text
+//!   Said (log of records) ──> Drive ──> Store (sink: answers get lost, commits fail)      each run ends with a crash or at the
+//!                               └─────> Disk (state: crashes at a call, tears, fills up)   end; the next one goes on
+//! ```
+//!
+//! After every run: tables equal what plain maps make of the records up to the sink's positions, positions never went back, and
+//! no commit followed any but the one before it. A seed decides records, faults and when they come; the threads of a run still
+//! meet as they like, so a seed is a family of runs.
+
+mod sink;
+mod source;
+mod truth;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use livemart::engine::{Deployment, Drive, EngineError, Inheritance, Limits, ModelPlan, PublishedModel, StopFlag};
+use livemart::plan::rewrite::{RewriteOptions, optimize};
+use livemart::plan::{self, Column, RelationId, RelationType};
+use livemart::sink::{Sink, TableColumn, TableSpec};
+use livemart::source::{Connector, Format, Positions, TableSource};
+use livemart::state::{KeeperLimits, StateFolder, StoredTable, resume};
+use livemart::testkit::disk::{Crash, Disk};
+use livemart::time::{Clock, ClockMode};
+use row::ScalarType;
+
+use super::pipeline::history::Dice;
+use sink::{Faults, Store};
+use source::{SOURCES, Said, open, specs};
+use truth::tables_at;
+
+const RECORDS: u64 = 400;
+const RUNS_MAX: u64 = 60;
+const INSTANCE: &str = "shop.sim";
+
+fn deployment() -> Deployment {
+    let columns = || -> Vec<Column> {
+        let column = |name: &str| Column { name: name.into(), ty: ScalarType::Int64, nullable: true, scale_max: None };
+        ["id", "value", "note"].map(column).into()
+    };
+    let resolve = |parts: &[String]| {
+        let name = format!("raw.{}", parts.last()?);
+        let keys = if name == SOURCES[0] { vec![vec![0]] } else { Vec::new() };
+        SOURCES.contains(&&*name).then(|| (RelationId(name.as_str().into()), RelationType { columns: columns(), keys }))
+    };
+    let models = [
+        (
+            "mart",
+            "select o.id, o.value, coalesce(m.moves, 0) as moves, m.total
+             from orders o left join (select id, count(*) as moves, cast(sum(value) as bigint) as total from moves group by id) m
+               on m.id = o.id",
+        ),
+        ("clicks", "select id, count(*) as clicks from clicks group by id"),
+    ];
+    let bound: Vec<_> = models.iter().map(|(_, sql)| plan::bind(sql, &resolve).expect("it binds")).collect();
+    let named = models.iter().zip(&bound).map(|((name, _), model)| (RelationId((*name).into()), model.plan.clone()));
+    let plans = plan::inline(optimize(named.collect(), &RewriteOptions::default()));
+    let mut deployment = Deployment { instance: INSTANCE.into(), ..Deployment::default() };
+    for (at, ((name, _), model)) in models.iter().zip(&bound).enumerate() {
+        deployment.models.push(ModelPlan { id: (*name).into(), plan: plans[at].1.clone() });
+        let column = |column: &Column| TableColumn { name: column.name.clone(), ty: column.ty.clone(), nullable: true };
+        let table = TableSpec {
+            model: (*name).into(),
+            schema: String::new(),
+            name: (*name).into(),
+            columns: model.columns.iter().map(column).collect(),
+            key: Some(vec![0]),
+            fingerprint: "1".into(),
+            compiled_sql: String::new(),
+        };
+        deployment.published.push(PublishedModel { model: at, table });
+    }
+    let source = |(table, spec)| TableSource {
+        table,
+        spec,
+        source: "raw".into(),
+        identifier: SOURCES[table].into(),
+        is_shared: false,
+        connector: Connector::File { path: "none".into(), topic: None },
+        format: Format::Json,
+        encodings: BTreeMap::new(),
+    };
+    deployment.sources = specs().into_iter().enumerate().map(source).collect();
+    deployment
+}
+
+/// What outlives the processes, and how unkind the world is to them.
+struct World {
+    seed: u64,
+    dice: Dice,
+    deployment: Deployment,
+    said: Arc<Said>,
+    store: Store,
+    disk: Disk,
+    /// The topics forget what the state has; else they keep everything, and the state may be lost.
+    forgets: bool,
+    low: [u64; 3],
+    runs: u64,
+}
+
+impl World {
+    fn new(seed: u64) -> World {
+        let mut dice = Dice::new(seed);
+        let said = Arc::new(Said::new(&mut dice, RECORDS));
+        let forgets = dice.between(0, 2) == 0;
+        World {
+            seed,
+            deployment: deployment(),
+            said,
+            store: Store::default(),
+            disk: Disk::new(seed),
+            forgets,
+            low: [0; 3],
+            runs: 0,
+            dice,
+        }
+    }
+
+    fn published(&self) -> Positions {
+        let rows = &self.store.inner().state.progress;
+        rows.iter().map(|row| ((row.source.clone(), row.partition.clone()), (row.position, row.mark.clone()))).collect()
+    }
+
+    /// One process, from its start to its crash or to the end of what it is given.
+    fn run(&mut self, is_last: bool) -> Result<(), String> {
+        self.runs += 1;
+        let dice = Dice::new(self.seed * 1_000 + self.runs);
+        let mut throw = Dice::new(self.seed * 1_000_000 + self.runs);
+        let faults = match is_last {
+            true => Faults { lost_answer: 10, away: 10, crash: 0 },
+            false => Faults { lost_answer: 15, away: 10, crash: throw.between(0, 4) },
+        };
+        if !is_last && throw.between(0, 3) > 0 {
+            let call = throw.between(1, 60) as u64;
+            self.disk.crash_at(Some(Crash { call, after: throw.between(0, 2) == 0 }));
+        }
+        let death = Arc::new(AtomicBool::new(false));
+        let (disk, dead) = (self.disk.clone(), death.clone());
+        let is_dead = move || dead.load(Ordering::SeqCst) || disk.has_crashed();
+        let mut sink = self.store.open(format!("run {}", self.runs), dice.clone(), faults, is_dead.clone());
+        let mut state = sink.state().map_err(|error| error.to_string())?;
+        let stored: Vec<StoredTable> =
+            self.deployment.sources.iter().map(|table| StoredTable::new(&table.spec, &table.spec.name)).collect();
+        let mut folder = StateFolder::over(self.disk.files(), Path::new("state"), INSTANCE);
+        folder.look().map_err(|error| error.to_string())?;
+        let resume = resume(folder.stored.as_ref(), &stored, &state, &BTreeSet::new());
+        assert!(resume.unfit.is_empty());
+        if resume.is_ahead {
+            state.models.clear();
+        }
+        // What a run is given to read: it ends there, or dies before.
+        let end = if is_last { RECORDS } else { throw.between(0, RECORDS as i64) as u64 };
+        let mut readers = Vec::new();
+        for source in 0..SOURCES.len() {
+            let place = (SOURCES[source].to_owned(), "0".to_owned());
+            let known = [self.published().get(&place).map_or(0, |at| at.0), resume.from.get(&place).map_or(0, |at| at.0)];
+            let end = end.max(known[0]).max(known[1]);
+            let opened = open(&self.said, source, (self.low[source], end), &resume.from, dice.clone(), is_dead.clone());
+            readers.push(opened.map_err(|error| error.to_string())?);
+        }
+        let mut inheritance = Inheritance::new(folder, stored, resume, BTreeSet::new());
+        inheritance.limits = KeeperLimits {
+            frame_bytes: throw.between(1, 3_000) as usize,
+            frame_interval: Duration::from_millis(throw.between(0, 20) as u64),
+            part_bytes: throw.between(50, 2_000) as usize,
+            sweep_bytes_min: throw.between(100, 4_000) as u64,
+            ..KeeperLimits::default()
+        };
+        let interval = if throw.between(0, 8) == 0 { Duration::MAX } else { Duration::from_millis(throw.between(0, 3) as u64) };
+        let epoch_records_max = if interval == Duration::MAX { u64::MAX } else { throw.between(5, 200) as u64 };
+        let limits = Limits { commit_interval: interval, epoch_records_max };
+        let clock = Clock::new(ClockMode::Event, state.cut.as_ref().map(|cut| cut.clock));
+        let stop = StopFlag::default();
+        let mut ignore = |_: livemart::engine::EngineEvent<'_>| {};
+        let drive = Drive::start(
+            &self.deployment,
+            &state,
+            Box::new(sink),
+            false,
+            1,
+            clock,
+            limits,
+            stop,
+            &readers,
+            &mut ignore,
+        );
+        let outcome = drive.and_then(|drive| drive.run(readers, &state, Some(inheritance)));
+        death.store(true, Ordering::SeqCst);
+        self.disk.crash();
+        outcome.map(|_| ()).map_err(|error: EngineError| error.to_string())
+    }
+
+    /// What happens between two processes.
+    fn pass(&mut self) {
+        self.disk.restart();
+        if !self.forgets && self.dice.between(0, 12) == 0 {
+            self.disk.wipe();
+        }
+        if self.forgets {
+            let stored = StateFolder::over(self.disk.files(), Path::new("state"), INSTANCE);
+            let mut stored = stored;
+            stored.look().expect("a state that was never damaged can be read");
+            let marks = stored.stored.map(|stored| stored.mark.partitions).unwrap_or_default();
+            for (source, _, at) in marks {
+                let table = SOURCES.iter().position(|name| **name == *source).expect("a source of ours");
+                self.low[table] = self.low[table].max(at.map_or(0, |(position, _)| position));
+            }
+        }
+        if self.dice.between(0, 15) == 0 && self.store.inner().commits > 0 {
+            self.disk.set_room(Some(self.disk.bytes() + 500));
+        } else {
+            self.disk.set_room(None);
+        }
+    }
+
+    fn check(&self) {
+        let positions = self.published();
+        let (tables, faults) = tables_at(&self.said, &positions);
+        let inner = self.store.inner();
+        if inner.state.cut.is_none() {
+            assert!(inner.tables.values().all(BTreeMap::is_empty));
+            return;
+        }
+        for (model, expected) in &tables {
+            let found = inner.tables.get(model).cloned().unwrap_or_default();
+            assert_eq!(&found, expected, "seed {}, run {}: {model} at {positions:?}", self.seed, self.runs);
+        }
+        let set_aside: i64 = inner.errors.values().sum();
+        assert_eq!(set_aside, faults, "seed {}, run {}: errors at {positions:?}", self.seed, self.runs);
+    }
+}
+
+fn simulate(seed: u64) -> (u64, bool) {
+    let mut world = World::new(seed);
+    let mut crashes = 0;
+    while world.runs < RUNS_MAX && crashes < 6 {
+        crashes += u64::from(world.run(false).is_err());
+        world.check();
+        world.pass();
+    }
+    world.disk.set_room(None);
+    if let Err(error) = world.run(true) {
+        panic!("seed {seed}: the last run, with nothing in its way, ends with: {error}");
+    }
+    world.check();
+    let ends: Vec<u64> = world.published().into_values().map(|(position, _)| position).collect();
+    assert_eq!(ends, vec![RECORDS; SOURCES.len()], "seed {seed}: everything is published");
+    (crashes, world.forgets)
+}
+
+#[test]
+fn simulation_of_crashes_loses_and_doubles_nothing() {
+    let seeds = std::env::var("LIVEMART_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(50);
+    let first = std::env::var("LIVEMART_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
+    let (mut crashes, mut forgetful) = (0, 0);
+    for seed in first..first + seeds {
+        let (died, forgets) = simulate(seed);
+        crashes += died;
+        forgetful += u64::from(forgets);
+    }
+    println!("{seeds} seeds, {crashes} crashes, {forgetful} worlds whose sources forget");
+    assert!(seeds < 20 || crashes > seeds && forgetful > 0 && forgetful < seeds, "the world is unkind");
+}

@@ -1,0 +1,58 @@
+//! What the tables must hold at given positions, by plain maps over the records.
+
+use std::collections::BTreeMap;
+
+use livemart::source::{Change, Positions};
+use row::{Datum, Row};
+
+use super::source::{SOURCES, Said};
+
+/// Rows by model, and how many records of orders are set aside.
+pub type Tables = (BTreeMap<String, BTreeMap<Row, i64>>, i64);
+
+pub fn tables_at(said: &Said, positions: &Positions) -> Tables {
+    let mut orders: BTreeMap<i64, Option<i64>> = BTreeMap::new();
+    let mut faults: BTreeMap<i64, i64> = BTreeMap::new();
+    let (mut moves, mut clicks): (BTreeMap<Row, i64>, BTreeMap<i64, i64>) = Default::default();
+    let first = |row: &Row| row.iter().next().map_or(0, |id| id.unwrap_int());
+    let value = |row: &Row| row.iter().nth(1).map(|value| value.unwrap_int());
+    for (source, records) in said.0.iter().enumerate() {
+        let place = (SOURCES[source].to_owned(), "0".to_owned());
+        let end = positions.get(&place).map_or(0, |(position, _)| *position);
+        for record in &records[..end as usize] {
+            match &record.change {
+                Change::Upsert { key, row, .. } => {
+                    orders.insert(first(key), value(row));
+                    faults.remove(&first(key));
+                }
+                Change::Delete { key, .. } => {
+                    orders.remove(&first(key));
+                    faults.remove(&first(key));
+                }
+                Change::Truncate { .. } => {
+                    orders.clear();
+                    faults.clear();
+                }
+                Change::Malformed { key: Some(key), .. } => *faults.entry(first(key)).or_default() += 1,
+                Change::Insert { table: 1, row } => *moves.entry(row.clone()).or_default() += 1,
+                Change::Remove { row, .. } => *moves.entry(row.clone()).or_default() -= 1,
+                Change::Insert { row, .. } => *clicks.entry(first(row)).or_default() += 1,
+                _ => {}
+            }
+        }
+    }
+    let mut moved: BTreeMap<i64, (i64, i64)> = BTreeMap::new();
+    for (row, count) in moves.iter().filter(|(_, count)| **count > 0) {
+        let of = moved.entry(first(row)).or_default();
+        of.0 += count;
+        of.1 += value(row).unwrap_or(0) * count;
+    }
+    let int = Datum::Int;
+    let marts = orders.iter().map(|(id, value)| {
+        let (count, sum) = moved.get(id).map_or((Datum::Int(0), Datum::Null), |(count, sum)| (int(*count), int(*sum)));
+        (Row::pack([int(*id), value.map_or(Datum::Null, int), count, sum]), 1)
+    });
+    let clicks = clicks.iter().map(|(id, count)| (Row::pack([int(*id), int(*count)]), 1));
+    let tables = BTreeMap::from([("mart".to_owned(), marts.collect()), ("clicks".to_owned(), clicks.collect())]);
+    (tables, faults.values().sum())
+}
