@@ -211,7 +211,7 @@ impl<'a> Drive<'a> {
         let seq = state.cut.as_ref().map_or(0, |cut| cut.seq);
         let tables = deployment.table_outputs(state);
         let evolves = tables.iter().any(|table| table.evolves);
-        let resets_errors = seq > 0 && tables.iter().any(|table| table.evolves);
+        let resets_errors = evolves;
         let tests = deployment.test_outputs();
         let publisher = Publisher::new(sink, workers.count(), tables, tests, seq, resets_errors, existing);
         let changes = workers.changes();

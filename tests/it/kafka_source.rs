@@ -312,7 +312,7 @@ fn kafka_a_topic_created_anew_is_noticed() {
     producer.flush(WAIT).expect("sent");
     let error = open(&topic, &positions("raw.t0", &at), Until::End).expect_err("another topic");
     assert!(error.message.contains("created anew"), "{error}");
-    assert!(error.hint.expect("a hint").contains("--full-refresh"));
+    assert!(error.hint.expect("a hint").contains("--resnapshot"));
 }
 
 #[test]

@@ -101,6 +101,9 @@ struct World {
     forgets: bool,
     low: [u64; 3],
     runs: u64,
+    /// A backup of the sink.
+    backup: Option<sink::Inner>,
+    restores: u64,
 }
 
 impl World {
@@ -117,6 +120,8 @@ impl World {
             forgets,
             low: [0; 3],
             runs: 0,
+            backup: None,
+            restores: 0,
             dice,
         }
     }
@@ -132,8 +137,8 @@ impl World {
         let dice = Dice::new(self.seed * 1_000 + self.runs);
         let mut throw = Dice::new(self.seed * 1_000_000 + self.runs);
         let faults = match is_last {
-            true => Faults { lost_answer: 10, away: 10, crash: 0 },
-            false => Faults { lost_answer: 15, away: 10, crash: throw.between(0, 4) },
+            true => Faults { lost_answer: 3, away: 1, crash: 0 },
+            false => Faults { lost_answer: 3, away: 1, crash: throw.between(0, 5) },
         };
         if !is_last && throw.between(0, 3) > 0 {
             let call = throw.between(1, 60) as u64;
@@ -198,6 +203,15 @@ impl World {
     /// What happens between two processes.
     fn pass(&mut self) {
         self.disk.restart();
+        // The sink is backed up, or goes back to its backup, or to nothing.
+        match self.dice.between(0, 16) {
+            0..3 => self.backup = Some(self.store.inner().clone()),
+            3 => {
+                *self.store.inner() = self.backup.clone().unwrap_or_default();
+                self.restores += 1;
+            }
+            _ => {}
+        }
         if !self.forgets && self.dice.between(0, 12) == 0 {
             self.disk.wipe();
         }
@@ -211,7 +225,7 @@ impl World {
                 self.low[table] = self.low[table].max(at.map_or(0, |(position, _)| position));
             }
         }
-        if self.dice.between(0, 15) == 0 && self.store.inner().commits > 0 {
+        if self.dice.between(0, 15) == 0 {
             self.disk.set_room(Some(self.disk.bytes() + 500));
         } else {
             self.disk.set_room(None);
@@ -235,7 +249,7 @@ impl World {
     }
 }
 
-fn simulate(seed: u64) -> (u64, bool) {
+fn simulate(seed: u64) -> (u64, u64, bool) {
     let mut world = World::new(seed);
     let mut crashes = 0;
     while world.runs < RUNS_MAX && crashes < 6 {
@@ -250,19 +264,20 @@ fn simulate(seed: u64) -> (u64, bool) {
     world.check();
     let ends: Vec<u64> = world.published().into_values().map(|(position, _)| position).collect();
     assert_eq!(ends, vec![RECORDS; SOURCES.len()], "seed {seed}: everything is published");
-    (crashes, world.forgets)
+    (crashes, world.restores, world.forgets)
 }
 
 #[test]
 fn simulation_of_crashes_loses_and_doubles_nothing() {
     let seeds = std::env::var("LIVEMART_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(50);
     let first = std::env::var("LIVEMART_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
-    let (mut crashes, mut forgetful) = (0, 0);
+    let (mut crashes, mut restores, mut forgetful) = (0, 0, 0);
     for seed in first..first + seeds {
-        let (died, forgets) = simulate(seed);
+        let (died, restored, forgets) = simulate(seed);
+        restores += restored;
         crashes += died;
         forgetful += u64::from(forgets);
     }
-    println!("{seeds} seeds, {crashes} crashes, {forgetful} worlds whose sources forget");
+    println!("{seeds} seeds, {crashes} crashes, {restores} restored sinks, {forgetful} worlds whose sources forget");
     assert!(seeds < 20 || crashes > seeds && forgetful > 0 && forgetful < seeds, "the world is unkind");
 }

@@ -15,7 +15,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
 use super::binary::{Folder, await_that};
-use super::parts::{Schemas, brokers, delete_records, delete_topic, fresh, producer, try_create_topics};
+use super::parts::{Client, Schemas, brokers, delete_records, delete_topic, fresh, producer, try_create_topics};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Table {
@@ -248,6 +248,12 @@ impl Shop {
     /// Deletes the records of a partition below an offset, as retention does.
     pub fn forget(&self, table: Table, partition: i32, below: i64) {
         delete_records(&self.topic(table), partition, below);
+    }
+
+    /// The sink loses everything that it has of us.
+    pub fn drop_sink(&self) {
+        let Schemas { marts, meta } = &self.schemas;
+        Client::new().run(&format!("drop schema {marts} cascade; drop schema {meta} cascade"));
     }
 
     /// Waits until the broker has everything.
