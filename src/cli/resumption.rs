@@ -14,7 +14,9 @@ use super::keep::KeepOptions;
 use crate::engine::{EngineError, Inheritance};
 use crate::project::Project;
 use crate::sink::SinkState;
-use crate::source::{OpenReader, Positions, SourceError, TableSource, Until, first_position, open_readers, source_names};
+use crate::source::{
+    OpenReader, Positions, SourceError, TableSource, Until, first_position, open_readers, source_names,
+};
 use crate::state::{self, Resume, StateError, StateFolder, Stored, StoredTable, stored_tables};
 
 /// Readers at the place from which they go on, and the state up to there.

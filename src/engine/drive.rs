@@ -297,10 +297,11 @@ impl<'a> Drive<'a> {
             }
             self.note_published()?;
             self.turn(feed, self.open.since.is_none() && self.in_flight.is_empty());
-            let mode = match self.owes_cut && heard.elapsed() >= QUIET || self.committed_at.elapsed() >= POSITIONS_INTERVAL {
-                true => Publish::Always,
-                false => Publish::Changed,
-            };
+            let mode =
+                match self.owes_cut && heard.elapsed() >= QUIET || self.committed_at.elapsed() >= POSITIONS_INTERVAL {
+                    true => Publish::Always,
+                    false => Publish::Changed,
+                };
             let waits = self.open.records > 0 || self.uncommitted_records > 0 || self.owes_cut;
             if self.is_due(last_cut) || mode == Publish::Always && waits && self.in_flight.is_empty() {
                 self.close(mode)?;

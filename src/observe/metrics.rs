@@ -65,7 +65,12 @@ impl Metrics {
             epochs: counter(&r, "livemart_epochs_total", "Epochs closed."),
             epoch_updates: counter(&r, "livemart_epoch_updates_total", "Input updates in closed epochs."),
             state_rows: gauges(&r, "livemart_state_rows", "Rows held of a source table.", &["table"]),
-            state_bytes: gauges(&r, "livemart_state_bytes", "Bytes of memory for the rows of a source table.", &["table"]),
+            state_bytes: gauges(
+                &r,
+                "livemart_state_bytes",
+                "Bytes of memory for the rows of a source table.",
+                &["table"],
+            ),
             state_disk_bytes: gauge(&r, "livemart_state_disk_bytes", "Bytes of state on the disk."),
             state_written_bytes: gauge(&r, "livemart_state_written_bytes", "Bytes of state written by this process."),
             state_cpu_seconds: registered(

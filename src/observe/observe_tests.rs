@@ -83,7 +83,10 @@ fn health_is_told_by_status_and_reason() {
     let limits = HealthLimits { loop_silence_max: Duration::from_millis(150), ..HealthLimits::default() };
     let observer = Observer::new(limits);
     let server = serve(&observer);
-    assert_eq!(get(server.address(), "/readyz"), (503, "not the owner: standing by\nhydrating\nnothing is published yet\n".into()));
+    assert_eq!(
+        get(server.address(), "/readyz"),
+        (503, "not the owner: standing by\nhydrating\nnothing is published yet\n".into())
+    );
     observer.loop_turned();
     assert_eq!(get(server.address(), "/healthz").0, 200);
     std::thread::sleep(Duration::from_millis(200));

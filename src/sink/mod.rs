@@ -19,8 +19,8 @@ pub mod sqlite;
 
 use row::{Row, ScalarType};
 
-pub use set_aside::KEPT_MAX as ERRORS_KEPT_MAX;
 pub use postgres::{PostgresConfig, PostgresSink};
+pub use set_aside::KEPT_MAX as ERRORS_KEPT_MAX;
 pub use sqlite::SqliteSink;
 
 /// A published table.

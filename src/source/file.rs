@@ -46,6 +46,8 @@ pub struct FileReader {
     current: usize,
     globbed_at: Instant,
     gate: Gate,
+    /// Some file was not looked at because of the gate.
+    waits: bool,
 }
 
 /// One file and how far it has been read.
@@ -92,6 +94,7 @@ impl FileReader {
             current: 0,
             globbed_at: Instant::now(),
             gate: Gate::open(),
+            waits: false,
         };
         reader.find_files()?;
         if reader.tails.is_empty() && is_pattern {
@@ -139,11 +142,13 @@ impl FileReader {
 
     /// The next batch of any file, if one has a whole record.
     fn next_batch(&mut self) -> Result<Option<Batch>, SourceError> {
+        self.waits = false;
         for step in 0..self.tails.len() {
             let at = (self.current + step) % self.tails.len();
             let tail = &mut self.tails[at];
             let before = tail.position;
             if before >= self.gate.limit(&self.source, &tail.partition) {
+                self.waits = true;
                 continue;
             }
             let mut records = Vec::new();
@@ -170,8 +175,7 @@ impl Reader for FileReader {
             if let Some(batch) = self.next_batch()? {
                 return Ok(Poll::Batch(batch));
             }
-            let waits = |tail: &Tail| !tail.at_end && tail.position >= self.gate.limit(&self.source, &tail.partition);
-            if self.until == Until::End && !(!self.gate.is_open() && self.tails.iter().any(waits)) {
+            if self.until == Until::End && !self.waits {
                 return Ok(Poll::End);
             }
             for tail in &self.tails {

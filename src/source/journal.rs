@@ -23,20 +23,45 @@ pub struct Journal {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Entry<'a> {
     /// The key's versions, or a keyless row's count.
-    Put { table: usize, key: &'a [u8], value: &'a [u8] },
-    Remove { table: usize, key: &'a [u8] },
+    Put {
+        table: usize,
+        key: &'a [u8],
+        value: &'a [u8],
+    },
+    Remove {
+        table: usize,
+        key: &'a [u8],
+    },
     /// All rows and faults of the table are gone.
-    Clear { table: usize },
+    Clear {
+        table: usize,
+    },
     /// The faults of a key: all that hold.
-    Faults { table: usize, key: &'a [u8], faults: Vec<(SourceFault, i64)> },
+    Faults {
+        table: usize,
+        key: &'a [u8],
+        faults: Vec<(SourceFault, i64)>,
+    },
     /// A fault without a key, which no record will heal; `table` None for a record of no table.
-    Loose { table: Option<usize>, fault: SourceFault },
+    Loose {
+        table: Option<usize>,
+        fault: SourceFault,
+    },
     /// Loose faults beyond those that are kept one by one.
-    LooseRest { table: Option<usize>, count: u64 },
+    LooseRest {
+        table: Option<usize>,
+        count: u64,
+    },
     /// Loose faults are listed anew from here.
-    LooseAnew { table: Option<usize> },
+    LooseAnew {
+        table: Option<usize>,
+    },
     /// The row that was deleted last.
-    Moved { table: usize, key: &'a [u8], row: &'a [u8] },
+    Moved {
+        table: usize,
+        key: &'a [u8],
+        row: &'a [u8],
+    },
 }
 
 const PUT: u8 = 1;

@@ -351,7 +351,7 @@ mod tests {
         let (mut map, mut plain, mut seed) = (PackedMap::default(), BTreeMap::new(), 7);
         for step in 0..200_000u64 {
             let key = (next(&mut seed) % 3_000).to_le_bytes()[..3].to_vec();
-            if next(&mut seed) % 4 == 0 {
+            if next(&mut seed).is_multiple_of(4) {
                 assert_eq!(map.remove(&key), plain.remove(&key).is_some());
             } else {
                 let value = vec![step as u8; (next(&mut seed) % 300) as usize];

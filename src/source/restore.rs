@@ -7,11 +7,11 @@
 
 use row::{Diff, Row};
 
+use super::TableIndex;
 use super::faults::Fault;
 use super::journal::{Entry, Journal};
 use super::upsert::{Misread, Resolver, SourceFault, count_of, versions};
 use super::versions::{Partitions, Rank, Versions};
-use super::TableIndex;
 
 /// Bytes that are not what a journal holds.
 #[derive(Debug, thiserror::Error)]
@@ -68,7 +68,11 @@ impl Resolver {
             }
             Entry::Remove { table, key } => {
                 let Some(table) = place(table).map(|at| &mut self.tables[at]) else { return Ok(()) };
-                if table.is_counted { table.counts.remove(key) } else { table.keyed.remove(key) };
+                if table.is_counted {
+                    table.counts.remove(key)
+                } else {
+                    table.keyed.remove(key)
+                };
             }
             Entry::Clear { table } => {
                 let Some(table) = place(table).map(|at| &mut self.tables[at]) else { return Ok(()) };
@@ -154,7 +158,8 @@ impl Resolver {
             let mut gone = Vec::new();
             for (key, value) in table.keyed.iter() {
                 let versions = versions(value, &self.partitions);
-                let Some((rank, row)) = versions.winner(&self.partitions).and_then(|won| Some((won.rank, won.row?))) else {
+                let Some((rank, row)) = versions.winner(&self.partitions).and_then(|won| Some((won.rank, won.row?)))
+                else {
                     continue;
                 };
                 if let Some((column, reason, text)) = table.shown.unread(row) {

@@ -217,7 +217,8 @@ impl Table {
     }
 
     fn rows(&self, partitions: &Partitions) -> usize {
-        let is_live = |value: &[u8]| versions(value, partitions).winner(partitions).is_some_and(|won| won.row.is_some());
+        let is_live =
+            |value: &[u8]| versions(value, partitions).winner(partitions).is_some_and(|won| won.row.is_some());
         let live = self.keyed.iter().filter(|(_, value)| is_live(value));
         live.count() + self.counts.iter().filter(|(_, value)| count_of(value) > 0).count()
     }
@@ -323,9 +324,9 @@ impl Table {
             }
         }
         for (row, value) in self.counts.iter() {
-            match count_of(value) {
-                count @ 1.. => each(self.shown.row(row), count),
-                _ => {}
+            let count = count_of(value);
+            if count > 0 {
+                each(self.shown.row(row), count);
             }
         }
     }

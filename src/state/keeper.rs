@@ -227,7 +227,9 @@ impl Work {
             let deadline = Instant::now() + wait;
             while Instant::now() < deadline {
                 if self.status.is_closing.load(Ordering::SeqCst) {
-                    tracing::warn!("state stays behind the sink: the next start reads the difference from the sources again");
+                    tracing::warn!(
+                        "state stays behind the sink: the next start reads the difference from the sources again"
+                    );
                     return false;
                 }
                 std::thread::sleep(CLOSING_LOOK.min(wait));

@@ -4,9 +4,9 @@ use std::path::Path;
 use row::{Datum, Row, ScalarType};
 
 use super::*;
-use crate::state::{StateFolder, StoredTable};
 use crate::plan::RelationId;
 use crate::source::{Batch, Change, Envelope, Record, Resolved, Resolver, SourceColumn, TableSpec};
+use crate::state::{StateFolder, StoredTable};
 use crate::testkit::disk::{Crash, Disk};
 
 const INSTANCE: &str = "shop.dev";
@@ -179,13 +179,8 @@ fn a_full_disk_is_tried_again_and_nothing_comes_twice() {
         position += 30;
         disk.set_room(Some(disk.bytes() + round * 7));
         let records: Vec<Record> = (process.position..position).map(record).collect();
-        let batch = Batch {
-            source: "raw".into(),
-            partition: "0".into(),
-            records,
-            position,
-            mark: position.to_string(),
-        };
+        let batch =
+            Batch { source: "raw".into(), partition: "0".into(), records, position, mark: position.to_string() };
         process.resolver.resolve_batch(batch, &mut Resolved::default());
         process.position = position;
         let mut journal = process.resolver.take_journal();

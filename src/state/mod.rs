@@ -55,8 +55,12 @@ impl StateError {
     pub fn hint(&self) -> &'static str {
         match self {
             StateError::Locked { .. } => "stop that process, or give this target a folder of its own: state: {path: …}",
-            StateError::Io { .. } => "the folder of `state: {path: …}` must be on a disk that can be written and has room",
-            StateError::Damaged { .. } => "remove the folder: everything is read again from the sources, if they still have it",
+            StateError::Io { .. } => {
+                "the folder of `state: {path: …}` must be on a disk that can be written and has room"
+            }
+            StateError::Damaged { .. } => {
+                "remove the folder: everything is read again from the sources, if they still have it"
+            }
             StateError::Foreign { .. } => "give each project and target a folder of its own: state: {path: …}",
         }
     }

@@ -46,11 +46,13 @@ impl StateFolder {
         // SAFETY: the call takes a descriptor that is open and keeps nothing.
         if unsafe { libc::flock(lock.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } != 0 {
             let mut owner = String::new();
-            let owner = lock.read_to_string(&mut owner).ok().map(|_| owner.trim().to_owned()).filter(|it| !it.is_empty());
+            let owner =
+                lock.read_to_string(&mut owner).ok().map(|_| owner.trim().to_owned()).filter(|it| !it.is_empty());
             return Err(StateError::Locked { folder: path.to_path_buf(), owner });
         }
         // Only for messages: what counts is the lock.
-        let noted = lock.set_len(0).and_then(|()| lock.rewind()).and_then(|()| write!(lock, "process {}", std::process::id()));
+        let noted =
+            lock.set_len(0).and_then(|()| lock.rewind()).and_then(|()| write!(lock, "process {}", std::process::id()));
         noted.map_err(|cause| io("write to", cause))?;
         let mut folder = StateFolder::over(Box::new(files), path, instance);
         folder.lock = Some(lock);
@@ -217,7 +219,8 @@ pub fn resume(
     let is_read = |source: &str| tables.iter().any(|table| table.source == source) && !anew.contains(source);
     let is_fit = |source: &str| !resume.unfit.iter().any(|unfit| unfit.source == source);
     let kept = mark.partitions.iter().filter(|(source, _, _)| is_read(source) && is_fit(source));
-    let kept = kept.filter_map(|(source, partition, at)| Some(((source.to_string(), partition.to_string()), at.clone()?)));
+    let kept =
+        kept.filter_map(|(source, partition, at)| Some(((source.to_string(), partition.to_string()), at.clone()?)));
     resume.from = kept.collect();
     let published: BTreeMap<(String, String), (u64, String)> = published
         .progress

@@ -86,11 +86,11 @@ impl Disk {
             let survive = (next(&mut seed) % (loose as u64 + 1)) as usize;
             held.bytes.truncate(durable + survive);
             // A byte of what was on its way may be wrong.
-            if survive > 0 && next(&mut seed) % 3 == 0 {
+            if survive > 0 && next(&mut seed).is_multiple_of(3) {
                 let at = durable + (next(&mut seed) % survive as u64) as usize;
                 held.bytes[at] ^= 1 << (next(&mut seed) % 8);
             }
-            let is_there = held.durable.is_some() || next(&mut seed) % 2 == 0;
+            let is_there = held.durable.is_some() || next(&mut seed).is_multiple_of(2);
             held.durable = Some(held.bytes.len());
             is_there
         });

@@ -161,9 +161,10 @@ impl World {
         // What a run is given to read: it ends there, or dies before.
         let end = if is_last { RECORDS } else { throw.between(0, RECORDS as i64) as u64 };
         let mut readers = Vec::new();
-        for source in 0..SOURCES.len() {
-            let place = (SOURCES[source].to_owned(), "0".to_owned());
-            let known = [self.published().get(&place).map_or(0, |at| at.0), resume.from.get(&place).map_or(0, |at| at.0)];
+        for (source, name) in SOURCES.into_iter().enumerate() {
+            let place = (name.to_owned(), "0".to_owned());
+            let known =
+                [self.published().get(&place).map_or(0, |at| at.0), resume.from.get(&place).map_or(0, |at| at.0)];
             let end = end.max(known[0]).max(known[1]);
             let opened = open(&self.said, source, (self.low[source], end), &resume.from, dice.clone(), is_dead.clone());
             readers.push(opened.map_err(|error| error.to_string())?);
@@ -176,7 +177,8 @@ impl World {
             sweep_bytes_min: throw.between(100, 4_000) as u64,
             ..KeeperLimits::default()
         };
-        let interval = if throw.between(0, 8) == 0 { Duration::MAX } else { Duration::from_millis(throw.between(0, 3) as u64) };
+        let interval =
+            if throw.between(0, 8) == 0 { Duration::MAX } else { Duration::from_millis(throw.between(0, 3) as u64) };
         let epoch_records_max = if interval == Duration::MAX { u64::MAX } else { throw.between(5, 200) as u64 };
         let limits = Limits { commit_interval: interval, epoch_records_max };
         let clock = Clock::new(ClockMode::Event, state.cut.as_ref().map(|cut| cut.clock));

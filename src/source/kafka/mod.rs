@@ -415,7 +415,8 @@ fn start(
 }
 
 fn gone(place: &str) -> SourceError {
-    SourceError::new(format!("{place} no longer holds the records from which reading has to go on")).with_hint(GONE_HINT)
+    SourceError::new(format!("{place} no longer holds the records from which reading has to go on"))
+        .with_hint(GONE_HINT)
 }
 
 const GONE_HINT: &str = "raise the topic's retention; take what it still holds for the whole truth with --resnapshot, \

@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use livemart::sink::{
-    Commit, CutRow, Deploy, ErrorRow, ProgressRow, Sink, SinkError, SinkState, TableSpec,
-};
+use livemart::sink::{Commit, CutRow, Deploy, ErrorRow, ProgressRow, Sink, SinkError, SinkState, TableSpec};
 use row::Row;
 
 use super::super::pipeline::history::Dice;
@@ -127,7 +125,8 @@ fn apply(inner: &mut Inner, deployed: &[(TableSpec, Deploy)], commit: &Commit) {
     }
     add(&mut inner.errors, &commit.errors, "errors");
     for row in &commit.progress {
-        let known = inner.state.progress.iter_mut().find(|old| old.source == row.source && old.partition == row.partition);
+        let known =
+            inner.state.progress.iter_mut().find(|old| old.source == row.source && old.partition == row.partition);
         match known {
             Some(old) => {
                 assert!(old.position <= row.position, "progress goes back: {old:?} to {row:?}");

@@ -54,7 +54,7 @@ fn record(dice: &mut Dice, table: usize, offset: u64) -> Record {
             reason: "bad".into(),
             record: "{}".into(),
         },
-        (0, 5) if offset % 3 == 0 => Change::Truncate { table },
+        (0, 5) if offset.is_multiple_of(3) => Change::Truncate { table },
         (0, _) => Change::Upsert { table, key, row },
         (1, 0..9) => Change::Remove { table, row },
         (_, 19) => Change::Skip,
