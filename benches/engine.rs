@@ -4,7 +4,8 @@
 //!   shop_stream ──> events ─┬─ in_process: resolver and dataflow, from decoded records ─┐
 //!                           ├─ limit: the hand-written program, if it is given ─────────┼─> one table: min, median, ratio
 //!                           ├─ end_to_end: livemart run, JSONL to SQLite ───────────────┤
-//!                           └─ end_to_end: livemart serve, one change at a time ────────┘
+//!                           ├─ end_to_end: livemart serve, one change at a time ────────┤
+//!                           └─ end_to_end: livemart serve, killed and started again ────┘
 //! ```
 //!
 //! 1. Costs are CPU seconds, user and system, of whole processes: they say the same on a busy machine, wall time does not.
@@ -78,6 +79,8 @@ enum Part {
     Run,
     /// One change under `livemart serve`.
     Serve,
+    /// `livemart serve` killed and started again, and what state costs.
+    Restart,
 }
 
 #[derive(Subcommand)]
@@ -139,6 +142,9 @@ fn bench(options: &Options) -> Result<(), Box<dyn Error>> {
     }
     if options.only.contains(&Part::Serve) {
         serve_lines(options, &workload, &cache, &mut report)?;
+    }
+    if options.only.contains(&Part::Restart) {
+        restart_lines(&workload, &cache, &mut report)?;
     }
     report.tail.push(format!("plain hash maps, no engine: {by_hand_us:.3} µs of CPU per event"));
     report.tail.push(format!("result {:016x}, equal in all programs", fingerprint(&mart)));
@@ -318,6 +324,36 @@ fn run_lines(
     add("livemart run, JSONL to SQLite", "CPU µs/event", costs.iter().map(cpu_us).collect());
     add("  the same the other way up", "events/CPU s", costs.iter().map(|cost| cost.events_per_cpu_second).collect());
     add("  peak resident memory", "MiB", costs.iter().map(mebibytes).collect());
+    Ok(())
+}
+
+fn restart_lines(workload: &Workload, cache: &Path, report: &mut Report) -> Result<(), Box<dyn Error>> {
+    let place = Place::prepare(Path::new(BINARY), Path::new(PROJECT), &cache.join("restart"))?;
+    let cost = end_to_end::restart(&place, workload)?;
+    let deployment = in_process::deployment(Path::new(PROJECT), &workload.events_file())?;
+    let packed = in_process::packed_rows(deployment)?;
+    let mebibytes = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+    report.tail.push(format!(
+        "livemart serve killed and started again: {:.1} CPU s until it is fresh, peak memory {:.0} MiB after {:.0} MiB: × {:.2}",
+        cost.fresh_cpu.as_secs_f64(),
+        mebibytes(cost.after_bytes),
+        mebibytes(cost.before_bytes),
+        cost.after_bytes as f64 / cost.before_bytes as f64
+    ));
+    report.tail.push(format!(
+        "state: {:.1} MiB on the disk for {} rows of {:.1} MiB: × {:.2}; writing it took {:.1} % of {:.1} CPU s",
+        mebibytes(cost.state_bytes),
+        grouped(i64::try_from(packed.rows).unwrap_or(i64::MAX)),
+        mebibytes(packed.bytes),
+        cost.state_bytes as f64 / packed.bytes as f64,
+        cost.writing_cpu.as_secs_f64() / cost.running_cpu.as_secs_f64() * 100.0,
+        cost.running_cpu.as_secs_f64()
+    ));
+    report.tail.push(format!(
+        "rows held to know the row before a change: {:.1} bytes of memory each, {:.1} of them the row",
+        packed.held_bytes as f64 / packed.rows as f64,
+        packed.bytes as f64 / packed.rows as f64
+    ));
     Ok(())
 }
 

@@ -1,7 +1,8 @@
-# The bench: Q1 of the shop stream against a hand-written program, `livemart run`, and one change under `livemart serve`.
+# The bench: Q1 of the shop stream against a hand-written program, `livemart run`, one change under `livemart serve`,
+# and (with --only restart) what a killed `livemart serve` costs until it is fresh again.
 # Sourced by scripts/x.
 #
-#   scripts/x bench [--size S|M|L] [--runs N] [--changes N] [--only engine,run,serve] [--limit DIR] [--save] [--profile NAME]
+#   scripts/x bench [--size S|M|L] [--runs N] [--changes N] [--only engine,run,serve,restart] [--limit DIR] [--save] [--profile NAME]
 #
 #   --limit DIR      the hand-written program (or LIVEMART_LIMIT); it is copied to the cache and built there
 #   --save           keep the table as benches/runs/DATE-COMMIT.txt as well

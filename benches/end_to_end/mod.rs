@@ -7,6 +7,7 @@
 //!
 //! The project is copied first, since its commands write beside it (`target/`, `logs/`, `.livemart/`).
 
+mod restart;
 mod run;
 mod serve;
 
@@ -20,6 +21,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::mart::{Mart, MartRow, cents};
 use super::measure::Failure;
 
+pub use restart::restart;
 pub use run::{RunCost, run};
 pub use serve::serve;
 

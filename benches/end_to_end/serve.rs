@@ -11,6 +11,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
+use std::path::Path;
 use std::process::{Child, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -38,10 +39,7 @@ pub fn serve(place: &Place, workload: &Workload, changes: u32) -> Result<Samples
     let failed = |cause| EndToEndError::Prepare { path: events.clone(), cause };
     fs::copy(workload.events_file(), &events).map_err(failed)?;
     let mut file = OpenOptions::new().append(true).open(&events).map_err(failed)?;
-    let mut command = place.command("serve", "serve", &events);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(place.log()).map_err(failed)?);
-    let child = command.spawn().map_err(failed)?;
-    let server = Server { child: Some(child), place };
+    let server = Server::start(place, &events)?;
     let database = server.wait_for_hydration(workload)?;
     let mut milliseconds = Vec::new();
     for number in 0..changes {
@@ -55,14 +53,30 @@ pub fn serve(place: &Place, workload: &Workload, changes: u32) -> Result<Samples
 }
 
 /// A running `livemart serve`; ended when dropped.
-struct Server<'a> {
+pub(super) struct Server<'a> {
     child: Option<Child>,
     place: &'a Place,
 }
 
-impl Server<'_> {
+impl<'a> Server<'a> {
+    pub(super) fn start(place: &'a Place, events: &Path) -> Result<Server<'a>, EndToEndError> {
+        let failed = |cause| EndToEndError::Prepare { path: events.to_path_buf(), cause };
+        let mut command = place.command("serve", "serve", events);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(place.log()).map_err(failed)?);
+        Ok(Server { child: Some(command.spawn().map_err(failed)?), place })
+    }
+
+    pub(super) fn pid(&self) -> u32 {
+        self.child.as_ref().map_or(0, Child::id)
+    }
+
+    /// The process, to be ended in another way; once.
+    pub(super) fn take(&mut self) -> Child {
+        self.child.take().expect("the server is taken once")
+    }
+
     /// Waits until the workload's last position is published.
-    fn wait_for_hydration(&self, workload: &Workload) -> Result<Connection, EndToEndError> {
+    pub(super) fn wait_for_hydration(&self, workload: &Workload) -> Result<Connection, EndToEndError> {
         let deadline = Instant::now() + HYDRATION_MAX;
         while Instant::now() < deadline {
             sleep(Duration::from_millis(50));
@@ -80,7 +94,7 @@ impl Server<'_> {
     }
 
     /// Appends a change and waits until its customer's row is new.
-    fn one_change(
+    pub(super) fn one_change(
         &self,
         database: &Connection,
         file: &mut File,

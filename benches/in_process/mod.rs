@@ -73,6 +73,40 @@ pub struct Records {
     catch_up_events: usize,
 }
 
+/// The rows that the sources come to, all columns of them.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PackedRows {
+    pub rows: u64,
+    pub bytes: u64,
+    /// Memory that the resolver takes for them.
+    pub held_bytes: u64,
+}
+
+pub fn packed_rows(mut deployment: Deployment) -> Result<PackedRows, InProcessError> {
+    for source in &mut deployment.sources {
+        source.spec.keeps_all = true;
+        source.spec.demanded.fill(true);
+    }
+    let mut resolver = Resolver::new(&deployment.source_specs(), []);
+    for open in open_readers(deployment.sources.clone(), &Positions::new(), Until::End)? {
+        let mut reader = open.reader;
+        loop {
+            match reader.poll(POLL_WAIT)? {
+                Poll::Batch(batch) => resolver.resolve_batch(batch, &mut Resolved::default()),
+                Poll::Idle => {}
+                Poll::End => break,
+            }
+        }
+    }
+    let mut packed = PackedRows::default();
+    resolver.each_row(|_, row, copies| {
+        packed.rows += copies.unsigned_abs();
+        packed.bytes += row.bytes().len() as u64 * copies.unsigned_abs();
+    });
+    packed.held_bytes = resolver.sizes().map(|(_, _, bytes)| bytes).sum();
+    Ok(packed)
+}
+
 /// Reads the sources to their end.
 pub fn read_records(deployment: &Deployment) -> Result<Records, InProcessError> {
     let mut readers = open_readers(deployment.sources.clone(), &Positions::new(), Until::End)?;

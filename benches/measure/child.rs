@@ -45,6 +45,17 @@ pub fn stop_child(child: Child, log: &Path) -> Result<Cost, Failure> {
     finish("the server", &child, log)
 }
 
+/// Kills a child as a power cut does.
+pub fn kill_child(mut child: Child, log: &Path) -> Result<Cost, Failure> {
+    let program = || "the server".to_owned();
+    let said = fs::read_to_string(log).unwrap_or_default();
+    if let Ok(Some(status)) = child.try_wait() {
+        return Err(Failure::Ended { program: program(), status, log: log.to_path_buf(), said });
+    }
+    child.kill().map_err(|cause| Failure::Start { program: program(), cause })?;
+    Ok(wait(&child).1)
+}
+
 fn finish(program: &str, child: &Child, log: &Path) -> Result<Cost, Failure> {
     let (status, cost) = wait(child);
     if status.success() {

@@ -4,7 +4,7 @@ mod child;
 
 use std::time::Duration;
 
-pub use child::{Cost, Failure, run_child, stop_child};
+pub use child::{Cost, Failure, kill_child, run_child, stop_child};
 
 /// CPU time, user and system, of all threads of this process.
 pub fn process_cpu() -> Duration {
