@@ -471,7 +471,7 @@ pub fn finish(
 }
 
 /// An aggregate's argument as it is added: NULL where its FILTER is not true; count(*) adds a constant.
-fn argument(call: &AggregateCall) -> Expr {
+pub fn argument(call: &AggregateCall) -> Expr {
     let arg = call
         .arg
         .clone()

@@ -26,6 +26,7 @@ mod range_join;
 mod set;
 mod star;
 mod top_k;
+mod window;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -41,7 +42,7 @@ pub use errors::{ErrorColumns, columns as error_columns};
 use crate::plan::{Plan, RelationId};
 use arrangements::{ArrangementKey, Demands};
 use mfp::Mfp;
-use parts::Part;
+use parts::{Part, Source};
 
 /// A model to keep current.
 #[derive(Clone, Debug)]
@@ -214,7 +215,7 @@ impl<'scope> Context<'scope> {
             Plan::FlatMap { input, calls, ordinality, keeps_input } => {
                 self.flat_map(plan, input, calls, ordinality.is_some(), *keeps_input)
             }
-            Plan::Window { .. } => panic!("windows are refused by the planner"),
+            Plan::Window { .. } => vec![Part::new(Source::Window(plan.clone()), plan.arity())],
             Plan::Get { .. } | Plan::Constant { .. } | Plan::Union { .. } | Plan::Negate { .. } => {
                 let rows = self.plain_rows(plan).expect("these nodes are plain");
                 vec![Part::rows(rows, plan.arity())]

@@ -5,6 +5,7 @@
 //! ```
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use eval::{Arena, EvalError};
 use flow::{Accum, Accums, Arrangement, Emit, Keyed, Rows};
@@ -15,6 +16,7 @@ use super::errors::Blame;
 use super::groups::Groups;
 use super::layout::{Layout, Reader};
 use super::mfp::{Mfp, Step, recycle, unpack};
+use crate::plan::Plan;
 
 /// Something to read: its columns, with NULL columns before and after them where an outer join pads.
 pub struct Part<'scope> {
@@ -33,6 +35,8 @@ pub struct Part<'scope> {
 pub enum Source<'scope> {
     Rows(Rows<'scope>),
     Arranged(Arrangement<'scope>, Layout),
+    /// A window, which runs the chain above it inside.
+    Window(Arc<Plan>),
     /// Columns are the left's and then the right's.
     KeyedJoin {
         left: (Keyed<'scope>, Layout),
@@ -54,7 +58,7 @@ pub enum Source<'scope> {
 impl Source<'_> {
     /// Whether each reader of the source would hold a state of its own.
     pub fn holds_own_state(&self) -> bool {
-        matches!(self, Source::KeyedJoin { .. } | Source::KeyedGroups { .. })
+        matches!(self, Source::Window(_) | Source::KeyedJoin { .. } | Source::KeyedGroups { .. })
     }
 }
 
@@ -185,6 +189,9 @@ form!(
 impl<'scope> Context<'scope> {
     /// Reads parts as rows: the outputs of `mfp`, packed.
     pub fn read_rows(&mut self, parts: Vec<Part<'scope>>, mfp: Mfp, name: &str) -> Rows<'scope> {
+        if let [Part { source: Source::Window(plan), first: None, negated: false, .. }] = &parts[..] {
+            return self.window(plan, &mfp);
+        }
         let reads = mfp.outputs.clone();
         let outputs = mfp.outputs.len();
         let finish = Finish {
@@ -226,6 +233,11 @@ impl<'scope> Context<'scope> {
         let mut chain = part.first.clone().unwrap_or_else(|| Mfp::identity(part.width()));
         // What the finisher reads is numbered over `mfp`'s columns: make it the outputs of the composed chain.
         chain.append(&Mfp { outputs: finish.reads.clone(), ..mfp.clone() });
+        if let Source::Window(plan) = &part.source {
+            assert_eq!(part.width(), part.arity, "a window's part has no padding");
+            part = Part::rows(self.window(plan, &chain), chain.outputs.len());
+            chain = Mfp::identity(part.arity);
+        }
         let fallible = chain.is_fallible();
         if fallible && matches!(part.source, Source::Join { .. } | Source::KeyedJoin { .. }) {
             // A join's closure must not fail: join to plain rows first, then run what can fail.
@@ -261,6 +273,7 @@ impl<'scope> Context<'scope> {
                 let (hub, layout) = hub.unzip();
                 D::keyed_groups(lanes, hub, stage.over_groups(layout.as_ref(), groups))
             }
+            Source::Window(_) => unreachable!("a window was rendered above"),
             Source::Join { left, right } => {
                 let logic = stage.over_join(&left.1, &right.1);
                 return D::join(left.0, right.0, logic);
@@ -272,7 +285,7 @@ impl<'scope> Context<'scope> {
         collection
     }
 
-    fn blames(&self, chain: &Mfp) -> Vec<Blame> {
+    pub fn blames(&self, chain: &Mfp) -> Vec<Blame> {
         let names: Vec<String> = (0..chain.width()).map(|i| format!("${i}")).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let steps = chain.steps.iter().map(|step| match step {

@@ -10,6 +10,8 @@
 //!    failing group leaves its reduction, and a preserved row with a failing pair leaves an outer, semi or anti join.
 //! 3. Keys are compared by value (`1.0` is `1.00`); of several forms of one key the least packed row is shown.
 
+mod window;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -159,7 +161,7 @@ impl Interpreter<'_> {
                 let rows = self.rows(input);
                 keyed(&rows).into_values().filter(|(_, count)| *count > 0).collect()
             }
-            Plan::Window { .. } => panic!("windows are refused by the planner"),
+            Plan::Window { input, partition, order_by, calls } => self.window(input, partition, order_by, calls),
             Plan::TopK { input, group, order_by, limit, offset } => self.top_k(input, group, order_by, *limit, *offset),
             Plan::Union { inputs } => {
                 let mut result = Multiset::new();

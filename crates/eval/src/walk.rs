@@ -14,7 +14,7 @@ impl Expr {
     }
 
     /// Calls `visit` for each direct child, in order of evaluation.
-    fn for_each_child<'e>(&'e self, visit: &mut dyn FnMut(&'e Expr)) {
+    pub fn for_each_child<'e>(&'e self, visit: &mut dyn FnMut(&'e Expr)) {
         match self {
             Expr::Column(_) | Expr::Literal { .. } => {}
             Expr::Call { args, .. } | Expr::And(args) | Expr::Or(args) | Expr::Coalesce { args, .. } => {

@@ -29,6 +29,7 @@ use smallvec::SmallVec;
 
 pub use query::Iter;
 pub use sums::Lanes;
+pub use target::compare_rows;
 
 use node::Node;
 use path::Path;

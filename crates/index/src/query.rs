@@ -15,6 +15,11 @@ impl Index {
         self.rows_before(&Target::row(key, row))
     }
 
+    /// Rows up to and with (the copies of) a row, whether or not it is there.
+    pub fn rank_after(&self, key: &[u8], row: RowRef<'_>) -> i64 {
+        self.rows_before(&Target::after_row(key, row))
+    }
+
     /// Rows whose key is less.
     pub fn rank_of_key(&self, key: &[u8]) -> i64 {
         self.rows_before(&Target::before(key))

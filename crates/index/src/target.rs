@@ -14,12 +14,18 @@ pub struct Target<'a> {
 enum Edge<'a> {
     Before,
     Row(RowRef<'a>),
+    AfterRow(RowRef<'a>),
     After,
 }
 
 impl<'a> Target<'a> {
     pub fn row(key: &'a [u8], row: RowRef<'a>) -> Target<'a> {
         Target { key, head: head(key), edge: Edge::Row(row) }
+    }
+
+    /// After a row.
+    pub fn after_row(key: &'a [u8], row: RowRef<'a>) -> Target<'a> {
+        Target { key, head: head(key), edge: Edge::AfterRow(row) }
     }
 
     /// Before every entry of a key.
@@ -37,6 +43,8 @@ impl<'a> Target<'a> {
         key.cmp(self.key).then_with(|| match self.edge {
             Edge::Before => Ordering::Greater,
             Edge::Row(own) => compare_rows(row, own),
+            Edge::AfterRow(own) if compare_rows(row, own).is_le() => Ordering::Less,
+            Edge::AfterRow(_) => Ordering::Greater,
             Edge::After => Ordering::Less,
         })
     }
@@ -57,7 +65,7 @@ pub fn head(key: &[u8]) -> u64 {
 }
 
 /// By columns, ascending, as ORDER BY has them; equal columns of different form by bytes.
-fn compare_rows(a: RowRef<'_>, b: RowRef<'_>) -> Ordering {
+pub fn compare_rows(a: RowRef<'_>, b: RowRef<'_>) -> Ordering {
     if a == b {
         return Ordering::Equal;
     }
