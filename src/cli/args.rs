@@ -292,11 +292,25 @@ pub struct DebugArgs {
     pub connection: bool,
 }
 
+/// A cost class that is too dear.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Deny {
+    /// One change may touch its whole group
+    PerGroup,
+    /// One change may touch its whole partition
+    PerPartition,
+    /// One change may touch the whole table
+    PerTable,
+}
+
 #[derive(Clone, Debug, ClapArgs)]
 pub struct ExplainArgs {
     /// Models to explain; all without a name
     #[arg(value_name = "MODEL")]
     pub models: Vec<String>,
+    /// Fail when an operator's cost is of this class or a dearer one
+    #[arg(long, value_name = "CLASS")]
+    pub deny: Option<Deny>,
     #[command(flatten)]
     pub select: Select,
 }

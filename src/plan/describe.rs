@@ -17,41 +17,64 @@ use eval::{AggregateCall, AggregateFunction, Expr, OrderTerm};
 use row::{Datum, OwnedDatum, ScalarType};
 
 use super::tree::{NodeMap, reader_counts};
-use super::{EquiTerm, Frame, FrameBound, JoinKind, Plan, WindowCall, WindowFunction};
+use super::{Cost, EquiTerm, Frame, FrameBound, JoinKind, Plan, WindowCall, WindowFunction};
 
 impl Plan {
     /// The plan as an indented tree, one node a line, ending with a line break.
     pub fn describe(self: &Arc<Plan>) -> String {
-        let mut printer =
-            Printer { counts: reader_counts(self), named: NodeMap::default(), next: 1, text: String::new() };
-        printer.node(self, 0);
-        printer.text
+        self.lines().into_iter().map(|line| line.text + "\n").collect()
     }
+
+    /// The tree's lines, with what each node costs.
+    pub fn lines(self: &Arc<Plan>) -> Vec<PlanLine> {
+        let mut printer =
+            Printer { counts: reader_counts(self), named: NodeMap::default(), next: 1, lines: Vec::new() };
+        printer.node(self, 0, &mut Vec::new());
+        printer.lines
+    }
+}
+
+/// One node of a plan as text, indented; a node's second mention says its name alone and costs nothing more.
+#[derive(Clone, Debug)]
+pub struct PlanLine {
+    pub text: String,
+    pub cost: Option<Cost>,
 }
 
 struct Printer {
     counts: NodeMap<usize>,
     named: NodeMap<usize>,
     next: usize,
-    text: String,
+    lines: Vec<PlanLine>,
 }
 
 impl Printer {
-    fn node(&mut self, plan: &Arc<Plan>, depth: usize) {
-        self.text.push_str(&"  ".repeat(depth));
+    /// `above`: the readers that are row by row and read this node alone, the nearest last.
+    fn node<'p>(&mut self, plan: &'p Arc<Plan>, depth: usize, above: &mut Vec<&'p Plan>) {
+        let mut text = "  ".repeat(depth);
         if let Some(name) = self.named.get(plan) {
-            let _ = writeln!(self.text, "@{name}");
-            return;
+            let _ = write!(text, "@{name}");
+            return self.lines.push(PlanLine { text, cost: None });
         }
         let is_leaf = matches!(**plan, Plan::Get { .. } | Plan::Constant { .. });
         if !is_leaf && self.counts.get(plan).is_some_and(|count| *count > 1) {
             self.named.insert(plan, self.next);
-            let _ = write!(self.text, "@{} ", self.next);
+            let _ = write!(text, "@{} ", self.next);
             self.next += 1;
         }
-        let _ = writeln!(self.text, "{}", Line(plan));
+        let _ = write!(text, "{}", Line(plan));
+        if self.counts.get(plan).is_some_and(|count| *count > 1) {
+            above.clear();
+        }
+        let nearest_first: Vec<&Plan> = above.iter().rev().copied().collect();
+        self.lines.push(PlanLine { text, cost: plan.cost(&nearest_first) });
+        match &**plan {
+            Plan::Map { .. } | Plan::Filter { .. } | Plan::Project { .. } => above.push(plan),
+            _ => above.clear(),
+        }
+        let mut above = std::mem::take(above);
         for child in plan.children() {
-            self.node(child, depth + 1);
+            self.node(child, depth + 1, &mut above);
         }
     }
 }
@@ -177,13 +200,18 @@ fn order_term(term: &OrderTerm) -> String {
     format!("{}{direction}{nulls}", describe_expr(&term.expr))
 }
 
-fn aggregate(call: &AggregateCall) -> String {
-    let name = match call.function {
+/// The aggregate's name in SQL.
+pub(super) fn aggregate_name(call: &AggregateCall) -> String {
+    match call.function {
         AggregateFunction::CountRows | AggregateFunction::Count => "count".to_string(),
         AggregateFunction::BoolAnd => "bool_and".to_string(),
         AggregateFunction::BoolOr => "bool_or".to_string(),
         ref other => format!("{other:?}").to_lowercase(),
-    };
+    }
+}
+
+fn aggregate(call: &AggregateCall) -> String {
+    let name = aggregate_name(call);
     let mut text = format!("{name}({}", if call.distinct { "distinct " } else { "" });
     text += &call.arg.as_ref().map_or("*".to_string(), describe_expr);
     if !call.order_by.is_empty() {

@@ -10,6 +10,7 @@
 //! 3. No IO, no clock.
 
 mod arity;
+mod cost;
 mod describe;
 mod error;
 mod expr;
@@ -23,7 +24,8 @@ mod tree;
 pub(crate) mod typ;
 pub(crate) mod window;
 
-pub use describe::describe_expr;
+pub use cost::{Cost, CostClass};
+pub use describe::{PlanLine, describe_expr};
 pub use error::PlanError;
 pub use inline::{Inliner, inline};
 pub use sql::{BoundModel, ResolveRelation, bind, bind_query};

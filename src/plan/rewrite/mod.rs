@@ -12,7 +12,6 @@
 //! 4. `Get` of another model stays a `Get`: models are collections that are shared, never inlined.
 
 mod anti_join;
-pub(crate) mod check;
 mod demand;
 mod distinct;
 mod first_rows;

@@ -39,6 +39,8 @@ mod window_plan;
 
 #[cfg(test)]
 mod sql_tests;
+#[cfg(test)]
+mod window_tests;
 
 pub use type_name::parse_type;
 
@@ -51,7 +53,6 @@ use sqlparser::ast;
 use self::columns::{ColumnId, Columns};
 use self::query::Cte;
 use self::scope::Scope;
-use super::rewrite::check::refuse_windows;
 use super::{Column, Plan, PlanError, RelationId, RelationType};
 
 /// Expressions and queries nested deeper than this are refused instead of overflowing the stack.
@@ -98,7 +99,6 @@ pub fn bind_query(sql: &str, resolve: &ResolveRelation<'_>) -> Result<BoundModel
     let bound = binder.query(&query, query::Literals::Resolve)?;
     let names: Vec<String> = bound.outputs.iter().map(|output| output.name.clone()).collect();
     let (plan, warnings) = lower::lower(&binder.columns, &binder.ctes, &bound)?;
-    refuse_windows(&plan)?;
     let typ = plan.typ();
     let columns = names.into_iter().zip(typ.columns).map(|(name, column)| Column { name, ..column }).collect();
     Ok(BoundModel { plan, columns, warnings })

@@ -197,7 +197,7 @@ pub struct LaneMap {
 const UNUSED: u16 = u16::MAX;
 
 impl LaneMap {
-    pub fn to_dense(&mut self, lanes: &[i64]) -> Lanes {
+    pub fn dense_of(&mut self, lanes: &[i64]) -> Lanes {
         if self.dense.len() < lanes.len() {
             self.dense.resize(lanes.len(), UNUSED);
         }

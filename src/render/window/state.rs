@@ -95,7 +95,7 @@ impl WindowState {
             }
         }
         let row = Rc::new(RowRef::new(iter.rest()).to_row());
-        Change { key, row, diff, lanes: self.lanes.to_dense(&self.weight), marks, rank: 0, copies: 0 }
+        Change { key, row, diff, lanes: self.lanes.dense_of(&self.weight), marks, rank: 0, copies: 0 }
     }
 }
 

@@ -215,3 +215,27 @@ fn selected_model_is_deployed_and_the_others_go_on() {
     );
     assert_eq!(rows(&folder, "select * from by_status"), ["new 2 450", "paid 2 300"]);
 }
+
+#[test]
+fn explain_says_what_each_operator_costs_and_denies_what_is_too_dear() {
+    let folder = shop("explained");
+    folder.write(
+        "models/running.sql",
+        "select id, sum(amount) over (order by id) as total from {{ source('raw', 'orders') }}",
+    );
+    let answer = folder.livemart(&["explain", "running", "by_status"]);
+    assert_ok(&answer);
+    let window = answer.out.lines().find(|line| line.contains("Window order")).unwrap_or_default();
+    assert!(window.contains("per table") && window.contains("ordered by ["), "{answer:#?}");
+    let groups = answer.out.lines().find(|line| line.contains("Reduce by")).unwrap_or_default();
+    assert!(groups.contains("per change") && groups.contains("groups by ["), "{answer:#?}");
+
+    assert_ok(&folder.livemart(&["explain", "by_status", "--deny", "per-group"]));
+    let denied = folder.livemart(&["explain", "--deny", "per-partition"]);
+    assert_refused(
+        &denied,
+        1,
+        &["model \"running\" costs per table at \"Window order", "alter sum in every row", "partition by"],
+    );
+    assert!(!denied.err.contains("by_status"), "{denied:#?}");
+}
