@@ -204,9 +204,7 @@ fn order_term(term: &OrderTerm) -> String {
 pub(super) fn aggregate_name(call: &AggregateCall) -> String {
     match call.function {
         AggregateFunction::CountRows | AggregateFunction::Count => "count".to_string(),
-        AggregateFunction::BoolAnd => "bool_and".to_string(),
-        AggregateFunction::BoolOr => "bool_or".to_string(),
-        ref other => format!("{other:?}").to_lowercase(),
+        ref other => snake_case(&format!("{other:?}")),
     }
 }
 
@@ -214,6 +212,7 @@ fn aggregate(call: &AggregateCall) -> String {
     let name = aggregate_name(call);
     let mut text = format!("{name}({}", if call.distinct { "distinct " } else { "" });
     text += &call.arg.as_ref().map_or("*".to_string(), describe_expr);
+    call.more.iter().for_each(|expr| text += &format!(", {}", describe_expr(expr)));
     if !call.order_by.is_empty() {
         let terms: Vec<String> = call.order_by.iter().map(order_term).collect();
         text += &format!(" order by {}", terms.join(", "));

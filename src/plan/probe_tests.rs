@@ -23,8 +23,11 @@ use super::{BoundModel, Column, Plan, PlanError, RelationId, RelationType, bind,
 use crate::testkit::interpret::{Inputs, Multiset, Outcome, by_value, interpret};
 
 const DATASETS: [u32; 3] = [1, 2, 3];
-/// The field's query shapes, the binder's own corners, random queries, single values, and windows.
-const GROUPS: [&str; 5] = ["shapes", "more", "random", "values", "windows"];
+/// The field's query shapes, the binder's own corners, random queries, single values, windows, and random aggregates.
+const GROUPS: [&str; 6] = ["shapes", "more", "random", "values", "windows", "aggregates"];
+
+/// Probes with names that PostgreSQL does not know and other warehouses do: we answer them, and nothing says what it would.
+const OTHER_WAREHOUSES: [&str; 1] = ["median_fn"];
 
 fn tests_folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests")
@@ -286,6 +289,7 @@ fn every_probe_that_plans_answers_as_postgresql() {
                 let bound = bind_any(&sql, &tables);
                 match (&answers[&format!("{group}.{name}")], bound) {
                     (Answer::Error(_), Err(_)) => {}
+                    (Answer::Error(_), Ok(_)) if OTHER_WAREHOUSES.contains(&name.as_str()) => {}
                     (Answer::Error(error), Ok(model)) => {
                         let outcome = interpret(&model.plan, &inputs);
                         if outcome.errors.keys().ne([error]) {

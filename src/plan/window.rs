@@ -81,8 +81,7 @@ impl WindowCall {
     pub fn for_each_expr<'c>(&'c self, visit: &mut dyn FnMut(&'c Expr)) {
         self.args.iter().for_each(&mut *visit);
         if let WindowFunction::Aggregate(call) = &self.function {
-            call.arg.iter().chain(&call.filter).for_each(&mut *visit);
-            call.order_by.iter().for_each(|term| visit(&term.expr));
+            call.exprs().for_each(&mut *visit);
         }
         for bound in [&self.frame.start, &self.frame.end] {
             if let FrameBound::Value(expr) = bound {
@@ -95,8 +94,7 @@ impl WindowCall {
     pub fn map_exprs(&mut self, replace: &mut dyn FnMut(&Expr) -> Expr) {
         self.args.iter_mut().for_each(|arg| *arg = replace(arg));
         if let WindowFunction::Aggregate(call) = &mut self.function {
-            call.arg.iter_mut().chain(&mut call.filter).for_each(|expr| *expr = replace(expr));
-            call.order_by.iter_mut().for_each(|term| term.expr = replace(&term.expr));
+            call.exprs_mut().for_each(|expr| *expr = replace(expr));
         }
         for bound in [&mut self.frame.start, &mut self.frame.end] {
             if let FrameBound::Value(expr) = bound {

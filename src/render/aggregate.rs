@@ -1,12 +1,11 @@
-//! Grouping: aggregates that ride in the difference, and aggregates that look at their group.
+//! Grouping by aggregates that ride in the difference.
 //!
 //! ```text
 //!   input ──> (group, lanes) ─────────────────┐
-//!   input ──> distinct (group, x) ──> lanes ──┴──> arrange ──> accumulate ──> group: values      counts, sums, averages
-//!
-//!   input ──> (group, arguments) ──> arrange ──> reduce ──> group: values                        min, max and their company
+//!   input ──> distinct (group, x) ──> lanes ──┴──> arrange ──> accumulate ──> group: values
 //! ```
 //!
+//! Groupings of which an aggregate sees its values in order are elsewhere (`ordered`).
 //! DISTINCT aggregates pass through a set of (group, argument) first and then count as any other. A grouping without groups
 //! has one row from the start, even over nothing.
 
@@ -17,8 +16,8 @@ use std::sync::Arc;
 use differential_dataflow::AsCollection;
 use eval::accumulate::Accumulators;
 use eval::{AggregateCall, AggregateFunction, Expr};
-use flow::{Accum, Accums, Arrangement, Group, Keyed, failed_row};
-use row::{Datum, OwnedDatum, Row, RowBuilder, RowRef, ScalarType};
+use flow::{Accum, Accums, Arrangement, failed_row};
+use row::{Datum, OwnedDatum, Row, RowBuilder, ScalarType};
 use timely::dataflow::operators::ToStream;
 
 use super::errors::Blame;
@@ -38,6 +37,9 @@ impl<'scope> Context<'scope> {
         aggregates: &[(AggregateCall, Column)],
     ) -> Vec<Part<'scope>> {
         let calls: Vec<AggregateCall> = aggregates.iter().map(|(call, _)| call.clone()).collect();
+        if !calls.iter().all(Accumulators::can_hold) {
+            return vec![Part::rows(self.ordered(plan, input, group, aggregates), plan.arity())];
+        }
         let groups: Vec<Expr> = group.iter().map(|(expr, _)| expr.clone()).collect();
         if let Some(parts) = self.own_groups(plan, input, &groups, &calls) {
             return parts;
@@ -47,17 +49,17 @@ impl<'scope> Context<'scope> {
 
     pub fn reduce_groups(
         &mut self,
+        plan: &Arc<Plan>,
         input: &Arc<Plan>,
         group: &[(Expr, Column)],
         aggregates: &[(AggregateCall, Column)],
     ) -> Arrangement<'scope> {
         let calls: Vec<AggregateCall> = aggregates.iter().map(|(call, _)| call.clone()).collect();
         let groups: Vec<Expr> = group.iter().map(|(expr, _)| expr.clone()).collect();
-        let arrangement = if calls.iter().all(Accumulators::can_hold) {
-            self.accumulated(input, &groups, &calls)
-        } else {
-            self.looked_at(input, &groups, &calls)
-        };
+        if !calls.iter().all(Accumulators::can_hold) {
+            return self.ordered_groups(plan, groups.len());
+        }
+        let arrangement = self.accumulated(input, &groups, &calls);
         if calls.iter().any(can_fail) {
             self.statistics.operators += 1;
             let errors = flow::split_failed(arrangement.stream.clone(), "Failed[Reduce]");
@@ -353,57 +355,6 @@ impl<'scope> Context<'scope> {
         self.statistics.operators += 1;
         updates.to_stream(self.scope).as_collection()
     }
-
-    /// Aggregates of which one needs to see the group's values: all are computed together, from (arguments) per group.
-    fn looked_at(&mut self, input: &Arc<Plan>, groups: &[Expr], calls: &[AggregateCall]) -> Arrangement<'scope> {
-        let (base, mut mfp) = self.peel_input(input);
-        let inputs = mfp.outputs.len();
-        let group_columns: Vec<usize> = groups.iter().map(|expr| push(&mut mfp, expr, inputs)).collect();
-        let arguments: Vec<usize> = calls.iter().map(|call| push(&mut mfp, &argument(call), inputs)).collect();
-        let group_count = groups.len();
-        let finish = Finish::<(Row, Row)> {
-            logic: Rc::new(move |columns, key, value, out| {
-                let (group, arguments) = columns.split_at(group_count);
-                group.iter().for_each(|datum| key.push_normalized(datum));
-                value.push(&Datum::Bool(true));
-                arguments.iter().for_each(|datum| value.push(datum));
-                out.push((key.finish(), value.finish()));
-            }),
-            reads: group_columns.into_iter().chain(arguments).collect(),
-        };
-        let parts = self.upstream(&base);
-        let mut keyed: Keyed<'scope> = self.read_form(parts, &mfp, finish, "Key[Group]");
-        if groups.is_empty() {
-            let here = self.scope.index() == 0;
-            let row = Row::pack([Datum::Bool(false)]);
-            let updates: Vec<_> = here.then(|| ((Row::default(), row), 0, 1)).into_iter().collect();
-            keyed = keyed.concat(updates.to_stream(self.scope).as_collection());
-        }
-        self.statistics.operators += 2;
-        let blame = Blame { model: self.model.clone(), expression: describe(calls) };
-        let members: Vec<Member> = calls.iter().map(Member::new).collect();
-        let mut builder = RowBuilder::default();
-        flow::reduce(
-            flow::arrange(keyed, "Arrange[Group]"),
-            "Reduce",
-            Box::new(move |key, group, output| {
-                if group.iter().map(|(_, count)| count).sum::<i64>() <= 0 {
-                    return;
-                }
-                for (i, member) in members.iter().enumerate() {
-                    match member.over(group, i) {
-                        Ok(value) => builder.push(&value.datum()),
-                        Err(error) => {
-                            builder.clear();
-                            output.push((failed_row(&blame.row(&error.0, key.iter())), 1));
-                            return;
-                        }
-                    }
-                }
-                output.push((builder.finish(), 1));
-            }),
-        )
-    }
 }
 
 /// What lanes are made for.
@@ -496,11 +447,16 @@ fn push(mfp: &mut Mfp, expr: &Expr, inputs: usize) -> usize {
 
 /// Whether finishing a group can fail: a sum beyond its type, an average beyond a double.
 pub fn can_fail(call: &AggregateCall) -> bool {
-    matches!(call.function, AggregateFunction::Sum | AggregateFunction::Avg)
-        && matches!(
+    use AggregateFunction as F;
+    match call.function {
+        F::Sum | F::Avg => matches!(
             call.arg_type,
             ScalarType::Float32 | ScalarType::Float64 | ScalarType::Interval | ScalarType::Numeric(_)
-        )
+        ),
+        F::StddevSamp | F::StddevPop | F::VarSamp | F::VarPop => !call.arg_type.is_integer(),
+        F::PercentileCont | F::JsonAgg | F::JsonbAgg | F::JsonObjectAgg | F::JsonbObjectAgg => true,
+        _ => false,
+    }
 }
 
 pub fn describe(calls: &[AggregateCall]) -> String {
@@ -509,74 +465,4 @@ pub fn describe(calls: &[AggregateCall]) -> String {
         .map(|call| format!("{:?}({})", call.function, if call.arg.is_some() { "…" } else { "*" }).to_lowercase())
         .collect();
     texts.join(", ")
-}
-
-/// One aggregate over a group's values.
-struct Member {
-    call: AggregateCall,
-    /// For aggregates that could ride in the difference, were they alone.
-    accumulators: Option<Accumulators>,
-}
-
-impl Member {
-    fn new(call: &AggregateCall) -> Member {
-        let accumulators = Accumulators::can_hold(call).then(|| Accumulators::new(std::slice::from_ref(call)));
-        Member { call: call.clone(), accumulators }
-    }
-
-    /// The value over a group whose value rows are a mark and one argument per aggregate.
-    fn over(&self, group: &Group<'_>, argument: usize) -> Result<OwnedDatum, eval::EvalError> {
-        let mut values: Vec<(Datum<'_>, i64)> = Vec::with_capacity(group.len());
-        for (row, count) in group {
-            if let Some(value) = value_of(*row, argument)
-                && !value.is_null()
-            {
-                values.push((value, *count));
-            }
-        }
-        if self.call.distinct {
-            values.sort_by(|a, b| a.0.sql_cmp(&b.0));
-            values.dedup_by(|a, b| {
-                let same = a.0.sql_cmp(&b.0).is_eq();
-                if same {
-                    b.1 += a.1;
-                }
-                same
-            });
-            values.retain_mut(|(_, count)| {
-                let there = *count > 0;
-                *count = 1;
-                there
-            });
-        }
-        if let Some(accumulators) = &self.accumulators {
-            let mut lanes = vec![0; accumulators.width()];
-            let mut one = vec![0; accumulators.width()];
-            for (value, count) in &values {
-                one.fill(0);
-                accumulators.add(0, value, &mut one);
-                lanes.iter_mut().zip(&one).for_each(|(lane, amount)| *lane += amount * count);
-            }
-            return Ok(OwnedDatum::new(&accumulators.finish(0, &lanes)?));
-        }
-        let there = values.into_iter().filter(|(_, count)| *count > 0).map(|(value, _)| value);
-        let value = match self.call.function {
-            AggregateFunction::Min => there.min_by(|a, b| a.sql_cmp(b)),
-            AggregateFunction::Max => there.max_by(|a, b| a.sql_cmp(b)),
-            other => panic!("{other:?} rides in the difference"),
-        };
-        Ok(value.map_or_else(OwnedDatum::null, |value| OwnedDatum::new(&value)))
-    }
-}
-
-/// Column `argument` of a group's value row; None for the row that only says that the group exists.
-fn value_of(row: RowRef<'_>, argument: usize) -> Option<Datum<'_>> {
-    let mut iter = row.iter();
-    if !matches!(iter.next(), Some(Datum::Bool(true))) {
-        return None;
-    }
-    (0..argument).for_each(|_| {
-        iter.skip_one();
-    });
-    iter.next()
 }

@@ -104,6 +104,22 @@ impl Side {
     }
 }
 
+impl Side {
+    /// The number of groups, where the side is a grouping by exactly its key: then the grouping's own arrangement is the side's.
+    fn own_groups(&self) -> Option<usize> {
+        let groups = groups_of(&self.base)?;
+        let key: Vec<Expr> = (0..groups).map(Expr::Column).collect();
+        self.key.is_grouped_by(&key).then_some(groups)
+    }
+}
+
+impl ArrangementKey {
+    /// Whether it is this key, NULLs and all.
+    fn is_grouped_by(&self, key: &[Expr]) -> bool {
+        self.key == key && !self.drops_null.contains(&true)
+    }
+}
+
 /// How many of a node's first columns its own arrangement is keyed by, where it has one.
 pub fn groups_of(plan: &Plan) -> Option<usize> {
     match plan {
@@ -159,9 +175,7 @@ impl<'scope> Context<'scope> {
     /// The arrangement of a join side, made on first use. Columns that no reader needs are not in it.
     pub fn arrangement(&mut self, side: &Side) -> (Arrangement<'scope>, Layout) {
         let arity = side.base.arity();
-        if let Some(groups) = groups_of(&side.base)
-            && side.key.key == (0..groups).map(Expr::Column).collect::<Vec<_>>()
-        {
+        if let Some(groups) = side.own_groups() {
             self.note(&side.base, &side.key.key);
             return (self.groups(&side.base), Layout::of_groups(groups, arity));
         }
@@ -184,10 +198,8 @@ impl<'scope> Context<'scope> {
 
     /// Whether one join side alone reads a side's rows by its key, and no arrangement has them.
     pub fn is_own_side(&self, side: &Side) -> bool {
-        let is_grouping = groups_of(&side.base)
-            .is_some_and(|groups| side.key.key == (0..groups).map(Expr::Column).collect::<Vec<_>>());
         self.holds_own_state()
-            && !is_grouping
+            && side.own_groups().is_none()
             && !self.arrangements.contains_key(&side.key)
             && self.demands.sides.get(&side.key).is_none_or(|sides| *sides <= 1)
     }
@@ -197,7 +209,7 @@ impl<'scope> Context<'scope> {
         let key: Vec<Expr> = (0..groups).map(Expr::Column).collect();
         let own = ArrangementKey { node: node_key(plan), key: Vec::new(), drops_null: Vec::new() };
         self.arrangements.contains_key(&own)
-            || self.demands.sides.keys().any(|side| side.node == node_key(plan) && side.key == key)
+            || self.demands.sides.keys().any(|side| side.node == node_key(plan) && side.is_grouped_by(&key))
     }
 
     /// A join side's rows by its key, with the columns that its readers need.
@@ -267,12 +279,9 @@ impl<'scope> Context<'scope> {
             return arrangement.clone();
         }
         let arrangement = match &**plan {
-            Plan::Reduce { input, group, aggregates } => self.reduce_groups(input, group, aggregates),
+            Plan::Reduce { input, group, aggregates } => self.reduce_groups(plan, input, group, aggregates),
             Plan::Distinct { input } => self.distinct_groups(input),
             Plan::Threshold { input } => self.threshold_groups(input),
-            Plan::TopK { input, group, order_by, limit, offset } => {
-                self.top_k_groups(input, group, order_by, *limit, *offset)
-            }
             other => panic!("{} has no groups", describe(other)),
         };
         self.arrangements.insert(key, arrangement.clone());

@@ -21,6 +21,7 @@ mod groups;
 mod join;
 mod layout;
 mod mfp;
+mod ordered;
 mod parts;
 mod range_join;
 mod set;

@@ -1,19 +1,32 @@
 //! The first rows of each group in an order: ORDER BY … LIMIT, DISTINCT ON.
 //!
-//! Ties are broken by the whole row, so the answer is determined. A group is looked at whole when it changes.
+//! ```text
+//!   rank   0 … offset … offset + limit …            a row that comes in above the window pushes one in at its top and one out at
+//!              └── shown rows ──┘                    its bottom; one that comes in below changes nothing
+//! ```
+//!
+//! 1. Ties are broken by the whole row, so the answer is determined.
+//! 2. A change takes O(log n) and gives out only rows that come or go.
 
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use differential_dataflow::consolidation::consolidate;
 use eval::OrderTerm;
-use flow::Arrangement;
-use row::{Datum, Row, RowBuilder, RowRef, push_order_key};
+use flow::{Changes, KeyedState};
+use index::Index;
+use row::{Datum, Diff, Row, RowRef, push_order_key};
 use smallvec::SmallVec;
 
-use super::Context;
-use super::layout::{Layout, Place};
+use super::ordered::Multiset;
 use super::parts::{Finish, Part};
+use super::{Context, node_key};
 use crate::plan::Plan;
+
+#[cfg(test)]
+#[path = "top_k_tests.rs"]
+mod tests;
 
 impl<'scope> Context<'scope> {
     pub fn top_k(
@@ -21,28 +34,10 @@ impl<'scope> Context<'scope> {
         plan: &Arc<Plan>,
         input: &Arc<Plan>,
         group: &[usize],
-        _order_by: &[OrderTerm],
-        _limit: Option<u64>,
-        _offset: u64,
-    ) -> Vec<Part<'scope>> {
-        // The value repeats the whole row, so that group columns keep their display form.
-        let layout = Layout {
-            key: group.iter().map(|column| eval::Expr::Column(*column)).collect(),
-            places: (0..input.arity()).map(Place::Value).collect(),
-            key_columns: group.len(),
-            value_columns: input.arity(),
-        };
-        vec![Part::arranged(self.groups(plan), layout)]
-    }
-
-    pub fn top_k_groups(
-        &mut self,
-        input: &Arc<Plan>,
-        group: &[usize],
         order_by: &[OrderTerm],
         limit: Option<u64>,
         offset: u64,
-    ) -> Arrangement<'scope> {
+    ) -> Vec<Part<'scope>> {
         let (base, mut mfp) = self.peel_input(input);
         let columns = mfp.outputs.clone();
         let order: Vec<usize> = order_by.iter().map(|term| mfp.push_expr(&term.expr)).collect();
@@ -67,37 +62,78 @@ impl<'scope> Context<'scope> {
         };
         let parts = self.upstream(&base);
         let keyed = self.read_form(parts, &mfp, finish, "Key[TopK]");
-        self.statistics.operators += 2;
-        let mut builder = RowBuilder::default();
-        flow::reduce(
-            flow::arrange(keyed, "Arrange[TopK]"),
-            "TopK",
-            Box::new(move |_, group, output| {
-                let mut rows: Vec<(&[u8], RowRef<'_>, i64)> = group
-                    .iter()
-                    .map(|(row, count)| {
-                        let (key, columns) = split(*row);
-                        (key, columns, *count)
-                    })
-                    .collect();
-                rows.sort_by(|a, b| a.0.cmp(b.0).then_with(|| compare_rows(a.1, b.1)));
-                let mut skip = i64::try_from(offset).unwrap_or(i64::MAX);
-                let mut left = limit.map_or(i64::MAX, |limit| i64::try_from(limit).unwrap_or(i64::MAX));
-                for (_, columns, count) in rows {
-                    let skipped = count.clamp(0, skip);
-                    skip -= skipped;
-                    let taken = (count - skipped).clamp(0, left);
-                    left -= taken;
-                    if taken > 0 {
-                        builder.push_row(columns);
-                        output.push((builder.finish(), taken));
-                    }
-                    if left == 0 {
-                        break;
-                    }
-                }
-            }),
-        )
+        self.statistics.operators += 1;
+        let ranks = |rank: u64| i64::try_from(rank).unwrap_or(i64::MAX);
+        let window =
+            Window { offset: ranks(offset), end: ranks(limit.map_or(u64::MAX, |limit| offset.saturating_add(limit))) };
+        let (rows, _) = flow::keyed(keyed, "TopK", Box::new(TopK { window, groups: HashMap::new() }));
+        self.rows.insert(node_key(plan), rows.clone());
+        vec![Part::rows(rows, plan.arity())]
+    }
+}
+
+/// The ranks that are shown.
+#[derive(Clone, Copy, Debug)]
+struct Window {
+    offset: i64,
+    end: i64,
+}
+
+struct TopK {
+    window: Window,
+    groups: HashMap<Row, Multiset>,
+}
+
+impl KeyedState for TopK {
+    fn update(&mut self, key: RowRef<'_>, values: &[(Row, Diff)], output: &mut Changes) {
+        let members = self.groups.entry(key.to_row()).or_default();
+        let mut changes: Vec<(Row, Diff)> = Vec::new();
+        for (value, diff) in values {
+            let (order_key, row) = split(value.as_ref());
+            let (before, after) = members.update(order_key, row, *diff);
+            if before != after {
+                let rank = members.index().rank(order_key, row);
+                shift(members.index(), rank, row, after - before, self.window, &mut changes);
+            }
+        }
+        if members.is_empty() {
+            self.groups.remove(&key.to_row());
+        }
+        consolidate(&mut changes);
+        output.rows.append(&mut changes);
+    }
+}
+
+/// What comes into and goes out of the window when a row at `rank` gets `diff` more copies; the index has them already.
+///
+/// Taking copies away is putting them in, backwards: both are told by the index without the copies and the one with them.
+fn shift(index: &Index, rank: i64, row: RowRef<'_>, diff: Diff, window: Window, changes: &mut Vec<(Row, Diff)>) {
+    let copies = diff.abs();
+    // Where a row that stands at a rank of the index without the copies stands in the index as it is.
+    let moved = diff.max(0);
+    let others = index.len() - moved;
+    let mut give = |from: i64, to: i64, sign: Diff| {
+        let mut left = to - from;
+        if left <= 0 {
+            return;
+        }
+        for entry in index.iter_from(from + moved) {
+            let skipped = (from + moved - entry.rank).max(0);
+            let taken = left.min(entry.copies - skipped);
+            changes.push((entry.row.to_row(), sign * taken));
+            left -= taken;
+            if left == 0 {
+                break;
+            }
+        }
+    };
+    // Rows behind the copies move by so many ranks: some into the window at its top, some out of it at its bottom.
+    let sign = diff.signum();
+    give(rank.max(window.offset - copies), window.offset.min(window.end - copies).min(others), sign);
+    give(rank.max(window.offset).max(window.end - copies), window.end.min(others), -sign);
+    let shown = window.end.min(rank + copies) - window.offset.max(rank);
+    if shown > 0 {
+        changes.push((row.to_row(), sign * shown));
     }
 }
 
@@ -107,8 +143,4 @@ fn split(row: RowRef<'_>) -> (&[u8], RowRef<'_>) {
         Some(Datum::Bytes(key)) => (key, RowRef::new(iter.rest())),
         other => panic!("a top-k row begins with its order key, not {other:?}"),
     }
-}
-
-fn compare_rows(a: RowRef<'_>, b: RowRef<'_>) -> std::cmp::Ordering {
-    a.iter().zip(b.iter()).map(|(a, b)| a.sql_cmp(&b)).find(|order| order.is_ne()).unwrap_or_else(|| a.cmp(&b))
 }

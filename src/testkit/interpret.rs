@@ -10,16 +10,18 @@
 //!    failing group leaves its reduction, and a preserved row with a failing pair leaves an outer, semi or anti join.
 //! 3. Keys are compared by value (`1.0` is `1.00`); of several forms of one key the least packed row is shown.
 
+mod aggregate;
 mod window;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use eval::{AggregateCall, AggregateFunction, Arena, EvalError, Expr, OrderTerm, TableCall};
-use row::{Datum, OwnedDatum, Row, RowBuilder, ScalarType, SortDirection, push_order_key};
+use eval::{AggregateCall, Arena, EvalError, Expr, OrderTerm, TableCall};
+use row::{Datum, OwnedDatum, Row, RowBuilder, SortDirection, push_order_key};
 use smallvec::SmallVec;
 
 use crate::plan::{EquiTerm, JoinKind, Plan, RelationId};
+use aggregate::{aggregate, check_arguments};
 
 /// Rows with their counts; none is zero.
 pub type Multiset = BTreeMap<Row, i64>;
@@ -361,7 +363,7 @@ impl Interpreter<'_> {
     fn without_failing(&mut self, members: Vec<(Row, i64)>, calls: &[&AggregateCall]) -> Vec<(Row, i64)> {
         let mut kept = Vec::new();
         for (row, count) in members {
-            let checked = calls.iter().try_for_each(|call| argument(call, &row).map(|_| ()));
+            let checked = calls.iter().try_for_each(|call| check_arguments(call, &row));
             match checked {
                 Ok(()) => kept.push((row, count)),
                 Err(error) => self.fail(&error, count),
@@ -435,153 +437,4 @@ fn keyed(rows: &Multiset) -> BTreeMap<Row, (Row, i64)> {
         }
     }
     keyed.into_iter().map(|(key, (row, count, _))| (key, (row, count))).collect()
-}
-
-/// The value a call takes from a row; `None` when its filter leaves the row out.
-fn argument(call: &AggregateCall, row: &Row) -> Result<Option<OwnedDatum>, EvalError> {
-    if let Some(filter) = &call.filter
-        && evaluate(filter, row)?.datum().unwrap_bool() != Some(true)
-    {
-        return Ok(None);
-    }
-    match &call.arg {
-        Some(arg) => evaluate(arg, row).map(Some),
-        None => Ok(Some(OwnedDatum::new(&Datum::Bool(true)))),
-    }
-}
-
-/// One aggregate over a group; NULL arguments do not count.
-fn aggregate(call: &AggregateCall, members: &[(Row, i64)]) -> Result<OwnedDatum, EvalError> {
-    let mut values: Vec<(OwnedDatum, i64)> = Vec::new();
-    for (row, count) in members {
-        if let Some(value) = argument(call, row)?
-            && !value.datum().is_null()
-        {
-            values.push((value, *count));
-        }
-    }
-    if call.distinct {
-        let mut seen = BTreeMap::new();
-        values.into_iter().for_each(|(value, _)| {
-            seen.entry(OwnedDatum::new(&value.datum().normalized())).or_insert(value);
-        });
-        values = seen.into_values().map(|value| (value, 1)).collect();
-    }
-    let count: i64 = values.iter().map(|(_, count)| *count).sum();
-    if matches!(call.function, AggregateFunction::CountRows | AggregateFunction::Count) {
-        return Ok(OwnedDatum::new(&Datum::Int(count)));
-    }
-    if values.is_empty() {
-        return Ok(OwnedDatum::null());
-    }
-    let bools = || values.iter().map(|(value, _)| value.datum().unwrap_bool() == Some(true));
-    match call.function {
-        AggregateFunction::Min => Ok(extreme(&values, true)),
-        AggregateFunction::Max => Ok(extreme(&values, false)),
-        AggregateFunction::BoolAnd => Ok(OwnedDatum::new(&Datum::Bool(bools().all(|value| value)))),
-        AggregateFunction::BoolOr => Ok(OwnedDatum::new(&Datum::Bool(bools().any(|value| value)))),
-        AggregateFunction::Sum => sum(&values, &call.arg_type, &call.returns),
-        AggregateFunction::Avg => {
-            let total_type =
-                if call.returns == ScalarType::Float64 { ScalarType::Float64 } else { ScalarType::NUMERIC };
-            let total = sum(&values, &call.arg_type, &total_type)?;
-            operate("/", literal(total, &total_type), cast(int8(count), &ScalarType::Int64, &total_type), &total_type)
-        }
-        AggregateFunction::CountRows | AggregateFunction::Count => Ok(OwnedDatum::new(&Datum::Int(count))),
-    }
-}
-
-fn extreme(values: &[(OwnedDatum, i64)], least: bool) -> OwnedDatum {
-    let compare = |a: &&(OwnedDatum, i64), b: &&(OwnedDatum, i64)| {
-        let order = a.0.datum().sql_cmp(&b.0.datum());
-        if least { order } else { order.reverse() }
-    };
-    values.iter().min_by(compare).map_or_else(OwnedDatum::null, |(value, _)| value.clone())
-}
-
-fn literal(value: OwnedDatum, ty: &ScalarType) -> Expr {
-    Expr::Literal { value, ty: ty.clone() }
-}
-
-fn int8(value: i64) -> OwnedDatum {
-    OwnedDatum::new(&Datum::Int(value))
-}
-
-fn cast(value: OwnedDatum, from: &ScalarType, to: &ScalarType) -> Expr {
-    let input = literal(value, from);
-    if from == to {
-        input
-    } else {
-        Expr::Cast { input: Box::new(input), from: from.clone(), to: to.clone(), explicit: true }
-    }
-}
-
-fn operate(op: &str, left: Expr, right: Expr, ty: &ScalarType) -> Result<OwnedDatum, EvalError> {
-    let resolved = eval::resolve::binary(op, ty, ty).map_err(|error| EvalError::new(error.to_string()))?;
-    let call = Expr::Call { function: resolved.function, args: vec![left, right], ty: resolved.returns };
-    evaluate(&call, &Row::default())
-}
-
-fn sum(values: &[(OwnedDatum, i64)], from: &ScalarType, returns: &ScalarType) -> Result<OwnedDatum, EvalError> {
-    if returns.is_float() {
-        return sum_of_doubles(values, from, returns);
-    }
-    // One by one and by SQL's own addition; a repeated value is multiplied by its count where there is a multiplication.
-    let mut total: Option<OwnedDatum> = None;
-    for (value, count) in values {
-        let value = evaluate(&cast(value.clone(), from, returns), &Row::default())?;
-        let times = if *returns == ScalarType::Interval { *count } else { 1 };
-        let value = if times == 1 && *count != 1 {
-            operate("*", literal(value, returns), cast(int8(*count), &ScalarType::Int64, returns), returns)?
-        } else {
-            value
-        };
-        for _ in 0..times.max(1) {
-            total = Some(match total {
-                None => value.clone(),
-                Some(total) => operate("+", literal(total, returns), literal(value.clone(), returns), returns)?,
-            });
-        }
-    }
-    Ok(total.unwrap_or_else(OwnedDatum::null))
-}
-
-/// Correctly rounded, whatever the order: partial sums that do not overlap (Shewchuk), added up at the end.
-fn sum_of_doubles(
-    values: &[(OwnedDatum, i64)],
-    from: &ScalarType,
-    returns: &ScalarType,
-) -> Result<OwnedDatum, EvalError> {
-    let mut partials: Vec<f64> = Vec::new();
-    let mut special = None;
-    for (value, count) in values {
-        let value = evaluate(&cast(value.clone(), from, &ScalarType::Float64), &Row::default())?;
-        let Datum::Float64(value) = value.datum() else { continue };
-        if !value.is_finite() {
-            special = Some(special.unwrap_or(0.0) + value);
-            continue;
-        }
-        for _ in 0..*count {
-            let mut x = value;
-            let mut kept = Vec::new();
-            for mut y in partials.drain(..) {
-                if x.abs() < y.abs() {
-                    std::mem::swap(&mut x, &mut y);
-                }
-                let high = x + y;
-                let low = y - (high - x);
-                if low != 0.0 {
-                    kept.push(low);
-                }
-                x = high;
-            }
-            kept.push(x);
-            partials = kept;
-        }
-    }
-    let total = special.unwrap_or_else(|| partials.iter().sum());
-    if special.is_none() && total.is_infinite() {
-        return Err(EvalError::new("value out of range: overflow"));
-    }
-    evaluate(&cast(OwnedDatum::new(&Datum::Float64(total)), &ScalarType::Float64, returns), &Row::default())
 }

@@ -219,23 +219,74 @@ pub enum AggregateFunction {
     Max,
     BoolAnd,
     BoolOr,
+    StddevSamp,
+    StddevPop,
+    VarSamp,
+    VarPop,
+    /// any_value(x): the least value, so that the answer is determined.
+    AnyValue,
+    /// percentile_cont(fraction) within group (order by x), and median(x).
+    PercentileCont,
+    /// percentile_disc(fraction) within group (order by x).
+    PercentileDisc,
+    /// mode() within group (order by x): of the most frequent values the first in the order.
+    Mode,
+    ArrayAgg,
+    /// string_agg(x, delimiter), and listagg.
+    StringAgg,
+    /// json_agg(x): the argument is JSON text already.
+    JsonAgg,
+    JsonbAgg,
+    /// json_object_agg(key, value): both are JSON text already.
+    JsonObjectAgg,
+    JsonbObjectAgg,
+}
+
+impl AggregateFunction {
+    /// Whether the answer is a list of the group's values, so that printing it takes as long as the group is large.
+    pub fn is_list(self) -> bool {
+        use AggregateFunction as F;
+        matches!(self, F::ArrayAgg | F::StringAgg | F::JsonAgg | F::JsonbAgg | F::JsonObjectAgg | F::JsonbObjectAgg)
+    }
+
+    /// Whether rows with a NULL argument are members of the answer.
+    pub fn keeps_nulls(self) -> bool {
+        self.is_list() && self != AggregateFunction::StringAgg
+    }
 }
 
 /// One aggregate of a GROUP BY: `sum(distinct x) filter (where p)`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct AggregateCall {
     pub function: AggregateFunction,
-    /// None for count(*).
+    /// None for count(*). Of an ordered-set aggregate: what WITHIN GROUP orders by.
     pub arg: Option<Expr>,
     /// The type of `arg` after the casts that resolution asked for.
     pub arg_type: ScalarType,
+    /// Further arguments: the delimiter of string_agg, the value of json_object_agg, and the fraction of a percentile, which is
+    /// a literal.
+    pub more: Vec<Expr>,
     pub distinct: bool,
     pub filter: Option<Expr>,
-    /// Inside the call's brackets; empty for most.
+    /// Inside the call's brackets or of WITHIN GROUP; empty for most.
     pub order_by: Vec<OrderTerm>,
     pub returns: ScalarType,
     /// An upper bound of the argument's digits after the point, where the plan knows one.
     pub scale_max: Option<u16>,
+}
+
+impl AggregateCall {
+    /// Everything that is evaluated over a row of the input.
+    pub fn exprs(&self) -> impl Iterator<Item = &Expr> {
+        let terms = self.order_by.iter().map(|term| &term.expr);
+        self.arg.iter().chain(&self.more).chain(&self.filter).chain(terms)
+    }
+
+    /// As `exprs`, to be replaced.
+    pub fn exprs_mut(&mut self) -> impl Iterator<Item = &mut Expr> {
+        let terms = self.order_by.iter_mut().map(|term| &mut term.expr);
+        self.arg.iter_mut().chain(&mut self.more).chain(&mut self.filter).chain(terms)
+    }
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@
 //! 3. `Expr::is_fallible` never says no to an expression that can fail: operators move expressions by it.
 
 pub mod accumulate;
+mod aggregates;
 mod array_text;
 mod cast;
 mod describe;
@@ -18,6 +19,7 @@ mod error;
 mod expr;
 mod functions;
 mod json;
+pub mod ordered;
 mod refused;
 pub mod resolve;
 pub mod table_function;

@@ -3,7 +3,6 @@
 use row::ScalarType;
 
 use crate::resolve::ResolveError;
-use crate::types::type_name;
 
 /// The error for a function whose value is not a function of the row.
 pub(crate) fn function(name: &str) -> Option<ResolveError> {
@@ -48,27 +47,30 @@ pub(crate) fn function(name: &str) -> Option<ResolveError> {
 /// The error for an aggregate that PostgreSQL has and livemart does not maintain yet.
 pub(crate) fn aggregate(name: &str) -> Option<ResolveError> {
     let hint = match name {
-        "stddev" | "stddev_samp" | "stddev_pop" | "variance" | "var_samp" | "var_pop" | "corr" | "covar_pop"
-        | "covar_samp" | "regr_avgx" | "regr_avgy" | "regr_count" | "regr_intercept" | "regr_r2" | "regr_slope"
-        | "regr_sxx" | "regr_sxy" | "regr_syy" => "build it from sum(x), sum(x * x) and count(x)",
-        "percentile_cont" | "percentile_disc" | "mode" | "median" => "min, max and avg are maintained",
-        "array_agg" | "string_agg" | "listagg" | "json_agg" | "jsonb_agg" | "json_object_agg" | "jsonb_object_agg"
-        | "xmlagg" | "group_concat" => {
-            "keep one row per element in a model of its own and gather them where they are read"
+        "corr" | "covar_pop" | "covar_samp" | "regr_avgx" | "regr_avgy" | "regr_count" | "regr_intercept"
+        | "regr_r2" | "regr_slope" | "regr_sxx" | "regr_sxy" | "regr_syy" => {
+            "build it from sum(x), sum(y), sum(x * y), sum(x * x) and count(*), over rows where neither is null"
         }
-        "bit_and" | "bit_or" | "bit_xor" | "any_value" | "range_agg" => "min and max are maintained",
+        "xmlagg" | "range_agg" => "write array_agg(x order by x), or string_agg",
+        "group_concat" => "write string_agg(x, ',' order by x)",
+        "bit_and" | "bit_or" | "bit_xor" => "write bool_and or bool_or of each bit, as in bool_or(x & 4 <> 0)",
         "approx_count_distinct" | "approx_distinct" => "write count(distinct x), which is exact",
-        "count_if" | "countif" => "write count(*) filter (where …)",
-        "max_by" | "min_by" | "arg_max" | "arg_min" => "write distinct on (…) … order by …",
+        "approx_percentile" | "approx_quantiles" | "percentile_approx" => {
+            "write percentile_cont(0.5) within group (order by x), which is exact"
+        }
+        "approx_top_count" | "approx_top_k" => "count in a grouped query and keep the first with order by … limit",
+        "max_by" | "min_by" | "arg_max" | "arg_min" => {
+            "write (array_agg(a order by b desc))[1], or distinct on (…) … order by …"
+        }
         _ => return None,
     };
-    Some(ResolveError::new(format!("aggregate {name} is not maintained yet")).with_hint(hint))
+    Some(ResolveError::new(format!("aggregate {name} is not maintained")).with_hint(hint))
 }
 
-/// An aggregate that is maintained, but not over this type.
-pub(crate) fn aggregate_of(name: &str, arg: &ScalarType) -> ResolveError {
-    ResolveError::new(format!("aggregate {name}({}) is not maintained yet", type_name(arg)))
-        .with_hint("write sum(x) / count(x)")
+/// The error for an array whose elements would be arrays.
+pub(crate) fn array_of_arrays(name: &str) -> ResolveError {
+    ResolveError::new(format!("aggregate {name} over arrays is not maintained: arrays have one dimension"))
+        .with_hint("write jsonb_agg(x), or string_agg(array_to_string(x, ','), ';')")
 }
 
 /// What to say below `function … does not exist`.

@@ -14,7 +14,7 @@
 use row::ScalarType;
 use serde::{Deserialize, Serialize};
 
-use crate::AggregateFunction;
+pub use crate::aggregates::aggregate;
 use crate::functions::{self, Implementation, Param};
 use crate::refused;
 use crate::types::{self, Category, category, is_implicit, is_preferred, is_same_base, type_name};
@@ -139,60 +139,6 @@ fn operator(op: &str, args: &[ScalarType], shown: impl Fn() -> String) -> Result
     }
 }
 
-/// Resolves an aggregate: the function, what its argument is cast to, and its result type (`sum(bigint)` is numeric).
-pub fn aggregate(
-    name: &str,
-    args: &[ScalarType],
-) -> Result<(AggregateFunction, Vec<ScalarType>, ScalarType), ResolveError> {
-    use ScalarType as T;
-    if let Some(error) = refused::aggregate(name) {
-        return Err(error);
-    }
-    let missing = || {
-        ResolveError::new(format!("function {name}({}) does not exist", type_names(args))).with_hint(
-            "No aggregate matches the given name and argument types. You might need to add explicit type casts.",
-        )
-    };
-    let function = match (name, args.len()) {
-        ("count", 0) => return Ok((AggregateFunction::CountRows, Vec::new(), T::Int64)),
-        ("count", 1) => AggregateFunction::Count,
-        ("sum", 1) => AggregateFunction::Sum,
-        ("avg", 1) => AggregateFunction::Avg,
-        ("min", 1) => AggregateFunction::Min,
-        ("max", 1) => AggregateFunction::Max,
-        ("bool_and" | "every", 1) => AggregateFunction::BoolAnd,
-        ("bool_or", 1) => AggregateFunction::BoolOr,
-        _ => return Err(missing()),
-    };
-    let arg = &args[0];
-    let (arg_type, returns) = match function {
-        AggregateFunction::CountRows | AggregateFunction::Count => (known(arg), T::Int64),
-        AggregateFunction::Sum => match arg {
-            T::Int16 | T::Int32 => (arg.clone(), T::Int64),
-            T::Int64 | T::Numeric(_) => (arg.clone(), T::NUMERIC),
-            T::Float32 | T::Float64 | T::Interval => (arg.clone(), arg.clone()),
-            _ => return Err(missing()),
-        },
-        AggregateFunction::Avg => match arg {
-            T::Int16 | T::Int32 | T::Int64 | T::Numeric(_) => (arg.clone(), T::NUMERIC),
-            T::Float32 | T::Float64 => (arg.clone(), T::Float64),
-            T::Interval => return Err(refused::aggregate_of(name, arg)),
-            _ => return Err(missing()),
-        },
-        AggregateFunction::Min | AggregateFunction::Max => match arg {
-            T::Bool | T::Bytes | T::Json | T::Jsonb | T::Uuid => return Err(missing()),
-            T::Unknown | T::Varchar(_) => (if *arg == T::Unknown { T::Text } else { arg.clone() }, T::Text),
-            T::Char(_) => (arg.clone(), arg.clone()),
-            _ => (arg.clone(), arg.base()),
-        },
-        AggregateFunction::BoolAnd | AggregateFunction::BoolOr => match arg {
-            T::Bool | T::Unknown => (T::Bool, T::Bool),
-            _ => return Err(missing()),
-        },
-    };
-    Ok((function, vec![arg_type], returns))
-}
-
 /// The common type of UNION columns, CASE results, COALESCE, VALUES, IN lists (PostgreSQL 10.5).
 /// `what` names the construct in the error ("UNION types integer and text cannot be matched").
 pub fn common_type(what: &str, types: &[ScalarType]) -> Result<ScalarType, ResolveError> {
@@ -208,11 +154,11 @@ pub fn can_cast(from: &ScalarType, to: &ScalarType, explicit: bool) -> bool {
 }
 
 /// An untyped literal that nothing gives a type is text.
-fn known(ty: &ScalarType) -> ScalarType {
+pub(crate) fn known(ty: &ScalarType) -> ScalarType {
     if *ty == ScalarType::Unknown { ScalarType::Text } else { ty.clone() }
 }
 
-fn type_names(args: &[ScalarType]) -> String {
+pub(crate) fn type_names(args: &[ScalarType]) -> String {
     args.iter().map(type_name).collect::<Vec<_>>().join(", ")
 }
 

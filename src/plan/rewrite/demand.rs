@@ -121,8 +121,7 @@ impl Pruner {
                 group.iter().for_each(|(expr, _)| needed.extend(columns_of(expr)));
                 for (index, (call, _)) in aggregates.iter().enumerate() {
                     if demand.contains(&(group.len() + index)) {
-                        call.arg.iter().chain(&call.filter).for_each(|expr| needed.extend(columns_of(expr)));
-                        call.order_by.iter().for_each(|term| needed.extend(columns_of(&term.expr)));
+                        call.exprs().for_each(|expr| needed.extend(columns_of(expr)));
                     }
                 }
                 self.demand(input, needed);
@@ -280,9 +279,7 @@ impl Pruner {
                     let old = kept_group(node) + index;
                     if demand.contains(&old) {
                         let mut call = call.clone();
-                        call.arg = call.arg.map(|arg| below.expr(&arg));
-                        call.filter = call.filter.map(|filter| below.expr(&filter));
-                        call.order_by = order_terms(&call.order_by, &below);
+                        call.exprs_mut().for_each(|expr| *expr = below.expr(expr));
                         calls.push((call, column.clone()));
                         kept.push(old);
                     }

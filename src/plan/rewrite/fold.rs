@@ -55,8 +55,8 @@ fn fold_exprs(plan: Plan, types: &mut TypeCache) -> Plan {
         }
         Plan::Reduce { input, group, mut aggregates } => {
             for (call, _) in &mut aggregates {
-                call.arg = call.arg.take().map(Expr::fold);
-                call.filter = call.filter.take().map(Expr::fold).filter(|filter| !is_true(filter));
+                call.exprs_mut().for_each(|expr| *expr = expr.clone().fold());
+                call.filter = call.filter.take().filter(|filter| !is_true(filter));
             }
             let group = group.into_iter().map(|(expr, column)| (expr.fold(), column)).collect();
             Plan::Reduce { input, group, aggregates }

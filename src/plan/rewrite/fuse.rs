@@ -193,9 +193,7 @@ fn fuse_reduce(
     let group = group.iter().map(|(expr, column)| (unalias(expr), column.clone())).collect();
     let mut calls = aggregates.to_vec();
     for (call, _) in &mut calls {
-        call.arg = call.arg.as_ref().map(&mut unalias);
-        call.filter = call.filter.as_ref().map(&mut unalias);
-        call.order_by.iter_mut().for_each(|term| term.expr = unalias(&term.expr));
+        call.exprs_mut().for_each(|expr| *expr = unalias(expr));
     }
     changed.then(|| Arc::new(Plan::Reduce { input: Arc::clone(input), group, aggregates: calls }))
 }

@@ -11,17 +11,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use eval::{AggregateCall, AggregateFunction, Expr, resolve};
+use eval::{AggregateCall, AggregateFunction, Expr, OrderTerm, resolve};
+use row::{Datum, OwnedDatum, ScalarType, SortDirection};
 use sqlparser::ast::{
     self, DuplicateTreatment, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArguments,
 };
 
 use super::columns::ColumnId;
 use super::function::plain_argument;
+use super::query::direction;
 use super::scope::{Clause, Scope};
 use super::{Binder, Bound, resolve_error, unsupported};
 use crate::plan::PlanError;
-use crate::plan::expr::{columns_of, transform};
+use crate::plan::expr::{columns_of, evaluate, transform};
 
 /// Names that PostgreSQL or a neighbour knows as aggregates, maintained or not.
 pub(super) fn is_aggregate(name: &str) -> bool {
@@ -74,6 +76,22 @@ pub(super) fn is_aggregate(name: &str) -> bool {
             | "countif"
             | "max_by"
             | "min_by"
+            | "arg_max"
+            | "arg_min"
+            | "variance_samp"
+            | "variance_pop"
+            | "logical_and"
+            | "logical_or"
+            | "booland_agg"
+            | "boolor_agg"
+            | "xmlagg"
+            | "range_agg"
+            | "approx_distinct"
+            | "approx_percentile"
+            | "approx_quantiles"
+            | "percentile_approx"
+            | "approx_top_count"
+            | "approx_top_k"
     )
 }
 
@@ -151,13 +169,7 @@ impl<'q> Binder<'q> {
         let FunctionArguments::List(list) = &call.args else {
             return Err(PlanError::new(format!("function {name}() does not exist")));
         };
-        let mut order_by = Vec::new();
-        for clause in &list.clauses {
-            match clause {
-                FunctionArgumentClause::OrderBy(terms) => order_by.extend(terms),
-                other => return Err(unsupported(format!("{other} inside {name}()"))),
-            }
-        }
+        let order_by = order_of(name, call, list)?;
         let distinct = matches!(list.duplicate_treatment, Some(DuplicateTreatment::Distinct));
         let star = matches!(list.args.as_slice(), [FunctionArg::Unnamed(FunctionArgExpr::Wildcard)]);
         let mut args = Vec::new();
@@ -169,27 +181,91 @@ impl<'q> Binder<'q> {
                 args.push(self.expr(plain_argument(name, arg)?)?);
             }
         }
-        let types: Vec<_> = args.iter().map(|arg| arg.ty.clone()).collect();
-        let (function, arg_types, returns) = resolve::aggregate(name, &types).map_err(resolve_error)?;
         if distinct && star {
             return Err(PlanError::new(format!("DISTINCT is not allowed with {name}(*)")));
         }
-        let filter = match &call.filter {
+        let mut filter = match &call.filter {
             Some(filter) => Some(self.expr(filter)?.into_condition("FILTER")?.expr),
             None => None,
         };
-        // The aggregates that are maintained do not depend on order: bound for its errors, then forgotten.
+        let mut terms = Vec::new();
         for term in order_by {
-            self.expr(&term.expr)?;
+            let bound = self.expr(&term.expr)?;
+            let bound = if bound.ty == ScalarType::Unknown { bound.cast(&ScalarType::Text, false)? } else { bound };
+            terms.push((bound, direction(term)?));
         }
-        let mut args = args.into_iter().zip(&arg_types).map(|(arg, ty)| arg.into_argument(ty));
-        let arg = args.next().transpose()?;
+        let mut name = name;
+        if matches!(name, "count_if" | "countif") && args.len() == 1 {
+            if distinct {
+                return Err(unsupported(format!("DISTINCT inside {name}()")));
+            }
+            let condition = args.remove(0).into_condition(name)?.expr;
+            filter = Some(match filter {
+                Some(filter) => Expr::And(vec![filter, condition]),
+                None => condition,
+            });
+            name = "count";
+        }
+        if is_ordered_set(name) {
+            args.extend(terms.first().map(|(bound, _)| bound.clone()));
+        }
+        self.aggregate_over(name, args, distinct, filter, terms)
+    }
+
+    /// An aggregate over bound arguments; those of an ordered-set aggregate end with what WITHIN GROUP orders by.
+    fn aggregate_over(
+        &mut self,
+        name: &str,
+        args: Vec<Bound>,
+        distinct: bool,
+        filter: Option<Expr>,
+        terms: Vec<(Bound, SortDirection)>,
+    ) -> Result<(AggregateCall, Bound), PlanError> {
+        use AggregateFunction as F;
+        let types: Vec<_> = args.iter().map(|arg| arg.ty.clone()).collect();
+        let (function, arg_types, returns) = resolve::aggregate(name, &types).map_err(resolve_error)?;
+        let written: Vec<Expr> = args.iter().map(|arg| arg.expr.clone()).collect();
+        let args = args.into_iter().zip(&arg_types).map(|(arg, ty)| arg.into_argument(ty));
+        let mut args: Vec<Bound> = args.collect::<Result<_, _>>()?;
+        let is_sorted = function.is_list() && distinct;
+        let is_argument = |expr: &Expr| written.contains(expr) || args.iter().any(|arg| arg.expr == *expr);
+        if is_sorted && terms.iter().any(|(bound, _)| !is_argument(&bound.expr)) {
+            let message = "in an aggregate with DISTINCT, ORDER BY expressions must appear in argument list";
+            return Err(PlanError::new(message));
+        }
+        let mut more = Vec::new();
+        match function {
+            F::PercentileCont | F::PercentileDisc => {
+                let fraction = if name == "median" { median() } else { constant_fraction(name, args.remove(0))? };
+                more.push(fraction);
+            }
+            F::StringAgg => more.extend(args.drain(1..).map(|delimiter| delimiter.expr)),
+            F::JsonAgg | F::JsonbAgg | F::JsonObjectAgg | F::JsonbObjectAgg => {
+                let is_object = matches!(function, F::JsonObjectAgg | F::JsonbObjectAgg);
+                if distinct && is_object {
+                    return Err(unsupported(format!("DISTINCT inside {name}()"))
+                        .with_hint("select the distinct pairs in a WITH query first"));
+                }
+                let to_json = if returns == ScalarType::Jsonb && !is_object { "to_jsonb" } else { "to_json" };
+                for arg in &args {
+                    more.push(super::coerce::function(to_json, vec![arg.clone()])?.expr);
+                }
+                args.truncate(1);
+            }
+            _ => {}
+        }
+        let mut args = args.into_iter();
+        let arg = args.next();
         if args.next().is_some() {
             return Err(unsupported(format!("aggregate {name} with several arguments")));
         }
+        let keeps_order = function.is_list() || matches!(function, F::PercentileCont | F::PercentileDisc | F::Mode);
+        // The other aggregates do not depend on order: it was bound for its errors and is forgotten.
+        let terms = if keeps_order { terms } else { Vec::new() };
+        let order_by = terms.into_iter().map(|(bound, direction)| OrderTerm { expr: bound.expr, direction }).collect();
         let scale_max = arg.as_ref().and_then(Bound::scale);
-        let keeps_scale = matches!(function, AggregateFunction::Sum | AggregateFunction::Min | AggregateFunction::Max);
-        let is_count = matches!(function, AggregateFunction::CountRows | AggregateFunction::Count);
+        let keeps_scale = matches!(function, F::Sum | F::Min | F::Max | F::AnyValue | F::PercentileDisc | F::Mode);
+        let is_count = matches!(function, F::CountRows | F::Count);
         let result = Bound {
             expr: Expr::Column(0),
             ty: returns.clone(),
@@ -200,9 +276,10 @@ impl<'q> Binder<'q> {
             function,
             arg_type: arg.as_ref().map_or(returns.clone(), |arg| arg.ty.clone()),
             arg: arg.map(|arg| arg.expr),
+            more,
             distinct,
             filter,
-            order_by: Vec::new(),
+            order_by,
             returns,
             scale_max,
         };
@@ -212,7 +289,7 @@ impl<'q> Binder<'q> {
     /// In SQL an aggregate over outer columns alone belongs to the outer query; that form is refused.
     fn refuse_outer_aggregate(&self, name: &str, call: &AggregateCall) -> Result<(), PlanError> {
         let mut read = BTreeSet::new();
-        call.arg.iter().chain(&call.filter).for_each(|expr| read.extend(columns_of(expr)));
+        call.exprs().for_each(|expr| read.extend(columns_of(expr)));
         let outer = |id: &ColumnId| {
             let outer = &self.scopes[..self.scopes.len().saturating_sub(1)];
             outer
@@ -225,6 +302,73 @@ impl<'q> Binder<'q> {
         }
         Ok(())
     }
+}
+
+/// Aggregates whose last argument stands in WITHIN GROUP.
+fn is_ordered_set(name: &str) -> bool {
+    matches!(name, "percentile_cont" | "percentile_disc" | "mode")
+}
+
+/// The order that a call asks for, in its brackets or behind WITHIN GROUP.
+fn order_of<'q>(
+    name: &str,
+    call: &'q ast::Function,
+    list: &'q ast::FunctionArgumentList,
+) -> Result<Vec<&'q ast::OrderByExpr>, PlanError> {
+    let mut order_by = Vec::new();
+    for clause in &list.clauses {
+        match clause {
+            FunctionArgumentClause::OrderBy(terms) => order_by.extend(terms),
+            other => return Err(unsupported(format!("{other} inside {name}()"))),
+        }
+    }
+    if call.within_group.is_empty() {
+        if is_ordered_set(name) {
+            let message = format!("WITHIN GROUP is required for ordered-set aggregate {name}");
+            return Err(PlanError::new(message));
+        }
+        return Ok(order_by);
+    }
+    if !order_by.is_empty() {
+        return Err(PlanError::new("cannot use multiple ORDER BY clauses with WITHIN GROUP"));
+    }
+    let is_distinct = matches!(list.duplicate_treatment, Some(DuplicateTreatment::Distinct));
+    if is_ordered_set(name) && is_distinct {
+        return Err(PlanError::new("cannot use DISTINCT with WITHIN GROUP"));
+    }
+    if is_ordered_set(name) && call.within_group.len() > 1 {
+        return Err(PlanError::new(format!("{name} orders by one expression")));
+    }
+    if !is_ordered_set(name) && !matches!(name, "listagg" | "string_agg" | "array_agg") {
+        let message = format!("{name} is not an ordered-set aggregate, so it cannot have WITHIN GROUP");
+        return Err(PlanError::new(message));
+    }
+    Ok(call.within_group.iter().collect())
+}
+
+fn median() -> Expr {
+    Expr::Literal { value: OwnedDatum::new(&Datum::Float64(0.5)), ty: ScalarType::Float64 }
+}
+
+/// A percentile's fraction, or an array of them, as a literal.
+fn constant_fraction(name: &str, fraction: Bound) -> Result<Expr, PlanError> {
+    if !columns_of(&fraction.expr).is_empty() {
+        return Err(unsupported(format!("a fraction of {name}() that differs from row to row"))
+            .with_hint("write a constant, as in percentile_cont(0.5)"));
+    }
+    let value = evaluate(&fraction.expr).map_err(|error| PlanError::new(error.to_string()))?;
+    let check = |datum: &Datum<'_>| match datum {
+        Datum::Float64(value) if !(0.0..=1.0).contains(value) => {
+            let value = row::float_text::format_float8(*value);
+            Err(PlanError::new(format!("percentile value {value} is not between 0 and 1")))
+        }
+        _ => Ok(()),
+    };
+    match value.datum() {
+        Datum::Array(elements) => elements.iter().try_for_each(|element| check(&element))?,
+        datum => check(&datum)?,
+    }
+    Ok(Expr::Literal { value, ty: fraction.ty })
 }
 
 /// GROUP BY's expressions and what may stand above it.

@@ -220,6 +220,7 @@ impl Lowering<'_> {
             function: AggregateFunction::CountRows,
             arg: None,
             arg_type: ScalarType::Int64,
+            more: Vec::new(),
             distinct: false,
             filter: None,
             order_by: Vec::new(),

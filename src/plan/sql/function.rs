@@ -15,8 +15,8 @@ impl<'q> Binder<'q> {
         if let Some(over) = &call.over {
             return self.window_call(&name, call, over);
         }
-        if !call.within_group.is_empty() {
-            return Err(unsupported(format!("ordered-set aggregate {name}() WITHIN GROUP (…)")));
+        if !call.within_group.is_empty() && !aggregate::is_aggregate(&name) {
+            return Err(PlanError::new(format!("WITHIN GROUP specified, but {name} is not an aggregate function")));
         }
         if call.null_treatment.is_some() {
             return Err(ignore_nulls(&name));

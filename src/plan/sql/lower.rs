@@ -346,10 +346,8 @@ impl Lowering<'_> {
         let mut calls = Vec::new();
         for (id, call) in aggregates {
             let mut call = call.clone();
-            call.arg = call.arg.map(|arg| input.expr(&arg)).transpose()?;
-            call.filter = call.filter.map(|filter| input.expr(&filter)).transpose()?;
-            for term in &mut call.order_by {
-                term.expr = input.expr(&term.expr)?;
+            for expr in call.exprs_mut() {
+                *expr = input.expr(expr)?;
             }
             calls.push((call, self.column(*id)));
         }

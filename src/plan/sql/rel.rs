@@ -224,8 +224,7 @@ impl Rel {
             Rel::Aggregate { group, aggregates, .. } => {
                 group.iter().for_each(|(_, expr)| visit(expr));
                 for (_, call) in aggregates {
-                    call.arg.iter().chain(&call.filter).for_each(&mut *visit);
-                    call.order_by.iter().for_each(|term| visit(&term.expr));
+                    call.exprs().for_each(&mut *visit);
                 }
             }
             Rel::Window { partition, order_by, calls, .. } => {
@@ -321,8 +320,7 @@ impl Rel {
             Rel::Aggregate { group, aggregates, .. } => {
                 group.iter_mut().for_each(|(_, expr)| *expr = replace(expr));
                 for (_, call) in aggregates {
-                    call.arg.iter_mut().chain(&mut call.filter).for_each(|expr| *expr = replace(expr));
-                    call.order_by.iter_mut().for_each(|term| term.expr = replace(&term.expr));
+                    call.exprs_mut().for_each(|expr| *expr = replace(expr));
                 }
             }
             Rel::Window { partition, order_by, calls, .. } => {

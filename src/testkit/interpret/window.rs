@@ -7,7 +7,7 @@ use eval::{EvalError, Expr, OrderTerm};
 use row::{Datum, OwnedDatum, Row, RowBuilder, SortDirection, push_order_key};
 use smallvec::SmallVec;
 
-use super::{Interpreter, Multiset, add, aggregate, argument, evaluate, normalized};
+use super::{Interpreter, Multiset, add, aggregate, check_arguments, evaluate, normalized};
 use crate::plan::{Column, FrameBound, FrameUnits, Plan, WindowCall, WindowFunction};
 
 type Key = SmallVec<[u8; 32]>;
@@ -72,7 +72,7 @@ fn place(
     }
     for (call, _) in calls {
         match &call.function {
-            WindowFunction::Aggregate(call) => drop(argument(call, row)?),
+            WindowFunction::Aggregate(call) => check_arguments(call, row)?,
             _ => call.args.iter().try_for_each(|arg| evaluate(arg, row).map(drop))?,
         }
         for bound in [&call.frame.start, &call.frame.end] {

@@ -14,6 +14,7 @@ fn call(function: AggregateFunction, arg_type: ScalarType, scale_max: Option<u16
             _ => ScalarType::NUMERIC,
         },
         arg_type,
+        more: Vec::new(),
         distinct: false,
         filter: None,
         order_by: Vec::new(),

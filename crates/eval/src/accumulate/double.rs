@@ -1,14 +1,45 @@
 //! An exact sum of doubles: a fixed-point number that spans every exponent, in limbs of 32 bits.
 //!
 //! After Kulisch ("long accumulator"): a double is a 53-bit integer times a power of two between 2^-1074 and 2^971, so it falls
-//! into at most three neighbouring limbs of a number with 2^-1074 as its unit. The sum is rounded once, when it is read.
+//! into at most three neighbouring limbs of a number with 2^-1074 as its unit. The sum is rounded once, when it is read. A square
+//! falls into at most five limbs of a number with 2^-2148 as its unit.
+//!
+//! The limbs are turned so that those of common magnitudes come first: values from about 10^-9 to 10^33 with all their bits.
 
 /// Limbs of the number, then counts of NaN, infinity and minus infinity.
 pub const LANES: usize = LIMBS + 3;
+/// Limbs of the sum of squares.
+pub const SQUARE_LIMBS: usize = 134;
+/// The lanes of a sum and of a sum of squares that common values use.
+pub const NEAR: usize = 6;
+pub const SQUARE_NEAR: usize = 9;
+/// The exponent of the unit.
+pub const UNIT_EXPONENT: i64 = -1074;
 const LIMBS: usize = 67;
+/// The limbs that lie in the first lanes.
+const FIRST_LIMB: usize = 31;
+const FIRST_SQUARE_LIMB: usize = 62;
 const NAN: usize = LIMBS;
 const INFINITY: usize = LIMBS + 1;
 const NEG_INFINITY: usize = LIMBS + 2;
+
+fn place(limb: usize) -> usize {
+    (limb + LIMBS - FIRST_LIMB) % LIMBS
+}
+
+fn square_place(limb: usize) -> usize {
+    (limb + SQUARE_LIMBS - FIRST_SQUARE_LIMB) % SQUARE_LIMBS
+}
+
+/// A finite double as (sign, mantissa, shift): sign · mantissa · 2^(shift - 1074).
+fn parts(value: f64) -> (i64, u64, u32) {
+    let bits = value.to_bits();
+    let sign = if bits >> 63 == 1 { -1 } else { 1 };
+    let exponent = (bits >> 52 & 0x7FF) as u32;
+    let fraction = bits & ((1 << 52) - 1);
+    // A subnormal has no hidden bit and the exponent of the least normal number.
+    if exponent == 0 { (sign, fraction, 0) } else { (sign, fraction | 1 << 52, exponent - 1) }
+}
 
 /// Adds one double: calls `add(lane, amount)` for each lane it touches.
 pub fn add(value: f64, mut add: impl FnMut(usize, i64)) {
@@ -18,19 +49,56 @@ pub fn add(value: f64, mut add: impl FnMut(usize, i64)) {
     if value.is_infinite() {
         return add(if value > 0.0 { INFINITY } else { NEG_INFINITY }, 1);
     }
-    let bits = value.to_bits();
-    let sign = if bits >> 63 == 1 { -1 } else { 1 };
-    let exponent = (bits >> 52 & 0x7FF) as u32;
-    let fraction = bits & ((1 << 52) - 1);
-    // A subnormal has no hidden bit and the exponent of the least normal number.
-    let (mantissa, shift) = if exponent == 0 { (fraction, 0) } else { (fraction | 1 << 52, exponent - 1) };
+    let (sign, mantissa, shift) = parts(value);
     let mut wide = u128::from(mantissa) << (shift % 32);
     let mut limb = (shift / 32) as usize;
     while wide != 0 {
-        add(limb, sign * (wide & u128::from(u32::MAX)) as i64);
+        add(place(limb), sign * (wide & u128::from(u32::MAX)) as i64);
         wide >>= 32;
         limb += 1;
     }
+}
+
+/// Adds the square of a finite double.
+pub fn add_square(value: f64, mut add: impl FnMut(usize, i64)) {
+    let (_, mantissa, shift) = parts(value);
+    let square = u128::from(mantissa) * u128::from(mantissa);
+    let limb = (shift / 16) as usize;
+    for (half, limb) in [(square & u128::from(u64::MAX), limb), (square >> 64, limb + 2)] {
+        let (mut wide, mut limb) = (half << (2 * shift % 32), limb);
+        while wide != 0 {
+            add(square_place(limb), (wide & u128::from(u32::MAX)) as i64);
+            wide >>= 32;
+            limb += 1;
+        }
+    }
+}
+
+/// Whether an input was NaN or infinite.
+pub fn has_special(lane: &dyn Fn(usize) -> i64) -> bool {
+    [NAN, INFINITY, NEG_INFINITY].iter().any(|special| lane(*special) > 0)
+}
+
+/// The sum of the finite values in units of 2^-1074: two's complement, little-endian.
+pub fn sum_bytes(lane: &dyn Fn(usize) -> i64) -> Vec<u8> {
+    settle((0..LIMBS).map(|limb| lane(place(limb))))
+}
+
+/// The sum of their squares in units of 2^-2148.
+pub fn square_bytes(lane: &dyn Fn(usize) -> i64) -> Vec<u8> {
+    settle((0..SQUARE_LIMBS).map(|limb| lane(square_place(limb))))
+}
+
+fn settle(limbs: impl Iterator<Item = i64>) -> Vec<u8> {
+    let mut carry: i128 = 0;
+    let mut bytes = Vec::with_capacity(SQUARE_LIMBS * 4 + 16);
+    for limb in limbs {
+        carry += i128::from(limb);
+        bytes.extend_from_slice(&(carry as u32).to_le_bytes());
+        carry >>= 32;
+    }
+    bytes.extend_from_slice(&carry.to_le_bytes());
+    bytes
 }
 
 /// An exact sum, read from its lanes.
@@ -55,7 +123,7 @@ pub fn finish(lane: &dyn Fn(usize) -> i64) -> Sum {
     let mut carry: i128 = 0;
     for (i, limb) in limbs.iter_mut().enumerate() {
         if i < LIMBS {
-            carry += i128::from(lane(i));
+            carry += i128::from(lane(place(i)));
         }
         *limb = carry as u32;
         carry >>= 32;

@@ -9,9 +9,12 @@
 //!    within two thousand million rows, and `x` and `-x` cancel lane by lane.
 //! 3. Numerics are exact; PostgreSQL's display scale is the greatest of the inputs', so where the plan does not know it the
 //!    group counts its values by scale. Doubles are exact too (`double`): the sum is correctly rounded whatever the order.
-//! 4. Low lanes are those in use: small counts and small money leave the further limbs zero, and zeros at the end cost nothing.
+//! 4. Variance and standard deviation keep the sum of the squares beside the sum (`variance`).
+//! 5. Low lanes are those in use: small counts and small money leave the further limbs zero, and zeros at the end cost nothing.
 
 mod double;
+mod limbs;
+mod variance;
 
 #[cfg(test)]
 mod accumulate_tests;
@@ -19,11 +22,15 @@ mod accumulate_tests;
 use row::{Datum, Interval, Numeric, ScalarType};
 
 use crate::{AggregateCall, AggregateFunction, EvalError};
+use limbs::Limbs;
+use variance::Wanted;
 
-/// Bits per limb of a sum.
-const LIMB_BITS: u32 = 32;
 /// Limbs of a sum of numerics: 86 digits in all.
 const LIMBS: usize = 9;
+/// Limbs of a sum of squares.
+const SQUARE_LIMBS: usize = 2 * LIMBS;
+/// Limbs of a sum of squares that lie near.
+const SQUARE_NEAR: usize = 2;
 /// Digits after the point that a sum over values of any scale holds.
 const ANY_SCALE: u16 = 38;
 /// Above this known scale the display scale of an average depends on the inputs' own scales, so they are counted.
@@ -43,6 +50,15 @@ enum Kind {
     /// sum of numeric of any scale: limbs at `ANY_SCALE`, and a count of values per scale.
     SumAny,
     SumDouble,
+    /// Variance and its kin: a sum at a scale, or at `ANY_SCALE` with a count of values per scale, and a sum of squares at twice the
+    /// scale.
+    Squares {
+        scale: Option<u16>,
+        wanted: Wanted,
+    },
+    SquaresDouble {
+        wanted: Wanted,
+    },
     SumInterval,
     /// bool_and, bool_or: how many are true.
     Bool,
@@ -95,7 +111,7 @@ impl Accumulators {
                 let layouts = calls.iter().map(|(call, counts_rows)| {
                     let kind = kind(call).expect("an aggregate that can be accumulated");
                     let values = if *counts_rows { rows } else { take(1) };
-                    let first = take(usize::from(!matches!(kind, Kind::Count)));
+                    let first = take(kind.near_lanes());
                     Layout { call: call.clone(), kind, values, first, more: 0 }
                 });
                 Accumulators { layouts: layouts.collect(), rows, end: 0 }
@@ -145,15 +161,17 @@ impl Accumulators {
                 Some(mantissa) => layout.add_mantissa(mantissa, lanes),
                 None => layout.add_wide(value, *scale, lanes),
             },
-            (Kind::SumAny, Datum::Numeric(value)) => {
-                let scale = value.scale();
-                layout.add_wide(value, ANY_SCALE, lanes);
-                if scale <= ANY_SCALE {
-                    lanes[layout.specials() + SPECIALS + usize::from(scale)] += 1;
-                }
+            (Kind::SumAny, Datum::Numeric(value)) => layout.add_any(value, lanes),
+            (Kind::Squares { .. }, Datum::Int(value)) => layout.add_squared(i128::from(*value), lanes),
+            (Kind::Squares { scale: Some(scale), .. }, Datum::Numeric(value)) => match at_scale(value, *scale) {
+                Some(mantissa) => layout.add_squared(mantissa, lanes),
+                None => layout.add_wide(value, *scale, lanes),
+            },
+            (Kind::Squares { scale: None, .. }, Datum::Numeric(value)) => layout.add_any(value, lanes),
+            (Kind::SumDouble | Kind::SquaresDouble { .. }, Datum::Float64(value)) => layout.add_double(*value, lanes),
+            (Kind::SumDouble | Kind::SquaresDouble { .. }, Datum::Float32(value)) => {
+                layout.add_double(f64::from(*value), lanes);
             }
-            (Kind::SumDouble, Datum::Float64(value)) => layout.add_double(*value, lanes),
-            (Kind::SumDouble, Datum::Float32(value)) => layout.add_double(f64::from(*value), lanes),
             (Kind::SumInterval, Datum::Interval(value)) => {
                 lanes[layout.first] += i64::from(value.months);
                 lanes[layout.more] += i64::from(value.days);
@@ -179,16 +197,12 @@ impl Accumulators {
             Kind::Count => unreachable!("answered above"),
             Kind::SumSmall if !average => Ok(Datum::Int(lane(lanes, layout.first))),
             Kind::SumSmall => divide(Numeric::from_i64(lane(lanes, layout.first)), count),
-            Kind::SumKnown { scale } => {
-                let sum = layout.sum(lanes, *scale)?;
-                if average { divide(sum, count) } else { Ok(Datum::Numeric(sum)) }
-            }
-            Kind::SumAny => {
-                let sum = layout.sum_any(lanes)?;
+            Kind::SumKnown { .. } | Kind::SumAny => {
+                let sum = layout.sum(lanes)?;
                 if average { divide(sum, count) } else { Ok(Datum::Numeric(sum)) }
             }
             Kind::SumDouble => {
-                let sum = double::finish(&|i| layout.double_lane(lanes, i));
+                let sum = double::finish(&|i| lane(lanes, layout.sums().lane(i)));
                 let value = if average { double::divide(sum, count) } else { sum.to_f64() };
                 if value.is_infinite() && !sum.is_infinite() {
                     return Err(EvalError::new("value out of range: overflow"));
@@ -198,14 +212,31 @@ impl Accumulators {
                     _ => Datum::Float64(value),
                 })
             }
-            Kind::SumInterval => {
-                let narrow = |value: i64| i32::try_from(value).map_err(|_| EvalError::new("interval out of range"));
-                Ok(Datum::Interval(Interval {
-                    months: narrow(lane(lanes, layout.first))?,
-                    days: narrow(lane(lanes, layout.more))?,
-                    micros: lane(lanes, layout.more + 1),
-                }))
+            Kind::Squares { wanted, .. } | Kind::SquaresDouble { wanted } if wanted.is_null(count) => Ok(Datum::Null),
+            Kind::Squares { wanted, .. } => {
+                let specials = layout.specials();
+                layout.check_range(lanes)?;
+                if (specials..specials + 3).any(|special| lane(lanes, special) > 0) {
+                    return Ok(Datum::Numeric(Numeric::NAN));
+                }
+                let scale = layout.shown_scale(lanes);
+                let squares = Numeric::from_big_parts(&layout.squares().to_le_bytes(lanes), 2 * layout.held_scale());
+                let squares = squares.rescale(2 * scale).map_err(EvalError::from_value)?;
+                wanted.of_numerics(count, &layout.sum(lanes)?, &squares)
             }
+            Kind::SquaresDouble { wanted } => {
+                let sum = |i| lane(lanes, layout.sums().lane(i));
+                if double::has_special(&sum) {
+                    return Ok(Datum::Float64(f64::NAN));
+                }
+                let squares = |i| lane(lanes, layout.squares().lane(i));
+                wanted.of_doubles(count, &double::sum_bytes(&sum), &double::square_bytes(&squares))
+            }
+            Kind::SumInterval if average => {
+                let sum = layout.interval(lanes)?;
+                sum.div(count as f64).map(Datum::Interval).map_err(EvalError::from_value)
+            }
+            Kind::SumInterval => layout.interval(lanes).map(Datum::Interval),
             Kind::Bool => {
                 let trues = lane(lanes, layout.first);
                 Ok(Datum::Bool(match layout.call.function {
@@ -223,28 +254,56 @@ fn kind(call: &AggregateCall) -> Option<Kind> {
         (F::CountRows | F::Count, _) => Some(Kind::Count),
         (F::Sum | F::Avg, ScalarType::Int16 | ScalarType::Int32) => Some(Kind::SumSmall),
         (F::Sum | F::Avg, ScalarType::Int64) => Some(Kind::SumKnown { scale: 0 }),
-        (F::Sum | F::Avg, ScalarType::Numeric(typmod)) => {
-            let declared = typmod.map(|typmod| typmod.scale.max(0) as u16);
-            match call.scale_max.or(declared) {
-                Some(scale) if scale <= KNOWN_SCALE_MAX => Some(Kind::SumKnown { scale }),
-                _ => Some(Kind::SumAny),
-            }
+        (F::Sum | F::Avg, ScalarType::Numeric(_)) => {
+            Some(known_scale(call).map_or(Kind::SumAny, |scale| Kind::SumKnown { scale }))
         }
         (F::Sum | F::Avg, ScalarType::Float32 | ScalarType::Float64) => Some(Kind::SumDouble),
-        (F::Sum, ScalarType::Interval) => Some(Kind::SumInterval),
+        (F::Sum | F::Avg, ScalarType::Interval) => Some(Kind::SumInterval),
         (F::BoolAnd | F::BoolOr, ScalarType::Bool) => Some(Kind::Bool),
-        _ => None,
+        (function, ty) => {
+            let wanted = Wanted::of(function)?;
+            match ty {
+                ScalarType::Float32 | ScalarType::Float64 => Some(Kind::SquaresDouble { wanted }),
+                ScalarType::Numeric(_) => Some(Kind::Squares { scale: known_scale(call), wanted }),
+                ty if ty.is_integer() => Some(Kind::Squares { scale: Some(0), wanted }),
+                _ => None,
+            }
+        }
     }
 }
 
+/// The scale that all values of a numeric argument fit, where it is small and known.
+fn known_scale(call: &AggregateCall) -> Option<u16> {
+    let ScalarType::Numeric(typmod) = &call.arg_type else { return None };
+    let declared = typmod.map(|typmod| typmod.scale.max(0) as u16);
+    call.scale_max.or(declared).filter(|scale| *scale <= KNOWN_SCALE_MAX)
+}
+
 impl Kind {
-    /// Lanes beyond the count and the first.
+    /// Lanes of its own that lie among those of the other aggregates.
+    fn near_lanes(&self) -> usize {
+        match self {
+            Kind::Count => 0,
+            Kind::SumSmall | Kind::SumKnown { .. } | Kind::SumAny | Kind::SumInterval | Kind::Bool => 1,
+            Kind::SumDouble => double::NEAR,
+            Kind::Squares { .. } => 1 + SQUARE_NEAR,
+            Kind::SquaresDouble { .. } => double::NEAR + double::SQUARE_NEAR,
+        }
+    }
+
+    /// Lanes beyond those.
     fn further_lanes(&self) -> usize {
+        let scales = usize::from(ANY_SCALE) + 1;
         match self {
             Kind::Count | Kind::SumSmall | Kind::Bool => 0,
             Kind::SumKnown { .. } => LIMBS - 1 + SPECIALS,
-            Kind::SumAny => LIMBS - 1 + SPECIALS + usize::from(ANY_SCALE) + 1,
-            Kind::SumDouble => double::LANES - 1,
+            Kind::SumAny => LIMBS - 1 + SPECIALS + scales,
+            Kind::SumDouble => double::LANES - double::NEAR,
+            Kind::Squares { scale, .. } => {
+                let scales = if scale.is_none() { scales } else { 0 };
+                LIMBS - 1 + SPECIALS + scales + SQUARE_LIMBS - SQUARE_NEAR
+            }
+            Kind::SquaresDouble { .. } => double::LANES - double::NEAR + double::SQUARE_LIMBS - double::SQUARE_NEAR,
             Kind::SumInterval => 2,
         }
     }
@@ -253,14 +312,36 @@ impl Kind {
 /// Lanes that count NaN, infinity, minus infinity, and values beyond what the limbs hold.
 const SPECIALS: usize = 4;
 
+/// The lanes of one aggregate: near lanes of the sum, near lanes of the squares │ further limbs of the sum, specials, counts per scale,
+/// further limbs of the squares.
 impl Layout {
-    fn name(&self) -> &'static str {
-        if self.call.function == AggregateFunction::Avg { "avg" } else { "sum" }
+    /// The sum of the values.
+    fn sums(&self) -> Limbs {
+        match self.kind {
+            Kind::SumDouble | Kind::SquaresDouble { .. } => {
+                Limbs { first: self.first, near: double::NEAR, more: self.more, count: double::LANES }
+            }
+            _ => Limbs { first: self.first, near: 1, more: self.more, count: LIMBS },
+        }
     }
 
-    /// Where limb `i` lies: the first beside the other aggregates' first limbs, the others further on.
-    fn limb(&self, i: usize) -> usize {
-        if i == 0 { self.first } else { self.more + i - 1 }
+    /// The sum of their squares.
+    fn squares(&self) -> Limbs {
+        let sums = self.sums();
+        let (near, count) = match self.kind {
+            Kind::SquaresDouble { .. } => (double::SQUARE_NEAR, double::SQUARE_LIMBS),
+            _ => (SQUARE_NEAR, SQUARE_LIMBS),
+        };
+        let more = self.more + self.kind.further_lanes() - (count - near);
+        Limbs { first: self.first + sums.near, near, more, count }
+    }
+
+    /// The scale of the sum's mantissa.
+    fn held_scale(&self) -> u16 {
+        match self.kind {
+            Kind::SumKnown { scale } | Kind::Squares { scale: Some(scale), .. } => scale,
+            _ => ANY_SCALE,
+        }
     }
 
     fn specials(&self) -> usize {
@@ -268,18 +349,31 @@ impl Layout {
     }
 
     fn add_mantissa(&self, mantissa: i128, lanes: &mut [i64]) {
-        let sign = if mantissa < 0 { -1 } else { 1 };
-        let mut magnitude = mantissa.unsigned_abs();
-        for i in 0..LIMBS {
-            if magnitude == 0 {
-                break;
+        self.sums().add(mantissa.unsigned_abs(), if mantissa < 0 { -1 } else { 1 }, lanes);
+    }
+
+    /// Adds a mantissa and its square.
+    fn add_squared(&self, mantissa: i128, lanes: &mut [i64]) {
+        let magnitude = mantissa.unsigned_abs();
+        match magnitude.checked_mul(magnitude) {
+            Some(square) => {
+                self.add_mantissa(mantissa, lanes);
+                self.squares().add(square, 1, lanes);
             }
-            lanes[self.limb(i)] += sign * (magnitude & u128::from(u32::MAX)) as i64;
-            magnitude >>= LIMB_BITS;
+            None => self.add_wide(&Numeric::from_parts(mantissa, self.held_scale()), self.held_scale(), lanes),
         }
     }
 
-    /// Adds a numeric that is special, or wider than an i128 at the sum's scale.
+    /// Adds a numeric of any scale, and counts its scale.
+    fn add_any(&self, value: &Numeric, lanes: &mut [i64]) {
+        let scale = value.scale();
+        self.add_wide(value, ANY_SCALE, lanes);
+        if scale <= ANY_SCALE {
+            lanes[self.specials() + SPECIALS + usize::from(scale)] += 1;
+        }
+    }
+
+    /// Adds a numeric that is special, or wider than an i128 at the sum's scale; its square too where squares are kept.
     fn add_wide(&self, value: &Numeric, scale: u16, lanes: &mut [i64]) {
         let specials = self.specials();
         if value.is_nan() {
@@ -290,54 +384,65 @@ impl Layout {
             lanes[specials + if value.is_negative() { 2 } else { 1 }] += 1;
             return;
         }
-        let bytes = match value.abs().rescale(scale) {
-            Ok(rescaled) if value.scale() <= scale => rescaled.big_parts().0,
-            _ => Vec::new(),
-        };
-        if bytes.is_empty() && !value.is_zero() || bytes.len() > LIMBS * 4 {
-            lanes[specials + 3] += 1;
-            return;
+        let mut fits = self.sums().add_numeric(value, scale, lanes);
+        if fits && matches!(self.kind, Kind::Squares { .. }) {
+            // A mantissa that fits the limbs of the sum has a square that fits twice as many.
+            let square = value.mul(value);
+            fits = square.is_ok_and(|square| self.squares().add_numeric(&square, 2 * scale, lanes));
         }
-        let sign = if value.is_negative() { -1 } else { 1 };
-        for (i, chunk) in bytes.chunks(4).enumerate() {
-            let mut limb = [0; 4];
-            limb[..chunk.len()].copy_from_slice(chunk);
-            lanes[self.limb(i)] += sign * i64::from(u32::from_le_bytes(limb));
+        if !fits {
+            lanes[specials + 3] += 1;
         }
     }
 
-    /// The sum at `scale`: carries are settled here.
-    fn sum(&self, lanes: &[i64], scale: u16) -> Result<Numeric, EvalError> {
-        let specials = self.specials();
-        if lane(lanes, specials + 3) != 0 {
-            return Err(EvalError::new(format!("a numeric value is out of the range that {} holds", self.name())));
+    fn check_range(&self, lanes: &[i64]) -> Result<(), EvalError> {
+        if lane(lanes, self.specials() + 3) == 0 {
+            return Ok(());
         }
-        if let Some(special) = special(lanes, specials) {
+        let name = match self.call.function {
+            AggregateFunction::Sum => "sum",
+            AggregateFunction::Avg => "avg",
+            AggregateFunction::VarSamp | AggregateFunction::VarPop => "variance",
+            _ => "stddev",
+        };
+        Err(EvalError::new(format!("a numeric value is out of the range that {name} holds")))
+    }
+
+    /// The digits after the point that the sum shows: the most that a value has.
+    fn shown_scale(&self, lanes: &[i64]) -> u16 {
+        if let Kind::SumKnown { scale } | Kind::Squares { scale: Some(scale), .. } = self.kind {
+            return scale;
+        }
+        let counts = self.specials() + SPECIALS;
+        (0..=ANY_SCALE).rev().find(|scale| lane(lanes, counts + usize::from(*scale)) != 0).unwrap_or(0)
+    }
+
+    fn sum(&self, lanes: &[i64]) -> Result<Numeric, EvalError> {
+        self.check_range(lanes)?;
+        if let Some(special) = special(lanes, self.specials()) {
             return Ok(special);
         }
-        let mut carry: i128 = 0;
-        let mut bytes = Vec::with_capacity(LIMBS * 4 + 16);
-        for i in 0..LIMBS {
-            carry += i128::from(lane(lanes, self.limb(i)));
-            bytes.extend_from_slice(&(carry as u32).to_le_bytes());
-            carry >>= LIMB_BITS;
-        }
-        bytes.extend_from_slice(&carry.to_le_bytes());
-        Ok(Numeric::from_big_parts(&bytes, scale))
-    }
-
-    fn sum_any(&self, lanes: &[i64]) -> Result<Numeric, EvalError> {
-        let counts = self.specials() + SPECIALS;
-        let scale = (0..=ANY_SCALE).rev().find(|scale| lane(lanes, counts + usize::from(*scale)) != 0).unwrap_or(0);
-        self.sum(lanes, ANY_SCALE)?.rescale(scale).map_err(|error| EvalError::new(error.to_string()))
+        let (held, shown) = (self.held_scale(), self.shown_scale(lanes));
+        let sum = Numeric::from_big_parts(&self.sums().to_le_bytes(lanes), held);
+        if held == shown { Ok(sum) } else { sum.rescale(shown).map_err(EvalError::from_value) }
     }
 
     fn add_double(&self, value: f64, lanes: &mut [i64]) {
-        double::add(value, |i, amount| lanes[self.limb(i)] += amount);
+        let sums = self.sums();
+        double::add(value, |i, amount| lanes[sums.lane(i)] += amount);
+        if matches!(self.kind, Kind::SquaresDouble { .. }) && value.is_finite() {
+            let squares = self.squares();
+            double::add_square(value, |i, amount| lanes[squares.lane(i)] += amount);
+        }
     }
 
-    fn double_lane(&self, lanes: &[i64], i: usize) -> i64 {
-        lane(lanes, self.limb(i))
+    fn interval(&self, lanes: &[i64]) -> Result<Interval, EvalError> {
+        let narrow = |value: i64| i32::try_from(value).map_err(|_| EvalError::new("interval out of range"));
+        Ok(Interval {
+            months: narrow(lane(lanes, self.first))?,
+            days: narrow(lane(lanes, self.more))?,
+            micros: lane(lanes, self.more + 1),
+        })
     }
 }
 

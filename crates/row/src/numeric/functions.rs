@@ -21,12 +21,19 @@ const EXP_ARGUMENT_MAX: f64 = 6000.0;
 impl Numeric {
     /// The square root, with at least 16 significant digits and at least the scale of the input.
     pub fn sqrt(&self) -> Result<Numeric, NumericError> {
+        if !self.is_finite() || self.is_negative() {
+            return self.sqrt_to_scale(0);
+        }
+        let weight = Base10000::of(self).map_or(0, |digits| digits.weight);
+        self.sqrt_to_scale(result_scale(SIGNIFICANT_DIGITS_MIN - ((weight + 1) * 2 - 1), &[self]))
+    }
+
+    /// The square root with so many digits after the point.
+    pub fn sqrt_to_scale(&self, scale: u16) -> Result<Numeric, NumericError> {
         if self.is_negative() {
             return Err(NumericError::SquareRootOfNegative);
         }
         let Some((mantissa, input_scale)) = self.integer() else { return Ok(self.clone()) };
-        let weight = Base10000::of(self).map_or(0, |digits| digits.weight);
-        let scale = result_scale(SIGNIFICANT_DIGITS_MIN - ((weight + 1) * 2 - 1), &[self]);
         // floor(2·sqrt(n)) says on which side of the half sqrt(n) lies.
         let shift = 2 * i32::from(scale) - i32::from(input_scale);
         let scaled = mantissa.unsigned_abs() << 2_usize;
