@@ -8,4 +8,5 @@ mod flow_files;
 mod kafka_source;
 mod pipeline;
 mod postgres_sink;
+mod random_aggregates;
 mod simulation;
