@@ -19,6 +19,7 @@ mod mart;
 mod measure;
 mod report;
 mod shop_stream;
+mod ticks;
 
 use std::error::Error;
 use std::io::IsTerminal;
@@ -62,7 +63,7 @@ struct Options {
     #[arg(long, env = "LIVEMART_LIMIT")]
     limit: Option<PathBuf>,
     /// Which parts to measure.
-    #[arg(long, value_delimiter = ',', default_value = "engine,run,serve")]
+    #[arg(long, value_delimiter = ',', default_value = "engine,run,serve,ticks")]
     only: Vec<Part>,
     /// What cargo says to every bench.
     #[arg(long, hide = true)]
@@ -81,6 +82,8 @@ enum Part {
     Serve,
     /// `livemart serve` killed and started again, and what state costs.
     Restart,
+    /// The clock moves, and no event comes.
+    Ticks,
 }
 
 #[derive(Subcommand)]
@@ -145,6 +148,9 @@ fn bench(options: &Options) -> Result<(), Box<dyn Error>> {
     }
     if options.only.contains(&Part::Restart) {
         restart_lines(&workload, &cache, &mut report)?;
+    }
+    if options.only.contains(&Part::Ticks) {
+        tick_lines(&mut report)?;
     }
     report.tail.push(format!("plain hash maps, no engine: {by_hand_us:.3} µs of CPU per event"));
     report.tail.push(format!("result {:016x}, equal in all programs", fingerprint(&mart)));
@@ -354,6 +360,25 @@ fn restart_lines(workload: &Workload, cache: &Path, report: &mut Report) -> Resu
         packed.held_bytes as f64 / packed.rows as f64,
         packed.bytes as f64 / packed.rows as f64
     ));
+    Ok(())
+}
+
+/// A day for so many customers.
+const TICK_CUSTOMERS: i64 = 50_000;
+
+fn tick_lines(report: &mut Report) -> Result<(), Box<dyn Error>> {
+    let outcome = ticks::run(TICK_CUSTOMERS)?;
+    if outcome.expired != outcome.expired_by_hand {
+        let (ours, theirs) = (outcome.expired, outcome.expired_by_hand);
+        return Err(format!("{ours} orders left the last 90 days where {theirs} should").into());
+    }
+    if let Some(rows) = outcome.day_rows.iter().find(|rows| **rows as i64 != TICK_CUSTOMERS) {
+        return Err(format!("midnight moved {rows} customers").into());
+    }
+    let mut add = |what, unit, ours| report.lines.push(Line { what, unit, ours, limit: None, has_limit: false });
+    add("midnight, days_since_last_order of 50,000 customers", "CPU µs/tick", outcome.day_cpu_us);
+    add("a minute, 90-day filter over 500,000 orders", "CPU µs/tick", outcome.filter_cpu_us);
+    report.tail.push(format!("{} of those orders expired in 100 minutes", outcome.expired));
     Ok(())
 }
 

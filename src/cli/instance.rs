@@ -1,12 +1,13 @@
 //! What verbs that run the engine share: the sink, the clock and the limits of a project's target.
 
 use crate::engine::{AssembleError, EngineError, Limits};
+use crate::plan::clock::ClockNeeds;
 use crate::project::{ClockMode as ConfiguredClock, Project, ProjectError, SinkConfig};
 use crate::sink::postgres::{self, PostgresConfig, PostgresSink};
 use crate::sink::sqlite::{self, SqliteSink};
 use crate::sink::{Sink, SinkError, SinkState};
 use crate::state::StateError;
-use crate::time::{Clock, ClockMode};
+use crate::time::{Clock, ClockMode, ClockSettings, WallTime};
 
 /// An epoch never holds more records than this: it bounds the memory of a catch-up.
 const EPOCH_RECORDS_MAX: u64 = 200_000;
@@ -158,20 +159,28 @@ pub fn sink_place(project: &Project) -> String {
     }
 }
 
-pub fn clock(project: &Project, stored: Option<i64>) -> Result<Clock, VerbError> {
+/// The target's clock, going on from the stored time of the last cut.
+pub fn clock(project: &Project, stored: Option<i64>, needs: ClockNeeds, wall: WallTime) -> Result<Clock, VerbError> {
     let config = &project.target.clock;
+    let error = |message: String| VerbError::new(format!("clock: {message}"));
+    let time_zone = row::calendar::parse_zone(&config.time_zone).map_err(|cause| error(cause.to_string()))?;
     let mode = match config.mode {
         ConfiguredClock::Wall => ClockMode::Wall,
         ConfiguredClock::Event => ClockMode::Event,
         ConfiguredClock::Fixed => {
             let at = config.at.as_deref().unwrap_or_default();
-            let micros = row::calendar::parse_timestamptz(at, chrono_tz::Tz::UTC).map_err(|error| {
-                VerbError::new(format!("clock: at: {error}")).with_hint("write at: 2025-01-31 12:00:00")
-            })?;
+            let micros = row::calendar::parse_timestamptz(at, time_zone)
+                .map_err(|cause| error(format!("at: {cause}")).with_hint("write at: 2025-01-31 12:00:00"))?;
+            if let Some(stored) = stored.filter(|stored| *stored > micros) {
+                let published = row::calendar::format_timestamptz(stored, time_zone);
+                return Err(error(format!("at: {at} is before the published cut's clock, {published}"))
+                    .with_hint("a clock never goes back; livemart run --full-refresh starts again"));
+            }
             ClockMode::Fixed(micros)
         }
     };
-    Ok(Clock::new(mode, stored))
+    let settings = ClockSettings { mode, time_zone, tick: config.tick };
+    Ok(Clock::new(settings, stored, needs, wall))
 }
 
 pub fn limits(project: &Project) -> Limits {

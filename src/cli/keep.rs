@@ -15,6 +15,7 @@ use crate::engine::{
 use crate::project::{Project, ResourceType, Selection};
 use crate::sink::{Sink, SinkState};
 use crate::source::OpenReader;
+use crate::time::WallTime;
 
 /// What a verb decides.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +32,8 @@ pub struct KeepOptions {
     pub full_refresh: bool,
     /// A source that cannot be continued is taken anew, from what it holds now.
     pub resnapshot: bool,
+    /// Where wall time comes from.
+    pub wall: WallTime,
 }
 
 /// A deployment whose sink is open.
@@ -141,7 +144,10 @@ impl Opened {
         stop: StopFlag,
         on_event: &mut dyn FnMut(EngineEvent<'_>),
     ) -> Result<Report, VerbError> {
-        let clock = instance::clock(project, self.state.cut.as_ref().map(|cut| cut.clock))?;
+        // Where all is read again from the beginning, time begins again, too.
+        let starts_again = options.full_refresh && !options.follow;
+        let published = self.state.cut.as_ref().map(|cut| cut.clock).filter(|_| !starts_again);
+        let clock = instance::clock(project, published, self.assembled.deployment.clock_needs(), options.wall.clone())?;
         let workers = options.workers.unwrap_or(project.target.workers).max(1);
         let mut limits = instance::limits(project);
         if options.full_refresh && !options.follow {

@@ -20,7 +20,14 @@ pub fn load(options: ProjectOptions, speaker: &Speaker) -> Result<Project, Proje
 /// Loads the project that the command line names; a failure has been said, and is its exit code.
 pub fn loaded(args: &Args, speaker: &Speaker) -> Result<Project, i32> {
     let loaded = args.project_options().and_then(|options| load(options, speaker));
-    loaded.map_err(|error| speaker.fail(&error))
+    let project = loaded.map_err(|error| speaker.fail(&error))?;
+    let time_zone = &project.target.clock.time_zone;
+    if !eval::set_session_time_zone(time_zone) {
+        let used = eval::session_time_zone();
+        let message = format!("time_zone: {time_zone}: this process computes in {used} already");
+        return Err(speaker.fail(&ProjectError::configuration(message).hint("run one target per process")));
+    }
+    Ok(project)
 }
 
 /// Exit code 0 when the project can be read, 1 when `--warn-error` turns a note into an error, 2 when it cannot be read.

@@ -10,6 +10,7 @@ use super::{parse, refuse, test};
 use crate::engine::{EngineEvent, Report};
 use crate::observe::Progress;
 use crate::project::{Project, ResourceType};
+use crate::time::WallTime;
 
 /// Exit code 0 when all is published (and no test failed), 1 when something failed, 2 when the project cannot be read.
 pub fn run(args: &Args, run: &RunArgs, speaker: &Speaker, tests: bool) -> i32 {
@@ -51,6 +52,7 @@ fn keep(
         adopt: run.adopt,
         full_refresh: run.full_refresh,
         resnapshot: run.resnapshot,
+        wall: WallTime::system(),
     };
     let (opened, warnings) = open(project, &selection, &options)?;
     warnings.iter().for_each(|warning| speaker.warn(warning));

@@ -16,6 +16,7 @@ use super::{parse, refuse};
 use crate::engine::{EngineEvent, StopFlag};
 use crate::observe::{CutCommitted, HealthLimits, HttpServer, Observer, Progress};
 use crate::project::{Project, ResourceType};
+use crate::time::{WallTime, wall_micros};
 
 /// How often a standby looks whether the owner has gone.
 const STANDBY_PAUSE: Duration = Duration::from_millis(500);
@@ -59,6 +60,7 @@ fn keep(args: &Args, serve: &ServeArgs, speaker: &Speaker, project: &mut Project
         adopt: serve.adopt,
         full_refresh: serve.full_refresh,
         resnapshot: serve.resnapshot,
+        wall: WallTime::system(),
     };
     let Some(opened) = take_ownership(project, &selection, &options, speaker, &observer, &stop)? else { return Ok(()) };
     let outcome = follow(args, opened, project, &options, stop, speaker, &observer);
@@ -127,10 +129,14 @@ fn follow(
     let mut done = 0;
     let report = opened.keep(project, options, stop, &mut |event| match event {
         EngineEvent::Built { operators } => observer.dataflow_built(operators),
-        EngineEvent::Records { source, records, set_aside } => {
+        EngineEvent::Records { source, records, set_aside, newest } => {
             done += records;
             observer.records_read(source, records);
             observer.records_set_aside(source, set_aside);
+            if let Some(newest) = newest {
+                let behind = u64::try_from(wall_micros() - newest).unwrap_or(0);
+                observer.lag_time(source, Duration::from_micros(behind));
+            }
             if let Some(progress) = &mut progress {
                 progress.advance_to(done, total, Instant::now());
             }

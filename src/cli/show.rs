@@ -14,6 +14,7 @@ use super::{parse, refuse};
 use crate::engine::{Assembled, Wanted, assemble, assemble_query, evaluate};
 use crate::plan::Column;
 use crate::project::{Project, ResourceType};
+use crate::time::WallTime;
 
 /// Widest text of a cell, in characters; dbt cuts with an ellipsis, too.
 const CELL_CHARS_MAX: usize = 40;
@@ -52,7 +53,8 @@ fn rows(show: &ShowArgs, speaker: &Speaker, project: &mut Project) -> Result<(),
             assemble(project, &instance, &wanted)?
         }
     };
-    let evaluated = evaluate(&assembled.deployment, None)?;
+    let clock = instance::clock(project, None, assembled.deployment.clock_needs(), WallTime::system())?;
+    let evaluated = evaluate(&assembled.deployment, None, clock)?;
     let Assembled { deployment, columns, .. } = &assembled;
     for (i, model) in deployment.models.iter().enumerate() {
         let name = project.nodes.get(&model.id).map_or("inline query", |node| &node.name);
@@ -95,10 +97,15 @@ fn texts(row: &Row, columns: &[Column]) -> Vec<String> {
         .zip(columns)
         .map(|(datum, column)| {
             let mut text = String::new();
-            datum.write_text(&column.ty, chrono_tz::Tz::UTC, &mut text);
+            datum.write_text(&column.ty, session_zone(), &mut text);
             text
         })
         .collect()
+}
+
+/// Where timestamps with time zone are shown.
+fn session_zone() -> chrono_tz::Tz {
+    row::calendar::parse_zone(eval::session_time_zone()).unwrap_or(chrono_tz::Tz::UTC)
 }
 
 fn to_json(row: &Row, columns: &[Column]) -> JsonMap<String, Json> {
@@ -108,7 +115,7 @@ fn to_json(row: &Row, columns: &[Column]) -> JsonMap<String, Json> {
         Datum::Int(value) => Json::from(value),
         other => {
             let mut text = String::new();
-            other.write_text(&column.ty, chrono_tz::Tz::UTC, &mut text);
+            other.write_text(&column.ty, session_zone(), &mut text);
             match column.ty.is_number() {
                 true => serde_json::from_str(&text).unwrap_or(Json::String(text)),
                 false => Json::String(text),

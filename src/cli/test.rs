@@ -14,6 +14,7 @@ use super::talk::{Outcome, Speaker, Status};
 use super::{parse, refuse};
 use crate::engine::{Wanted, assemble, evaluate};
 use crate::project::{Project, ResourceType, Severity, TestSettings};
+use crate::time::WallTime;
 
 /// Exit code 0 when no test failed, 1 when one did, 2 when the project cannot be read.
 pub fn run(args: &Args, test: &RunArgs, speaker: &Speaker) -> i32 {
@@ -53,7 +54,9 @@ fn outcomes(test: &RunArgs, speaker: &Speaker, project: &mut Project) -> Result<
     let assembled = assemble(project, &instance::instance_name(project), &wanted)?;
     speaker.concurrency(1, &project.target.name);
     let began = Instant::now();
-    let evaluated = evaluate(&assembled.deployment, Some(&state.progress))?;
+    let published = state.cut.as_ref().map(|cut| cut.clock);
+    let clock = instance::clock(project, published, assembled.deployment.clock_needs(), WallTime::system())?;
+    let evaluated = evaluate(&assembled.deployment, Some(&state.progress), clock)?;
     let seconds = seconds_since(began);
     let total = assembled.tests.len();
     let mut outcomes = Vec::new();

@@ -242,7 +242,9 @@ impl<'p> Planner<'p> {
         let (_, plan) = plans.pop().expect("the query is the last plan");
         let sources = sources(self.project, &demanded_columns(std::slice::from_ref(&plan)), &self.sources)?;
         let models = vec![ModelPlan { id: "inline query".to_owned(), plan }];
-        let deployment = Deployment { instance: instance.to_owned(), models, sources, ..Deployment::default() };
+        let event_times = event_times(self.project, &sources, &self.sources)?;
+        let deployment =
+            Deployment { instance: instance.to_owned(), models, sources, event_times, ..Deployment::default() };
         Ok(Assembled { deployment, columns: vec![bound.columns], warnings: Vec::new(), tests: Vec::new() })
     }
 
@@ -261,6 +263,10 @@ impl<'p> Planner<'p> {
         let mut hash = Md5::new();
         hash.update(SEMANTICS_VERSION.to_le_bytes());
         hash.update(format!("{:?}", bound.plan));
+        let time_zone = &self.project.target.clock.time_zone;
+        if time_zone != "UTC" {
+            hash.update(time_zone);
+        }
         let names: Vec<&str> = bound.columns.iter().map(|column| column.name.as_str()).collect();
         hash.update(format!("{names:?}"));
         for parent in &node.depends_on {
@@ -313,6 +319,7 @@ impl<'p> Planner<'p> {
         refuse_twins(self.project, &deployment)?;
         let plans: Vec<Arc<Plan>> = deployment.models.iter().map(|model| model.plan.clone()).collect();
         deployment.sources = sources(self.project, &demanded_columns(&plans), &self.sources)?;
+        deployment.event_times = event_times(self.project, &deployment.sources, &self.sources)?;
         Ok(Assembled { deployment, warnings: self.warnings, columns, tests })
     }
 
@@ -463,6 +470,47 @@ fn key_columns(project: &Project, table: &SourceTable) -> Result<Option<Vec<usiz
     key.iter().map(position).collect::<Result<Vec<usize>, _>>().map(Some)
 }
 
+/// Position of the column that livemart.yml names as the events' time.
+fn event_time_column(
+    table: &SourceTable,
+    settings: &project::SourceSettings,
+    typ: &RelationType,
+) -> Result<Option<usize>, AssembleError> {
+    let Some(name) = &settings.event_time else { return Ok(None) };
+    let found = typ.columns.iter().position(|column| column.name.eq_ignore_ascii_case(name));
+    let is_time = |column: usize| {
+        matches!(typ.columns[column].ty, ScalarType::Date | ScalarType::Timestamp | ScalarType::TimestampTz)
+    };
+    match found {
+        Some(column) if is_time(column) => Ok(Some(column)),
+        found => Err(AssembleError::source(
+            table,
+            match found {
+                Some(column) => format!("its event_time \"{name}\" is of type {}", typ.columns[column].ty),
+                None => format!("its event_time names the column \"{name}\", which it does not declare"),
+            },
+            "name a declared column of type timestamp, timestamptz or date",
+        )),
+    }
+}
+
+/// By index of the source: the columns that tell an event's time.
+fn event_times(
+    project: &Project,
+    sources: &[TableSource],
+    types: &BTreeMap<String, RelationType>,
+) -> Result<BTreeMap<usize, usize>, AssembleError> {
+    let mut columns = BTreeMap::new();
+    for source in sources {
+        let table = &project.sources[&*source.spec.relation.0];
+        let Some(settings) = project.target.sources.get(&table.unique_id) else { continue };
+        if let Some(column) = event_time_column(table, settings, &types[&table.unique_id])? {
+            columns.insert(source.table, column);
+        }
+    }
+    Ok(columns)
+}
+
 /// Where the demanded sources are read.
 fn sources(
     project: &Project,
@@ -480,13 +528,16 @@ fn sources(
                 format!("add  {}: {{connector: file, path: …}}  to sources in livemart.yml", table.source_name),
             ));
         };
+        let event_time = event_time_column(table, settings, typ)?;
         let spec = source::TableSpec {
             relation: relation.clone(),
             name: format!("{}.{}", table.source_name, table.name),
             columns: (typ.columns.iter())
                 .map(|column| SourceColumn { name: column.name.clone(), ty: column.ty.clone() })
                 .collect(),
-            demanded: (0..typ.columns.len()).map(|column| columns.contains(&column)).collect(),
+            demanded: (0..typ.columns.len())
+                .map(|column| columns.contains(&column) || Some(column) == event_time)
+                .collect(),
             keeps_all: false,
             key: typ.keys.first().cloned(),
             envelope: match settings.envelope {

@@ -3,12 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use row::Datum;
+
 use super::publish::{TableOutput, TestOutput};
 use super::workers::Dataflow;
+use crate::plan::clock::{ClockNeeds, ClockReading};
 use crate::plan::{Plan, RelationId};
 use crate::render::RenderModel;
 use crate::sink::{Deploy, SinkState, TableSpec};
-use crate::source::{TableSource, TableSpec as SourceSpec};
+use crate::source::{Change, Record, TableSource, TableSpec as SourceSpec};
 
 /// A model to maintain, its plan over sources only (references to other models have been replaced by their plans).
 #[derive(Clone, Debug)]
@@ -44,6 +47,8 @@ pub struct Deployment {
     pub tests: Vec<TestPlan>,
     /// Sources that some plan reads, by the index that inputs and resolved updates use.
     pub sources: Vec<TableSource>,
+    /// The column that tells an event's time where its record does not, by source.
+    pub event_times: BTreeMap<usize, usize>,
 }
 
 impl Deployment {
@@ -57,6 +62,16 @@ impl Deployment {
                 .map(|model| RenderModel { id: model.id.clone(), plan: model.plan.clone() })
                 .collect(),
         }
+    }
+
+    /// An event's time, microseconds since 1970 UTC: its record's, else its row's.
+    pub fn event_time(&self, record: &Record) -> Option<i64> {
+        event_time(&self.event_times, record)
+    }
+
+    /// What the models ask of the clock.
+    pub fn clock_needs(&self) -> ClockNeeds {
+        ClockNeeds::of(self.models.iter().map(|model| &model.plan))
     }
 
     pub fn source_specs(&self) -> Vec<SourceSpec> {
@@ -95,6 +110,24 @@ impl Deployment {
     }
 }
 
+/// See `Deployment::event_time`.
+pub(super) fn event_time(columns: &BTreeMap<usize, usize>, record: &Record) -> Option<i64> {
+    if record.event_time.is_some() || columns.is_empty() {
+        return record.event_time;
+    }
+    let (table, row) = match &record.change {
+        Change::Upsert { table, row, .. } | Change::Patch { table, row, .. } | Change::Insert { table, row } => {
+            (table, row)
+        }
+        _ => return None,
+    };
+    match row.iter().nth(*columns.get(table)?)? {
+        Datum::Timestamp(micros) | Datum::TimestampTz(micros) => Some(micros),
+        Datum::Date(days) => Some(i64::from(days) * row::calendar::MICROS_PER_DAY),
+        _ => None,
+    }
+}
+
 /// Which columns of each source relation the plans read.
 pub fn demanded_columns(plans: &[Arc<Plan>]) -> BTreeMap<RelationId, BTreeSet<usize>> {
     let mut demanded: BTreeMap<RelationId, BTreeSet<usize>> = BTreeMap::new();
@@ -102,6 +135,9 @@ pub fn demanded_columns(plans: &[Arc<Plan>]) -> BTreeMap<RelationId, BTreeSet<us
     let mut queue: Vec<(Arc<Plan>, Option<Vec<usize>>)> = plans.iter().map(|plan| (plan.clone(), None)).collect();
     while let Some((plan, columns)) = queue.pop() {
         if let Plan::Get { relation, typ } = &*plan {
+            if ClockReading::of(relation).is_some() {
+                continue;
+            }
             let columns = columns.unwrap_or_else(|| (0..typ.columns.len()).collect());
             demanded.entry(relation.clone()).or_default().extend(columns);
             continue;

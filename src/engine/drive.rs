@@ -8,15 +8,15 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use row::{Diff, Epoch, Row};
 
-use super::deployment::Deployment;
+use super::deployment::{Deployment, event_time};
 use super::hydrate::{Inheritance, Kept};
 use super::publish::{CommitReport, EpochNotes, Publish, Published, Publisher, position_row};
 use super::workers::{Workers, WorkersGone};
 use crate::sink::{Deploy, ErrorRow, ProgressRow, Sink, SinkError, SinkState};
 use crate::source::feed::{Event, Feed};
-use crate::source::{Batch, OpenReader, Resolved, Resolver, SourceError, SourceFault};
+use crate::source::{Batch, OpenReader, Record, Resolved, Resolver, SourceError, SourceFault};
 use crate::state::{KeeperStatus, StateError};
-use crate::time::Clock;
+use crate::time::{Clock, Due, Moment};
 
 /// Epochs closed but not yet committed. At this many the drive goes on reading into the open epoch and closes no further one.
 const EPOCHS_IN_FLIGHT_MAX: usize = 2;
@@ -70,6 +70,8 @@ pub enum EngineEvent<'a> {
         source: &'a str,
         records: u64,
         set_aside: u64,
+        /// The greatest time of their events, microseconds since 1970 UTC, where one is known.
+        newest: Option<i64>,
     },
     /// An epoch was closed, with so many changes of input rows.
     Closed {
@@ -170,6 +172,14 @@ pub struct Drive<'a> {
     uncommitted_records: u64,
     /// Why reading was stopped when it was told last.
     held_back: Option<String>,
+    /// The clock that the workers have.
+    told: Option<Moment>,
+    /// Columns that tell events' times, by table.
+    event_times: BTreeMap<usize, usize>,
+    /// When rows move next by time alone; not known while an epoch is on its way.
+    due: Due,
+    /// Collections go to the sink's cut: the clock stays where the cut has it.
+    pub(super) hydrating: bool,
 }
 
 #[derive(Default)]
@@ -244,6 +254,10 @@ impl<'a> Drive<'a> {
             committed_at: Instant::now(),
             uncommitted_records: 0,
             held_back: None,
+            told: None,
+            event_times: deployment.event_times.clone(),
+            due: Due::default(),
+            hydrating: true,
         })
     }
 
@@ -303,7 +317,10 @@ impl<'a> Drive<'a> {
                     false => Publish::Changed,
                 };
             let waits = self.open.records > 0 || self.uncommitted_records > 0 || self.owes_cut;
-            if self.is_due(last_cut) || mode == Publish::Always && waits && self.in_flight.is_empty() {
+            if self.is_due(last_cut)
+                || self.is_clock_due(last_cut)
+                || mode == Publish::Always && waits && self.in_flight.is_empty()
+            {
                 self.close(mode)?;
                 last_cut = Some(Instant::now());
                 if mode == Publish::Always {
@@ -369,6 +386,20 @@ impl<'a> Drive<'a> {
         self.is_full() || interval < Duration::MAX && last_cut.is_none_or(|at| at.elapsed() >= interval)
     }
 
+    /// Whether no epoch has been closed yet.
+    pub(super) fn is_first_epoch(&self) -> bool {
+        self.epoch == 0
+    }
+
+    /// Whether the clock alone has moved some row, and the last cut is long enough ago.
+    fn is_clock_due(&self, last_cut: Option<Instant>) -> bool {
+        let interval = self.limits.commit_interval;
+        self.in_flight.is_empty()
+            && interval < Duration::MAX
+            && last_cut.is_none_or(|at| at.elapsed() >= interval)
+            && self.clock.is_due(self.due)
+    }
+
     pub(super) fn is_full(&self) -> bool {
         self.open.records >= self.limits.epoch_records_max
     }
@@ -377,9 +408,7 @@ impl<'a> Drive<'a> {
     pub(super) fn take_in(&mut self, batch: Batch) -> Result<(), EngineError> {
         let (source, partition) = (batch.source.clone(), batch.partition.clone());
         let records = batch.records.len() as u64;
-        if let Some(latest) = batch.records.iter().filter_map(|record| record.event_time).max() {
-            self.clock.see(latest);
-        }
+        let (untimely, newest) = self.see_times(&batch);
         let progress = ProgressRow {
             source: source.to_string(),
             partition: partition.to_string(),
@@ -389,7 +418,7 @@ impl<'a> Drive<'a> {
         let mut resolved = Resolved::default();
         self.resolver.resolve_batch(batch, &mut resolved);
         let updates = resolved.updates.len() as u64;
-        let moved = !resolved.updates.is_empty() || !resolved.faults.is_empty();
+        let moved = !resolved.updates.is_empty() || !resolved.faults.is_empty() || !untimely.is_empty();
         let mut by_table: BTreeMap<usize, Vec<(Row, Diff)>> = BTreeMap::new();
         for (table, row, diff) in resolved.updates {
             by_table.entry(table).or_default().push((row, diff));
@@ -408,6 +437,7 @@ impl<'a> Drive<'a> {
         self.stage_part();
         let set_aside = resolved.faults.iter().filter(|(_, diff)| *diff > 0).count() as u64;
         self.open.faults.extend(resolved.faults.into_iter().map(|(fault, diff)| (decode_error(fault), diff)));
+        self.open.faults.extend(untimely.into_iter().map(|fault| (fault, 1)));
         self.open.records += records;
         self.open.updates += updates;
         if moved {
@@ -416,8 +446,34 @@ impl<'a> Drive<'a> {
         }
         self.report.records += records;
         self.report.set_aside += set_aside;
-        (self.on_event)(EngineEvent::Records { source: &source, records, set_aside });
+        (self.on_event)(EngineEvent::Records { source: &source, records, set_aside, newest });
         Ok(())
+    }
+
+    /// Takes note of the events' times. Gives back errors for those that cannot be (their rows count, their times do not), and the
+    /// greatest time where all can be.
+    fn see_times(&mut self, batch: &Batch) -> (Vec<ErrorRow>, Option<i64>) {
+        let mut untimely = Vec::new();
+        let time_of = |record: &Record| event_time(&self.event_times, record);
+        let Some(latest) = batch.records.iter().filter_map(time_of).max() else { return (untimely, None) };
+        if self.clock.is_plausible(latest) {
+            if !self.hydrating {
+                self.clock.see(latest);
+            }
+            return (untimely, Some(latest));
+        }
+        let mut last_offset = None;
+        for record in &batch.records {
+            let Some(time) = event_time(&self.event_times, record) else { continue };
+            if self.clock.is_plausible(time) {
+                if !self.hydrating {
+                    self.clock.see(time);
+                }
+            } else if last_offset.replace(record.offset) != Some(record.offset) {
+                untimely.push(untimely_error(batch, record.offset, time));
+            }
+        }
+        (untimely, None)
     }
 
     pub(super) fn close(&mut self, mode: Publish) -> Result<(), EngineError> {
@@ -425,9 +481,15 @@ impl<'a> Drive<'a> {
             self.await_published()?;
         }
         let open = std::mem::take(&mut self.open);
+        let moment = if mode == Publish::Hydrate { self.clock.moment() } else { self.clock.advance() };
+        if self.told != Some(moment) {
+            self.workers.set_clock(moment)?;
+            self.told = Some(moment);
+        }
+        self.due = Due::default();
         let note = EpochNotes {
             epoch: self.epoch,
-            clock: self.clock.close_epoch(),
+            clock: moment.now,
             faults: open.faults,
             mode,
             since: open.since.unwrap_or_else(Instant::now),
@@ -477,8 +539,11 @@ impl<'a> Drive<'a> {
 
     fn settle(&mut self, published: Published) -> Result<(), EngineError> {
         match published {
-            Published::Epoch { committed, failures } => {
+            Published::Epoch { committed, failures, due } => {
                 let dealt_with = self.in_flight.pop_front();
+                if self.in_flight.is_empty() {
+                    self.due = due;
+                }
                 self.report.failures = failures;
                 // What hydration rebuilds the sink has, unless tables are corrected.
                 let is_known = |mode| committed.is_some() || mode == Publish::Hydrate && !self.corrects;
@@ -507,6 +572,22 @@ impl<'a> Drive<'a> {
             }
             Published::Failed(error) => Err(error.into()),
         }
+    }
+}
+
+fn untimely_error(batch: &Batch, offset: u64, time: i64) -> ErrorRow {
+    let shown = row::calendar::format_timestamptz(time, chrono_tz::Tz::UTC);
+    ErrorRow {
+        kind: "event_time".to_owned(),
+        model: None,
+        source: Some(batch.source.to_string()),
+        partition: Some(batch.partition.to_string()),
+        position: Some(offset),
+        key: None,
+        column_name: None,
+        expression: None,
+        reason: format!("the event's time {shown} is far in the future: the clock does not follow it"),
+        record: None,
     }
 }
 

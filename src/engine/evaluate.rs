@@ -10,6 +10,7 @@ use super::drive::EngineError;
 use super::workers::{Output, Workers};
 use crate::sink::ProgressRow;
 use crate::source::{Batch, Poll, Positions, Resolved, Resolver, Until, open_readers};
+use crate::time::Clock;
 
 /// What a deployment's models hold.
 #[derive(Clone, Debug, Default)]
@@ -22,7 +23,13 @@ pub struct Evaluated {
 }
 
 /// Reads every source up to the given positions, or to its end where `positions` is None, and evaluates all models.
-pub fn evaluate(deployment: &Deployment, positions: Option<&[ProgressRow]>) -> Result<Evaluated, EngineError> {
+///
+/// At given positions the clock is where it stands; at the sources' end it moves on.
+pub fn evaluate(
+    deployment: &Deployment,
+    positions: Option<&[ProgressRow]>,
+    mut clock: Clock,
+) -> Result<Evaluated, EngineError> {
     let readers = open_readers(deployment.sources.clone(), &Positions::new(), Until::End)?;
     let several = readers.iter().flat_map(|reader| &reader.tables).filter(|(_, several)| *several);
     let mut resolver = Resolver::new(&deployment.source_specs(), several.map(|(table, _)| *table).collect::<Vec<_>>());
@@ -44,6 +51,10 @@ pub fn evaluate(deployment: &Deployment, positions: Option<&[ProgressRow]>) -> R
                 None => batch,
             };
             evaluated.records += batch.records.len() as u64;
+            let times = batch.records.iter().filter_map(|record| deployment.event_time(record));
+            if let Some(latest) = times.filter(|time| clock.is_plausible(*time)).max() {
+                clock.see(latest);
+            }
             let mut resolved = Resolved::default();
             resolver.resolve_batch(batch, &mut resolved);
             let mut by_table: BTreeMap<usize, Vec<(Row, Diff)>> = BTreeMap::new();
@@ -55,6 +66,7 @@ pub fn evaluate(deployment: &Deployment, positions: Option<&[ProgressRow]>) -> R
             }
         }
     }
+    workers.set_clock(if positions.is_some() { clock.moment() } else { clock.advance() })?;
     workers.close(0)?;
     let changes = workers.changes().recv().map_err(|_| super::WorkersGone)?;
     workers.stop();

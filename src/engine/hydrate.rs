@@ -159,13 +159,15 @@ impl Drive<'_> {
             }
         }
         gate.let_all_go();
+        self.hydrating = false;
         if !self.anew.is_empty() {
             for batch in std::mem::take(&mut held) {
                 self.take_in(batch)?;
             }
             self.read_anew(feed)?;
         }
-        if self.open.records > 0 {
+        // Also without a record: constants and the clock stood in the cut that was published.
+        if self.open.records > 0 || state.cut.is_some() && self.is_first_epoch() {
             self.close(Publish::Hydrate)?;
         }
         while self.in_flight() > 0 {

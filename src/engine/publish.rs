@@ -20,6 +20,7 @@ use row::{Datum, Diff, Epoch, Row};
 use super::workers::{Changes, Output};
 use crate::render::error_columns;
 use crate::sink::{Commit, ERRORS_KEPT_MAX, ErrorRow, ProgressRow, Sink, SinkError, TestRow};
+use crate::time::Due;
 
 /// What the engine knows about an epoch when it closes it.
 #[derive(Clone, Debug)]
@@ -60,7 +61,8 @@ pub struct TestOutput {
 #[derive(Debug)]
 pub enum Published {
     /// The next epoch has been dealt with; with a report when it was committed. `failures`: of each test, as of this epoch.
-    Epoch { committed: Option<CommitReport>, failures: Vec<i64> },
+    /// `due`: when rows move next by time alone.
+    Epoch { committed: Option<CommitReport>, failures: Vec<i64>, due: Due },
     /// The sink could not be reached; the same cut is tried again.
     Retrying { seq: u64, attempt: u32, reason: String },
     /// The sink refused for good; the engine stops.
@@ -113,10 +115,12 @@ pub struct Publisher {
     /// The error multiset is written anew by the next commit: what the sink holds came from other models.
     resets_errors: bool,
     /// Partly arrived epochs.
-    arriving: BTreeMap<Epoch, (usize, BTreeMap<Output, Vec<(Row, Diff)>>)>,
+    arriving: BTreeMap<Epoch, (usize, Outputs, Due)>,
     /// What waits for a commit: table deltas of a hydration, positions, errors.
     pending: Pending,
 }
+
+type Outputs = BTreeMap<Output, Vec<(Row, Diff)>>;
 
 #[derive(Default)]
 struct Pending {
@@ -163,7 +167,7 @@ impl Publisher {
     /// Runs until the notes' queue is closed and every noted epoch is dealt with; then closes the sink.
     pub fn run(mut self, notes: &Receiver<EpochNotes>, changes: &Receiver<Changes>, published: &Sender<Published>) {
         while let Ok(note) = notes.recv() {
-            let Some(outputs) = self.await_epoch(note.epoch, changes) else { return };
+            let Some((outputs, due)) = self.await_epoch(note.epoch, changes) else { return };
             let report = match self.take(&note, outputs, published) {
                 Ok(report) => report,
                 Err(error) => {
@@ -171,7 +175,7 @@ impl Publisher {
                     return;
                 }
             };
-            if published.send(Published::Epoch { committed: report, failures: self.failures.clone() }).is_err() {
+            if published.send(Published::Epoch { committed: report, failures: self.failures.clone(), due }).is_err() {
                 return;
             }
         }
@@ -181,16 +185,17 @@ impl Publisher {
     }
 
     /// All workers' changes of an epoch; None when a worker is gone.
-    fn await_epoch(&mut self, epoch: Epoch, changes: &Receiver<Changes>) -> Option<BTreeMap<Output, Vec<(Row, Diff)>>> {
+    fn await_epoch(&mut self, epoch: Epoch, changes: &Receiver<Changes>) -> Option<(Outputs, Due)> {
         loop {
-            if let Some((count, _)) = self.arriving.get(&epoch)
+            if let Some((count, ..)) = self.arriving.get(&epoch)
                 && *count == self.workers
             {
-                return self.arriving.remove(&epoch).map(|(_, outputs)| outputs);
+                return self.arriving.remove(&epoch).map(|(_, outputs, due)| (outputs, due));
             }
             let arrived = select! { recv(changes) -> arrived => arrived.ok()? };
-            let (count, outputs) = self.arriving.entry(arrived.epoch).or_default();
+            let (count, outputs, due) = self.arriving.entry(arrived.epoch).or_default();
             *count += 1;
+            *due = due.or_earlier(arrived.due);
             for (output, updates) in arrived.outputs {
                 outputs.entry(output).or_default().extend(updates);
             }
@@ -200,7 +205,7 @@ impl Publisher {
     fn take(
         &mut self,
         note: &EpochNotes,
-        mut outputs: BTreeMap<Output, Vec<(Row, Diff)>>,
+        mut outputs: Outputs,
         published: &Sender<Published>,
     ) -> Result<Option<CommitReport>, SinkError> {
         let hydrating = note.mode == Publish::Hydrate;

@@ -15,11 +15,12 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use differential_dataflow::input::{Input, InputSession};
-use flow::Rows;
+use flow::{NextTurn, Rows};
 use row::{Diff, Epoch, Row};
 use timely::communication::WorkerGuards;
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::ProbeHandle;
+use timely::dataflow::Scope;
 use timely::dataflow::Stream;
 use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::Probe;
@@ -27,7 +28,9 @@ use timely::dataflow::operators::generic::Operator;
 use timely::worker::Worker;
 
 use crate::plan::RelationId;
+use crate::plan::clock::{ClockNeeds, ClockReading, ticks};
 use crate::render::{RenderModel, Statistics, render};
+use crate::time::{Due, Moment};
 
 /// Commands waiting for a worker. When full, the engine stops reading.
 const COMMANDS_MAX: usize = 64;
@@ -44,15 +47,28 @@ pub struct Dataflow {
 }
 
 enum Command {
-    Feed { input: usize, updates: Vec<(Row, Diff)> },
-    Positions { updates: Vec<(Row, Diff)> },
-    Close { epoch: Epoch },
+    /// The clock's value from the open epoch on.
+    Clock {
+        moment: Moment,
+    },
+    Feed {
+        input: usize,
+        updates: Vec<(Row, Diff)>,
+    },
+    Positions {
+        updates: Vec<(Row, Diff)>,
+    },
+    Close {
+        epoch: Epoch,
+    },
 }
 
 /// What one worker's part of an epoch changed.
 #[derive(Debug)]
 pub struct Changes {
     pub epoch: Epoch,
+    /// When this worker's rows move next if nothing but time comes.
+    pub due: Due,
     /// Changes by output, then those of the error collection and of the positions; equal rows are not yet added up.
     pub outputs: BTreeMap<Output, Vec<(Row, Diff)>>,
 }
@@ -118,6 +134,11 @@ impl Workers {
         self.send(0, Command::Positions { updates })
     }
 
+    /// Sets the clock: readings that moved change in the open epoch. It never goes back.
+    pub fn set_clock(&self, moment: Moment) -> Result<(), WorkersGone> {
+        (0..self.commands.len()).try_for_each(|worker| self.send(worker, Command::Clock { moment }))
+    }
+
     /// Closes the open epoch; the next one opens.
     pub fn close(&self, epoch: Epoch) -> Result<(), WorkersGone> {
         (0..self.commands.len()).try_for_each(|worker| self.send(worker, Command::Close { epoch }))
@@ -156,6 +177,7 @@ fn work(
     let captured: Captured = Rc::default();
     let mut inputs: Vec<InputSession<Epoch, Row, Diff>> = Vec::new();
     let mut positions = InputSession::new();
+    let mut clock = ClockInputs::new(ClockNeeds::of(dataflow.models.iter().map(|model| &model.plan)));
     let rendered = worker.dataflow::<Epoch, _, _>(|scope| {
         let mut relations = BTreeMap::new();
         for relation in &dataflow.inputs {
@@ -163,6 +185,7 @@ fn work(
             inputs.push(session);
             relations.insert(relation.clone(), rows);
         }
+        clock.relations(scope, &mut relations);
         let position_rows = positions.to_collection(scope);
         let rendered = render(scope, relations, &dataflow.models, dataflow.arranged_only);
         for (i, rows) in rendered.outputs.into_iter().enumerate() {
@@ -170,6 +193,7 @@ fn work(
         }
         capture(rendered.errors, Output::Errors, &captured, &probe);
         capture(position_rows, Output::Positions, &captured, &probe);
+        clock.turns = rendered.turns;
         rendered.statistics
     });
     // The engine may have stopped already; then there is nobody to tell.
@@ -186,9 +210,10 @@ fn work(
                     positions.update(row, diff);
                 }
             }
+            Command::Clock { moment } => clock.set(moment, worker.index() == 0),
             Command::Close { epoch } => {
                 let next = epoch + 1;
-                for input in inputs.iter_mut().chain([&mut positions]) {
+                for input in inputs.iter_mut().chain([&mut positions]).chain(clock.sessions()) {
                     input.advance_to(next);
                     input.flush();
                 }
@@ -196,7 +221,7 @@ fn work(
                     worker.step_or_park(Some(PARK_MAX));
                 }
                 let outputs = std::mem::take(&mut *captured.borrow_mut());
-                if changes.send(Changes { epoch, outputs }).is_err() {
+                if changes.send(Changes { epoch, due: clock.due(), outputs }).is_err() {
                     return;
                 }
             }
@@ -221,4 +246,72 @@ fn capture(rows: Rows<'_>, output: Output, captured: &Captured, probe: &ProbeHan
             }
         });
     nothing.probe_with(probe);
+}
+
+/// The clock's relations: each row of a reading stands on the first worker alone, the ticks on every worker.
+struct ClockInputs {
+    needs: ClockNeeds,
+    ticks: Option<InputSession<Epoch, Row, Diff>>,
+    /// What temporal filters of this worker wait for.
+    turns: Vec<(ClockReading, NextTurn)>,
+    readings: Vec<(ClockReading, InputSession<Epoch, Row, Diff>)>,
+    moment: Option<Moment>,
+}
+
+impl ClockInputs {
+    fn new(needs: ClockNeeds) -> ClockInputs {
+        ClockInputs { needs, ticks: None, turns: Vec::new(), readings: Vec::new(), moment: None }
+    }
+
+    /// Makes the relations that some plan reads.
+    fn relations<'scope>(&mut self, scope: Scope<'scope, Epoch>, relations: &mut BTreeMap<RelationId, Rows<'scope>>) {
+        if self.needs.filters {
+            let (session, rows) = scope.new_collection::<Row, Diff>();
+            self.ticks = Some(session);
+            relations.insert(ticks(), rows);
+        }
+        for reading in ClockReading::ALL {
+            let is_read = match reading {
+                ClockReading::Now => self.needs.now,
+                ClockReading::Date => self.needs.date,
+            };
+            if is_read {
+                let (session, rows) = scope.new_collection::<Row, Diff>();
+                self.readings.push((reading, session));
+                relations.insert(reading.relation(), rows);
+            }
+        }
+    }
+
+    fn set(&mut self, moment: Moment, is_first: bool) {
+        let before = self.moment.replace(moment);
+        if let Some(ticks) = &mut self.ticks {
+            ticks.update(moment.tick(), 1);
+        }
+        for (reading, session) in self.readings.iter_mut().filter(|_| is_first) {
+            let old = before.map(|moment| moment.row(*reading));
+            let new = moment.row(*reading);
+            if old.as_ref() != Some(&new) {
+                session.update(new, 1);
+                if let Some(old) = old {
+                    session.update(old, -1);
+                }
+            }
+        }
+    }
+
+    fn sessions(&mut self) -> impl Iterator<Item = &mut InputSession<Epoch, Row, Diff>> {
+        self.readings.iter_mut().map(|(_, session)| session).chain(&mut self.ticks)
+    }
+
+    fn due(&self) -> Due {
+        let mut due = Due::default();
+        for (reading, turn) in self.turns.iter().filter_map(|(reading, turn)| Some((reading, turn.get()?))) {
+            due = due.or_earlier(match reading {
+                ClockReading::Now => Due { now: Some(turn), date: None },
+                ClockReading::Date => Due { now: None, date: Some(turn) },
+            });
+        }
+        due
+    }
 }

@@ -17,6 +17,7 @@ impl Plan {
             Plan::Join { left, right, .. } => left.arity() + right.arity(),
             Plan::Reduce { group, aggregates, .. } => group.len() + aggregates.len(),
             Plan::Filter { input, .. }
+            | Plan::Temporal { input, .. }
             | Plan::Distinct { input }
             | Plan::TopK { input, .. }
             | Plan::Negate { input }

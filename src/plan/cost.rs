@@ -17,6 +17,7 @@ use std::sync::Arc;
 use eval::{AggregateCall, AggregateFunction, Expr, OrderTerm};
 use row::ScalarType;
 
+use super::clock::ClockReading;
 use super::describe::{aggregate_name, describe_expr};
 use super::expr::{comparison, transform};
 use super::range::RangeForm;
@@ -81,6 +82,9 @@ impl Plan {
             | Plan::Filter { .. }
             | Plan::Union { .. }
             | Plan::Negate { .. } => Some(Cost::stateless()),
+            Plan::Temporal { .. } => {
+                Some(Cost::keeping("rows that are still to come or to go, in the order of their turns"))
+            }
             Plan::Join { kind, left, right, on, residual } => Some(join(*kind, left, right, on, residual)),
             Plan::Reduce { group, aggregates, .. } => {
                 let calls: Vec<&AggregateCall> = aggregates.iter().map(|(call, _)| call).collect();
@@ -120,6 +124,19 @@ fn join(kind: JoinKind, left: &Arc<Plan>, right: &Arc<Plan>, on: &[EquiTerm], re
         );
     }
     let cost = Cost::keeping(state);
+    if let (true, Plan::Get { relation, .. }) = (on.is_empty(), &**right)
+        && let Some(reading) = ClockReading::of(relation)
+    {
+        let often = match reading {
+            ClockReading::Now => "each tick of the clock",
+            ClockReading::Date => "midnight",
+        };
+        return cost.but(
+            CostClass::PerTable,
+            format!("{often} meets every row"),
+            "where it only chooses rows, compare a column with now() or current_date and a fixed duration in WHERE",
+        );
+    }
     if on.is_empty() {
         if is_static(left) || is_static(right) {
             return cost;

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use eval::{AggregateCall, AggregateFunction, Expr, OrderTerm};
 use row::{Datum, OwnedDatum, ScalarType};
 
+use super::clock::ClockReading;
 use super::tree::{NodeMap, reader_counts};
 use super::{Cost, EquiTerm, Frame, FrameBound, JoinKind, Plan, WindowCall, WindowFunction};
 
@@ -121,6 +122,17 @@ impl fmt::Display for Line<'_> {
                 columns.iter().try_for_each(|column| write!(f, " #{column}"))
             }
             Plan::Filter { predicates, .. } => write!(f, "Filter {}", list(predicates, " and ")),
+            Plan::Temporal { input, reading, predicates } => {
+                let name = match reading {
+                    ClockReading::Now => "now()",
+                    ClockReading::Date => "current_date",
+                };
+                // No column has a greater number, so that this stands in no other one's name.
+                let clock = format!("#{}", input.arity());
+                let predicates: Vec<String> =
+                    predicates.iter().map(|predicate| describe_expr(predicate).replace(&clock, name)).collect();
+                write!(f, "Temporal {}", predicates.join(" and "))
+            }
             Plan::Join { kind, on, residual, .. } => {
                 let kind = match kind {
                     JoinKind::Inner if on.is_empty() => "cross",

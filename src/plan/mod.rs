@@ -10,6 +10,7 @@
 //! 3. No IO, no clock.
 
 mod arity;
+pub mod clock;
 mod cost;
 mod describe;
 mod error;
@@ -20,10 +21,12 @@ mod probe_tests;
 pub(crate) mod range;
 pub mod rewrite;
 pub mod sql;
+pub mod temporal;
 mod tree;
 pub(crate) mod typ;
 pub(crate) mod window;
 
+use clock::ClockReading;
 pub use cost::{Cost, CostClass};
 pub use describe::{PlanLine, describe_expr};
 pub use error::PlanError;
@@ -130,6 +133,13 @@ pub enum Plan {
         partition: Vec<Expr>,
         order_by: Vec<OrderTerm>,
         calls: Vec<(WindowCall, Column)>,
+    },
+    /// Keeps rows for which every predicate is true, at the cost of the rows that move when the clock does. The predicates are over
+    /// the input's columns and then a reading of the clock; each turns at most once for a row (`temporal::temporal_bound`).
+    Temporal {
+        input: Arc<Plan>,
+        reading: ClockReading,
+        predicates: Vec<Expr>,
     },
     Union {
         inputs: Vec<Arc<Plan>>,

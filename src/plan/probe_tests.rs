@@ -18,9 +18,11 @@ use std::sync::Arc;
 use eval::{Arena, Expr};
 use row::{Datum, NumericTypmod, OwnedDatum, Row, ScalarType};
 
+use super::clock::ClockReading;
 use super::rewrite::{RewriteOptions, optimize};
 use super::{BoundModel, Column, Plan, PlanError, RelationId, RelationType, bind, bind_query};
 use crate::testkit::interpret::{Inputs, Multiset, Outcome, by_value, interpret};
+use crate::time::Moment;
 
 const DATASETS: [u32; 3] = [1, 2, 3];
 /// The field's query shapes, the binder's own corners, random queries, single values, windows, and random aggregates.
@@ -177,7 +179,23 @@ pub(crate) fn rows(dataset: u32, tables: &BTreeMap<String, RelationType>) -> Inp
         let row = Row::pack(values.iter().map(OwnedDatum::datum));
         *inputs.entry(relation(&current)).or_default().entry(row).or_default() += 1;
     }
+    let moment = asked_at(dataset);
+    for reading in ClockReading::ALL {
+        inputs.insert(reading.relation(), Multiset::from([(moment.row(reading), 1)]));
+    }
     inputs
+}
+
+/// When PostgreSQL was asked: a probe shows its now().
+fn asked_at(dataset: u32) -> Moment {
+    let answer = &answers(dataset)["shapes.current_date_stable"];
+    let shown = match answer {
+        Answer::Rows { rows, .. } => rows.first().and_then(|row| row.split('|').nth(2)),
+        Answer::Error(error) => panic!("the probe of the clock fails: {error}"),
+    };
+    // Over no rows it shows nothing, and the clock is in no answer.
+    let micros = row::calendar::parse_timestamptz(shown.unwrap_or("2026-11-21 07:00:00+00"), chrono_tz::Tz::UTC);
+    Moment::new(micros.expect("a timestamp"), chrono_tz::Tz::UTC)
 }
 
 /// What PostgreSQL answered: its error, or columns and rows as text.

@@ -12,6 +12,7 @@ impl Plan {
             Plan::Map { input, .. }
             | Plan::Project { input, .. }
             | Plan::Filter { input, .. }
+            | Plan::Temporal { input, .. }
             | Plan::Reduce { input, .. }
             | Plan::Distinct { input }
             | Plan::TopK { input, .. }
@@ -40,6 +41,9 @@ impl Plan {
             },
             Plan::Project { columns, .. } => Plan::Project { input: next(), columns: columns.clone() },
             Plan::Filter { predicates, .. } => Plan::Filter { input: next(), predicates: predicates.clone() },
+            Plan::Temporal { reading, predicates, .. } => {
+                Plan::Temporal { input: next(), reading: *reading, predicates: predicates.clone() }
+            }
             Plan::Reduce { group, aggregates, .. } => {
                 Plan::Reduce { input: next(), group: group.clone(), aggregates: aggregates.clone() }
             }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use eval::Expr;
 
+use super::clock::ClockReading;
 use super::tree::NodeMap;
 use super::{Column, EquiTerm, JoinKind, Plan, RelationType, WindowFunction};
 
@@ -58,6 +59,7 @@ impl TypeCache {
                 typ
             }
             Plan::Project { input, columns } => project_type(&self.typ(input), columns),
+            Plan::Temporal { input, .. } => (*self.typ(input)).clone(),
             Plan::Filter { input, predicates } => filter_type(&self.typ(input), predicates),
             Plan::Join { kind, left, right, on, .. } => {
                 let (left, right) = (self.typ(left), self.typ(right));
@@ -259,6 +261,7 @@ fn union_type(types: &[Arc<RelationType>]) -> RelationType {
 /// Whether the plan gives exactly one row whatever its inputs hold.
 pub(crate) fn is_one_row(plan: &Plan) -> bool {
     match plan {
+        Plan::Get { relation, .. } => ClockReading::of(relation).is_some(),
         Plan::Constant { rows, .. } => rows.iter().map(|(_, count)| *count).sum::<i64>() == 1,
         Plan::Reduce { group, .. } => group.is_empty(),
         Plan::Map { input, .. } | Plan::Project { input, .. } | Plan::Distinct { input } => is_one_row(input),

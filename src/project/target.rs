@@ -99,7 +99,10 @@ pub struct ClockConfig {
     pub mode: ClockMode,
     /// The moment of a fixed clock, as written.
     pub at: Option<String>,
+    /// The zone of `current_date`, of `timestamp with time zone` in casts, and of the session in general.
     pub time_zone: String,
+    /// How far apart the values of `now()` are, where a model reads it as a value.
+    pub tick: Duration,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,6 +116,7 @@ pub enum ClockMode {
 pub const COMMIT_INTERVAL: Duration = Duration::from_millis(200);
 pub const HTTP_LISTEN: &str = "127.0.0.1:9464";
 pub const META_SCHEMA: &str = "livemart";
+pub const CLOCK_TICK: Duration = Duration::from_secs(60);
 
 /// The file as written.
 #[derive(Clone, Debug)]
@@ -230,7 +234,7 @@ impl Target {
         let fields = self.fields()?;
         let clock = match fields.sub("clock")? {
             Some(clock) => self.clock(&clock)?,
-            None => ClockConfig { mode: ClockMode::Event, at: None, time_zone: "UTC".into() },
+            None => ClockConfig { mode: ClockMode::Wall, at: None, time_zone: "UTC".into(), tick: CLOCK_TICK },
         };
         let http = match fields.sub("http")? {
             Some(http) => {
@@ -269,10 +273,10 @@ impl Target {
     }
 
     fn clock(&self, clock: &Fields<'_>) -> Result<ClockConfig> {
-        clock.only(&["mode", "at", "time_zone"])?;
+        clock.only(&["mode", "at", "time_zone", "tick"])?;
         let mode = match clock.text("mode")?.as_deref() {
-            None | Some("event") => ClockMode::Event,
-            Some("wall") => ClockMode::Wall,
+            Some("event") => ClockMode::Event,
+            None | Some("wall") => ClockMode::Wall,
             Some("fixed") => ClockMode::Fixed,
             Some(other) => return Err(clock.unknown_value("mode", other, &["event", "wall", "fixed"])),
         };
@@ -286,7 +290,11 @@ impl Target {
                 .error(format!("unknown time zone '{time_zone}'"))
                 .hint("use a name such as Europe/Berlin"));
         }
-        Ok(ClockConfig { mode, at, time_zone })
+        let tick = clock.duration("tick")?.unwrap_or(CLOCK_TICK);
+        if tick < Duration::from_millis(1) {
+            return Err(clock.error("tick: the clock moves at most once a millisecond"));
+        }
+        Ok(ClockConfig { mode, at, time_zone, tick })
     }
 
     fn sources(&self, fields: &Fields<'_>, tables: &[DeclaredTable<'_>]) -> Result<BTreeMap<String, SourceSettings>> {

@@ -26,6 +26,7 @@ mod parts;
 mod range_join;
 mod set;
 mod star;
+mod temporal;
 mod top_k;
 mod window;
 
@@ -33,13 +34,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use differential_dataflow::AsCollection;
-use flow::{Arrangement, Rows};
+use flow::{Arrangement, NextTurn, Rows};
 use row::{Diff, Epoch, Row};
 use timely::dataflow::Scope;
 use timely::dataflow::operators::ToStream;
 
 pub use errors::{ErrorColumns, columns as error_columns};
 
+use crate::plan::clock::ClockReading;
 use crate::plan::{Plan, RelationId};
 use arrangements::{ArrangementKey, Demands};
 use mfp::Mfp;
@@ -58,6 +60,8 @@ pub struct Rendered<'scope> {
     pub outputs: Vec<Rows<'scope>>,
     pub errors: Rows<'scope>,
     pub statistics: Statistics,
+    /// What each filter by the clock waits for.
+    pub turns: Vec<(ClockReading, NextTurn)>,
 }
 
 /// What was built, for `explain` and metrics.
@@ -87,7 +91,7 @@ pub fn render<'scope>(
         })
         .collect();
     let errors = differential_dataflow::collection::concatenate(context.scope, std::mem::take(&mut context.errors));
-    Rendered { outputs, errors, statistics: context.statistics }
+    Rendered { outputs, errors, statistics: context.statistics, turns: context.turns }
 }
 
 /// The identity of a plan node: its address, as equal nodes have been made one.
@@ -111,6 +115,7 @@ struct Context<'scope> {
     /// The model being rendered, which the errors of its operators name.
     model: String,
     statistics: Statistics,
+    turns: Vec<(ClockReading, NextTurn)>,
 }
 
 impl<'scope> Context<'scope> {
@@ -133,6 +138,7 @@ impl<'scope> Context<'scope> {
             errors: Vec::new(),
             model: String::new(),
             statistics: Statistics::default(),
+            turns: Vec::new(),
         }
     }
 
@@ -175,6 +181,7 @@ impl<'scope> Context<'scope> {
                 Some(self.inputs.get(relation).unwrap_or_else(|| panic!("no input for {relation:?}")).clone())
             }
             Plan::Constant { rows, .. } => Some(self.constant(rows)),
+            Plan::Temporal { input, reading, predicates } => Some(self.temporal(plan, input, *reading, predicates)),
             Plan::Union { inputs } => {
                 let inputs: Vec<Rows<'scope>> = inputs.iter().map(|input| self.rows(input)).collect();
                 self.statistics.operators += 1;
@@ -217,7 +224,11 @@ impl<'scope> Context<'scope> {
                 self.flat_map(plan, input, calls, ordinality.is_some(), *keeps_input)
             }
             Plan::Window { .. } => vec![Part::new(Source::Window(plan.clone()), plan.arity())],
-            Plan::Get { .. } | Plan::Constant { .. } | Plan::Union { .. } | Plan::Negate { .. } => {
+            Plan::Get { .. }
+            | Plan::Constant { .. }
+            | Plan::Temporal { .. }
+            | Plan::Union { .. }
+            | Plan::Negate { .. } => {
                 let rows = self.plain_rows(plan).expect("these nodes are plain");
                 vec![Part::rows(rows, plan.arity())]
             }
@@ -289,6 +300,7 @@ fn describe(plan: &Plan) -> String {
         Plan::Get { relation, .. } => format!("Get[{}]", relation.0),
         Plan::Constant { .. } => "Constant".to_owned(),
         Plan::Map { .. } | Plan::Project { .. } | Plan::Filter { .. } => "Map".to_owned(),
+        Plan::Temporal { .. } => "Temporal".to_owned(),
         Plan::Join { kind, .. } => format!("{kind:?}Join"),
         Plan::Reduce { .. } => "Reduce".to_owned(),
         Plan::Distinct { .. } => "Distinct".to_owned(),

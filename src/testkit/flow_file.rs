@@ -4,6 +4,7 @@
 //!   source orders(id bigint, cents bigint)
 //!   model paid
 //!     select id, cents from orders where cents > 0
+//!   clock 2025-01-01 12:00  the clock's value from the open epoch on (UTC); at first 2025-01-01 00:00
 //!   + orders 7 500          a row comes
 //!   - orders 7 500          a row goes
 //!   @ 1                     the epoch closes
@@ -22,13 +23,15 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use eval::{Arena, Expr};
-use row::{Datum, Diff, Row, ScalarType};
+use row::{Datum, Diff, Row, ScalarType, calendar};
 
 use crate::engine::{Dataflow, Output, Workers};
+use crate::plan::clock::ClockReading;
 use crate::plan::rewrite::{RewriteOptions, optimize};
 use crate::plan::{self, Column, Plan, RelationId, RelationType};
 use crate::render::{RenderModel, error_columns};
 use crate::testkit::interpret;
+use crate::time::Moment;
 
 /// A way to replay a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +65,9 @@ pub const WAYS: [Way; 8] = [
     Way::Undone,
 ];
 
+/// The clock until a file says otherwise: 2025-01-01 00:00:00 UTC.
+const START_MICROS: i64 = 1_735_689_600_000_000;
+
 /// A parsed file.
 #[derive(Clone, Debug, Default)]
 pub struct FlowFile {
@@ -73,6 +79,7 @@ pub struct FlowFile {
 #[derive(Clone, Debug)]
 enum Step {
     Change { source: usize, row: Row, diff: Diff },
+    Clock(i64),
     Close,
     Expect(Expectation),
 }
@@ -131,6 +138,10 @@ impl FlowFile {
                     let row = parse_row(values, &file.sources[source].1.columns).map_err(fail)?;
                     file.steps.push(Step::Change { source, row, diff: if head == "+" { 1 } else { -1 } });
                 }
+                "clock" => {
+                    let micros = calendar::parse_timestamptz(rest.trim(), chrono_tz::Tz::UTC);
+                    file.steps.push(Step::Clock(micros.map_err(|error| fail(error.to_string()))?));
+                }
                 "@" => file.steps.push(Step::Close),
                 "~" | "=" | "!" => {
                     let kind = match head {
@@ -147,7 +158,9 @@ impl FlowFile {
                     i = body_end;
                 }
                 other => {
-                    return Err(fail(format!("a line begins with source, model, +, -, @, ~, = or !, not \"{other}\"")));
+                    return Err(fail(format!(
+                        "a line begins with source, model, clock, +, -, @, ~, = or !, not \"{other}\""
+                    )));
                 }
             }
         }
@@ -225,13 +238,16 @@ impl FlowFile {
     ) -> Result<(), String> {
         let planned = self.plan()?;
         let plans: Vec<Arc<Plan>> = planned.iter().map(|(plan, _)| plan.clone()).collect();
+        let mut moment = Moment::new(START_MICROS, chrono_tz::Tz::UTC);
         let mut flow = Running::start(self, &plans, way);
         let mut seen = Seen::new(plans.len());
         let mut history: Vec<(usize, Row, Diff)> = Vec::new();
         let mut open: Vec<(usize, Row, Diff)> = Vec::new();
+        let mut closed_at = moment;
         for step in &self.steps {
             match step {
                 Step::Change { source, row, diff } => open.push((*source, row.clone(), *diff)),
+                Step::Clock(micros) => moment = Moment::new(*micros, chrono_tz::Tz::UTC),
                 Step::Close => {
                     seen.deltas.iter_mut().for_each(BTreeMap::clear);
                     if way == Way::Shuffled {
@@ -239,20 +255,21 @@ impl FlowFile {
                     }
                     if way == Way::Resumed && flow.next > 0 {
                         flow = Running::start(self, &plans, way);
-                        flow.epoch(&history)?;
+                        flow.epoch(&history, closed_at)?;
                     }
                     if way == Way::SingleChanges && !open.is_empty() {
                         for change in &open {
-                            let outputs = flow.epoch(std::slice::from_ref(change))?;
+                            let outputs = flow.epoch(std::slice::from_ref(change), moment)?;
                             seen.note(outputs);
                         }
                     } else {
-                        let outputs = flow.epoch(&open)?;
+                        let outputs = flow.epoch(&open, moment)?;
                         seen.note(outputs);
                     }
                     history.append(&mut open);
+                    closed_at = moment;
                     if way == Way::Batch {
-                        seen.equals_batch(self, &plans, &history)?;
+                        seen.equals_batch(self, &plans, &history, moment)?;
                     }
                 }
                 Step::Expect(expectation) => {
@@ -262,8 +279,11 @@ impl FlowFile {
         }
         if way == Way::Undone {
             let undo: Vec<_> = history.iter().map(|(source, row, diff)| (*source, row.clone(), -diff)).collect();
-            seen.note(flow.epoch(&undo)?);
-            let empty = Running::start(self, &plans, Way::Plain).epoch(&[])?;
+            seen.note(flow.epoch(&undo, moment)?);
+            // What was to come or go later is gone, too.
+            let later = Moment::new(moment.now + 200 * 365 * calendar::MICROS_PER_DAY, chrono_tz::Tz::UTC);
+            seen.note(flow.epoch(&[], later)?);
+            let empty = Running::start(self, &plans, Way::Plain).epoch(&[], later)?;
             let mut nothing = Seen::new(plans.len());
             nothing.note(empty);
             for (i, table) in seen.tables.iter().enumerate() {
@@ -299,7 +319,8 @@ impl Running {
     }
 
     /// Feeds changes, closes the epoch, and gives the net changes of every output and of the errors.
-    fn epoch(&mut self, changes: &[(usize, Row, Diff)]) -> Result<Vec<(Output, Row, Diff)>, String> {
+    fn epoch(&mut self, changes: &[(usize, Row, Diff)], moment: Moment) -> Result<Vec<(Output, Row, Diff)>, String> {
+        self.workers.set_clock(moment).map_err(|error| error.to_string())?;
         for (source, row, diff) in changes {
             self.workers.feed(*source, vec![(row.clone(), *diff)]).map_err(|error| error.to_string())?;
         }
@@ -336,8 +357,17 @@ impl Seen {
     }
 
     /// Whether every table is what a batch computation over the rows of now gives, by value.
-    fn equals_batch(&self, file: &FlowFile, plans: &[Arc<Plan>], history: &[(usize, Row, Diff)]) -> Result<(), String> {
+    fn equals_batch(
+        &self,
+        file: &FlowFile,
+        plans: &[Arc<Plan>],
+        history: &[(usize, Row, Diff)],
+        moment: Moment,
+    ) -> Result<(), String> {
         let mut inputs = interpret::Inputs::new();
+        for reading in ClockReading::ALL {
+            add(inputs.entry(reading.relation()).or_default(), moment.row(reading), 1);
+        }
         for (source, row, diff) in history {
             let relation = RelationId(file.sources[*source].0.as_str().into());
             add(inputs.entry(relation).or_default(), row.clone(), *diff);

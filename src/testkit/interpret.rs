@@ -149,6 +149,19 @@ impl Interpreter<'_> {
                 let calls: Vec<&TableCall> = calls.iter().map(|(call, _)| call).collect();
                 self.flat_map(input, &calls, ordinality.is_some(), *keeps_input)
             }
+            Plan::Temporal { input, reading, predicates } => {
+                let Some(clock) = self.inputs.get(&reading.relation()).and_then(|rows| rows.keys().next()) else {
+                    return Multiset::new();
+                };
+                self.each(input, |row| {
+                    let beside = concatenated(row, clock);
+                    // A value that fails fails its row, whatever the other comparisons say: time must not decide it.
+                    let values: Vec<OwnedDatum> =
+                        predicates.iter().map(|predicate| evaluate(predicate, &beside)).collect::<Result<_, _>>()?;
+                    let is_true = |value: &OwnedDatum| value.datum().unwrap_bool() == Some(true);
+                    Ok(values.iter().all(is_true).then(|| row.clone()))
+                })
+            }
             Plan::Join { kind, left, right, on, residual } => self.join(*kind, left, right, on, residual),
             Plan::Reduce { input, group, aggregates } => {
                 let group: Vec<&Expr> = group.iter().map(|(expr, _)| expr).collect();

@@ -19,6 +19,9 @@ mod measure;
 #[allow(dead_code)]
 #[path = "../../benches/shop_stream/mod.rs"]
 mod shop_stream;
+#[allow(dead_code)]
+#[path = "../../benches/ticks/mod.rs"]
+mod ticks;
 
 use mart::{ByHand, cents, fingerprint, first_difference, read_events};
 use shop_stream::{Size, Workload, workload};
@@ -66,6 +69,14 @@ fn the_bench_computes_what_plain_hash_maps_compute() {
         assert_eq!(first_difference(&expected, &outcome.mart), None, "with {workers} workers");
         assert_eq!(fingerprint(&outcome.mart), RESULT, "with {workers} workers");
     }
+}
+
+#[test]
+fn a_day_moves_every_customer_and_a_minute_only_what_expires() {
+    let outcome = ticks::run(600).expect("the engine runs");
+    assert!(outcome.day_rows.iter().all(|rows| *rows == 600), "{outcome:?}");
+    assert_eq!(outcome.expired, outcome.expired_by_hand);
+    assert!(outcome.expired > 0, "{outcome:?}");
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod bad_input;
 mod bench_in_miniature;
 mod flow_files;
 mod kafka_source;
+mod moving_time;
 mod pipeline;
 mod postgres_sink;
 mod random_aggregates;

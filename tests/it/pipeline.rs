@@ -8,7 +8,7 @@
 pub mod binary;
 mod bystander;
 pub mod history;
-mod parts;
+pub mod parts;
 mod shop;
 mod state;
 mod truth;

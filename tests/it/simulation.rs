@@ -26,7 +26,7 @@ use livemart::sink::{Sink, TableColumn, TableSpec};
 use livemart::source::{Connector, Format, Positions, TableSource};
 use livemart::state::{KeeperLimits, StateFolder, StoredTable, resume};
 use livemart::testkit::disk::{Crash, Disk};
-use livemart::time::{Clock, ClockMode};
+use livemart::time::{Clock, ClockMode, ClockSettings, WallTime};
 use row::ScalarType;
 
 use super::pipeline::history::Dice;
@@ -181,7 +181,10 @@ impl World {
             if throw.between(0, 8) == 0 { Duration::MAX } else { Duration::from_millis(throw.between(0, 3) as u64) };
         let epoch_records_max = if interval == Duration::MAX { u64::MAX } else { throw.between(5, 200) as u64 };
         let limits = Limits { commit_interval: interval, epoch_records_max };
-        let clock = Clock::new(ClockMode::Event, state.cut.as_ref().map(|cut| cut.clock));
+        let stored = state.cut.as_ref().map(|cut| cut.clock);
+        let settings =
+            ClockSettings { mode: ClockMode::Event, time_zone: chrono_tz::Tz::UTC, tick: Duration::from_secs(60) };
+        let clock = Clock::new(settings, stored, self.deployment.clock_needs(), WallTime::system());
         let stop = StopFlag::default();
         let mut ignore = |_: livemart::engine::EngineEvent<'_>| {};
         let drive = Drive::start(

@@ -35,4 +35,4 @@ pub use expr::{AggregateCall, AggregateFunction, Expr, OrderTerm};
 pub use resolve::FunctionId;
 pub use table_function::{TableCall, TableFunction};
 pub use types::{CastContext, cast_context, type_name};
-pub use zone::session_time_zone;
+pub use zone::{session_time_zone, set_session_time_zone};

@@ -6,21 +6,11 @@ use crate::resolve::ResolveError;
 
 /// The error for a function whose value is not a function of the row.
 pub(crate) fn function(name: &str) -> Option<ResolveError> {
-    let clock = |shown: &str, instead: &str| {
-        let message = format!("{shown} is not maintained yet: its value changes without a change of the input");
-        Some(ResolveError::new(message).with_hint(instead))
-    };
-    const DATE: &str = "write the date you mean, for example with a dbt variable: date '{{ var(\"as_of_date\") }}'";
-    const TIMESTAMP: &str = "write the moment you mean, for example with a dbt variable: timestamp '{{ var(\"as_of\") }}', \
-                             or use a time column of the source";
     match name {
-        "current_date" => clock("current_date", DATE),
-        "current_timestamp" | "localtimestamp" | "current_time" | "localtime" => clock(name, TIMESTAMP),
-        "now" | "transaction_timestamp" | "statement_timestamp" | "clock_timestamp" | "timeofday" => {
-            clock(&format!("{name}()"), TIMESTAMP)
+        "clock_timestamp" | "timeofday" => {
+            let message = format!("{name}() is not maintained: it is volatile, so two rows of one query would differ");
+            Some(ResolveError::new(message).with_hint("write now(), which is the same for all rows of a cut"))
         }
-        // Other warehouses' names for the same.
-        "getdate" | "sysdate" | "current_datetime" => clock(&format!("{name}()"), TIMESTAMP),
         "random" | "setseed" | "gen_random_uuid" | "uuid_generate_v4" | "nextval" | "currval" | "lastval" => {
             let message =
                 format!("{name}() is not maintained: it is volatile, so two runs over one input would differ");

@@ -2,16 +2,30 @@
 //!
 //! 1. This is the one place that knows the zone: casts, `date_trunc`, `extract` and interval arithmetic on
 //!    `timestamp with time zone` all come here.
+//! 2. A process has one session: its zone is set before the first expression is planned, and then stays.
 
 use std::any::Any;
 use std::cell::OnceCell;
+use std::sync::OnceLock;
 
 use row::calendar::{self, CalendarError, DateUnit};
 use row::{Datum, Interval, Numeric, ScalarType};
 
+static SESSION: OnceLock<String> = OnceLock::new();
+
 /// The name of the zone in which timestamps with time zone are read, shown and cut.
 pub fn session_time_zone() -> &'static str {
-    "UTC"
+    SESSION.get_or_init(|| "UTC".to_owned())
+}
+
+/// Sets the session's zone. False when the process has already used another one: then that one stays.
+///
+/// Panics on a name that no zone has: the caller has looked it up.
+pub fn set_session_time_zone(name: &str) -> bool {
+    if let Err(error) = calendar::parse_zone(name) {
+        panic!("the session's time zone must be known: {error}");
+    }
+    SESSION.get_or_init(|| name.to_owned()) == name
 }
 
 /// The parsed zone, looked up once per thread. Generic, because its type belongs to the calendar.

@@ -6,6 +6,7 @@
 //!   Arrangement × Arrangement ──join──> …          matches of equal keys
 //!   Accums ──accumulate──> Arrangement             groups whose aggregates ride in the difference
 //!   Arrangement ──reduce──> Arrangement            groups that need to see their values
+//!   Keyed × ticks ──temporal──> Rows               rows that come and go by the clock
 //!   Keyed ──keyed──> Rows                          states of their own in epoch order: windows, ordered multisets
 //!   Keyed × Keyed ──keyed_join──> …                a join whose sides nobody else reads by this key
 //!   Accums (× Keyed) ──keyed_groups──> …           groups (beside a hub's rows) that nobody reads as an arrangement
@@ -28,6 +29,7 @@ mod map;
 mod range_join;
 mod reduce;
 mod slab;
+mod temporal;
 mod waiting;
 
 pub use accum::Accum;
@@ -42,6 +44,7 @@ pub use map::{
 pub use range_join::{JoinSide, Place, RangeJoin, RangeJoinKind, RangeLogic, tag};
 pub use reduce::{Group, accumulate, reduce};
 pub use slab::Slab;
+pub use temporal::{NextTurn, temporal};
 
 use differential_dataflow::VecCollection;
 use row::{Diff, Epoch, Row};

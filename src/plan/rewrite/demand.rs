@@ -111,6 +111,13 @@ impl Pruner {
                 predicates.iter().for_each(|predicate| needed.extend(columns_of(predicate)));
                 self.demand(input, needed);
             }
+            Plan::Temporal { input, predicates, .. } => {
+                let clock = self.width(input);
+                let mut needed = demand;
+                predicates.iter().for_each(|predicate| needed.extend(columns_of(predicate)));
+                needed.remove(&clock);
+                self.demand(input, needed);
+            }
             Plan::Join { left, right, .. } => {
                 let (needed_left, needed_right) = self.join_demand(node, &demand);
                 self.demand(left, needed_left);
@@ -268,6 +275,15 @@ impl Pruner {
                 let below = self.input(input);
                 let predicates = predicates.iter().map(|predicate| below.expr(predicate)).collect();
                 Pruned { plan: Arc::new(Plan::Filter { input: below.plan, predicates }), kept: below.kept }
+            }
+            Plan::Temporal { input, reading, predicates } => {
+                let clock = self.width(input);
+                let below = self.input(input);
+                let place = |column: usize| if column == clock { below.kept.len() } else { below.position(column) };
+                let predicates =
+                    predicates.iter().map(|predicate| renumber(predicate, &mut |column| place(column))).collect();
+                let plan = Plan::Temporal { input: below.plan.clone(), reading: *reading, predicates };
+                Pruned { plan: Arc::new(plan), kept: below.kept.clone() }
             }
             Plan::Join { .. } => self.rebuild_join(node, &demand),
             Plan::Reduce { input, group, aggregates } => {

@@ -1,7 +1,7 @@
 //! Plans that give the same rows for less work.
 //!
 //! ```text
-//!   fold ─> fuse ─> [ pushdown ─> outer_join ─> anti_join ] twice ─> first_rows ─> distinct ─> demand ─> null_keys ─> intern (all models)
+//!   fold ─> fuse ─> [ pushdown ─> outer_join ─> anti_join ] twice ─> temporal ─> first_rows ─> distinct ─> demand ─> null_keys ─> intern (all models)
 //! ```
 //!
 //! 1. Each rule can be switched off; with all off the plan is what `sql` bound, and the rows are the same.
@@ -21,6 +21,7 @@ mod intern;
 mod null_keys;
 mod outer_join;
 mod pushdown;
+mod temporal;
 
 #[cfg(test)]
 mod rewrite_tests;
@@ -43,6 +44,8 @@ pub struct RewriteOptions {
     pub outer_join: bool,
     /// `left join … where right.key is null` is an anti join.
     pub anti_join: bool,
+    /// A filter that compares a row with the clock costs the rows that move.
+    pub temporal: bool,
     /// `row_number() <= k` keeps the first rows of each partition and numbers none.
     pub first_rows: bool,
     /// A DISTINCT over rows that are distinct already goes.
@@ -62,6 +65,7 @@ impl RewriteOptions {
         pushdown: true,
         outer_join: true,
         anti_join: true,
+        temporal: true,
         first_rows: true,
         distinct: true,
         demand: true,
@@ -75,6 +79,7 @@ impl RewriteOptions {
         pushdown: false,
         outer_join: false,
         anti_join: false,
+        temporal: false,
         first_rows: false,
         distinct: false,
         demand: false,
@@ -120,6 +125,7 @@ pub(crate) fn optimize_one(plan: &Arc<Plan>, options: &RewriteOptions) -> Arc<Pl
         run(options.fuse, &fuse::fuse);
     }
     run(options.pushdown, &pushdown::push_down);
+    run(options.temporal, &temporal::to_temporal_filters);
     run(options.first_rows, &first_rows::keep_first_rows);
     run(options.fuse, &fuse::fuse);
     run(options.distinct, &distinct::drop_distincts);

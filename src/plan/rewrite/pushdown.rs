@@ -131,7 +131,11 @@ impl Pusher {
                 let input = self.push(input, go);
                 filter(Arc::new(plan.with_children(vec![input])), stay)
             }
-            Plan::Distinct { .. } | Plan::Union { .. } | Plan::Negate { .. } | Plan::Threshold { .. } => {
+            Plan::Temporal { .. }
+            | Plan::Distinct { .. }
+            | Plan::Union { .. }
+            | Plan::Negate { .. }
+            | Plan::Threshold { .. } => {
                 let children = plan.children().into_iter().map(|child| self.push(child, predicates.clone())).collect();
                 Arc::new(plan.with_children(children))
             }

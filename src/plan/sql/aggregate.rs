@@ -23,6 +23,7 @@ use super::query::direction;
 use super::scope::{Clause, Scope};
 use super::{Binder, Bound, resolve_error, unsupported};
 use crate::plan::PlanError;
+use crate::plan::clock::ClockReading;
 use crate::plan::expr::{columns_of, evaluate, transform};
 
 /// Names that PostgreSQL or a neighbour knows as aggregates, maintained or not.
@@ -378,6 +379,8 @@ pub(super) struct Grouping {
     from: BTreeMap<ColumnId, String>,
     /// (key of a table, all columns of that table).
     keys: Vec<(Vec<ColumnId>, Vec<ColumnId>)>,
+    /// Readings of the clock beside FROM, and the number that each has above the grouping once it is read there.
+    pub clock: BTreeMap<ColumnId, (ClockReading, Option<ColumnId>)>,
 }
 
 impl Grouping {
@@ -395,7 +398,7 @@ impl Grouping {
         for column in &scope.visible {
             from.entry(column.id).or_insert_with(|| column.name.clone());
         }
-        Grouping { groups, from, keys }
+        Grouping { groups, from, keys, clock: BTreeMap::new() }
     }
 
     /// The expression over groups and aggregates instead of FROM.
@@ -408,6 +411,10 @@ impl Grouping {
                 return Some(Expr::Column(*id));
             }
             let Expr::Column(column) = part else { return None };
+            if let Some((reading, above)) = self.clock.get_mut(column) {
+                let id = *above.get_or_insert_with(|| binder.columns.add(reading.column()));
+                return Some(Expr::Column(id));
+            }
             let name = self.from.get(column)?.clone();
             match self.add_dependent(binder, *column) {
                 Some(id) => Some(Expr::Column(id)),

@@ -39,7 +39,13 @@ impl<'q> Binder<'q> {
                 if let (E::Array(array), ScalarType::Array(of)) = (&**expr, &ty) {
                     return self.array(&array.elem, Some(of))?.cast(&ty, true);
                 }
-                self.expr(expr)?.cast(&ty, true)
+                let value = self.expr(expr)?;
+                if ty == ScalarType::Date
+                    && let Some(day) = self.day_of_now(&value)?
+                {
+                    return Ok(day);
+                }
+                value.cast(&ty, true)
             }
             E::Cast { .. } => Err(unsupported("TRY_CAST")
                 .with_hint("use CAST; a row that fails is set aside and heals when it is corrected")),

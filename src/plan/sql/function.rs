@@ -41,6 +41,9 @@ impl<'q> Binder<'q> {
         }
         let calls = self.pending_calls();
         let args = self.arguments(&name, call)?;
+        if let Some(time) = self.clock_function(&name, args.len())? {
+            return Ok(time);
+        }
         match name.as_str() {
             "coalesce" | "nvl" | "ifnull" if !args.is_empty() => {
                 self.refuse_calls_since(calls, "COALESCE")?;

@@ -13,6 +13,7 @@
 //!    (Neumann and Kemper, "Unnesting Arbitrary Queries").
 
 mod aggregate;
+mod clock;
 mod coerce;
 mod columns;
 mod decorrelate;

@@ -159,6 +159,24 @@ impl Rel {
         Rel::Apply { input: Box::new(self), apply: Box::new(apply) }
     }
 
+    /// Puts a relation in the place of the row without columns that all of this stands on.
+    pub fn put_under(&mut self, base: Rel) {
+        match self {
+            Rel::Unit => *self = base,
+            Rel::Map { input, .. }
+            | Rel::Filter { input, .. }
+            | Rel::Aggregate { input, .. }
+            | Rel::Distinct { input, .. }
+            | Rel::TopK { input, .. }
+            | Rel::FlatMap { input, .. }
+            | Rel::Window { input, .. }
+            | Rel::Apply { input, .. } => input.put_under(base),
+            Rel::Get { .. } | Rel::Cte { .. } | Rel::Values { .. } | Rel::Join { .. } | Rel::SetOp { .. } => {
+                panic!("nothing is to be put under a relation of its own")
+            }
+        }
+    }
+
     fn children(&self) -> Vec<&Rel> {
         match self {
             Rel::Unit | Rel::Get { .. } | Rel::Cte { .. } | Rel::Values { .. } => Vec::new(),

@@ -13,6 +13,7 @@ use eval::{AggregateCall, Expr};
 use sqlparser::ast;
 use sqlparser::tokenizer::Span;
 
+use super::clock::ClockColumn;
 use super::columns::ColumnId;
 use super::rel::Apply;
 use super::table_function::SelectCalls;
@@ -109,6 +110,8 @@ pub(super) struct Scope<'q> {
     pub window_applies: Vec<Apply>,
     /// Functions of the select list that give rows.
     pub calls: SelectCalls,
+    /// What this SELECT reads of the clock.
+    pub clock: Vec<ClockColumn>,
 }
 
 impl<'q> Scope<'q> {
@@ -126,6 +129,7 @@ impl<'q> Scope<'q> {
             windows: Vec::new(),
             window_applies: Vec::new(),
             calls: SelectCalls::default(),
+            clock: Vec::new(),
         }
     }
 

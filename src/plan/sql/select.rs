@@ -11,6 +11,7 @@ use row::{ScalarType, SortDirection};
 use sqlparser::ast::{self, GroupByExpr, SelectItem, SelectItemQualifiedWildcardKind, Spanned};
 
 use super::aggregate::Grouping;
+use super::clock::{ClockColumn, Place, beside_clock};
 use super::columns::ColumnId;
 use super::output_name::output_name;
 use super::query::{BoundQuery, Literals, Tail, direction, ordinal};
@@ -89,6 +90,8 @@ impl<'q> Binder<'q> {
         tail: &Tail<'q>,
         literals: Literals,
     ) -> Result<BoundQuery, PlanError> {
+        // What stands below is put there at the end, when it is known whether the clock stands beside it.
+        let base = std::mem::replace(&mut rel, Rel::Unit);
         if let Some(condition) = &select.selection {
             rel = self.where_clause(rel, condition)?;
         }
@@ -101,25 +104,34 @@ impl<'q> Binder<'q> {
         let Some(scope) = self.scopes.last_mut() else { return Err(PlanError::new("a SELECT has no scope")) };
         below.append(&mut scope.argument_applies);
         let aggregates = std::mem::take(&mut scope.aggregates);
+        let mut clock = std::mem::take(&mut scope.clock);
         let mut calls = self.take_calls();
         let names: Vec<String> = items.iter().map(|item| item.name().to_string()).collect();
 
         rel = below_groups(rel, below, below_calls);
+        rel.put_under(beside_clock(base, &clock, Place::From));
         if grouped || parts.having.is_some() || !aggregates.is_empty() {
             let Some(scope) = self.scopes.last() else { return Err(PlanError::new("a SELECT has no scope")) };
             let mut grouping = Grouping::new(scope, groups);
+            let below = clock.iter().filter(|column| column.place == Place::From);
+            grouping.clock.extend(below.map(|column| (column.id, (column.reading, None))));
             self.regroup(&mut grouping, &mut parts, &items)?;
             for arg in calls.calls.iter_mut().flat_map(|call| &mut call.args) {
                 *arg = grouping.regroup(self, arg)?;
             }
             rel = Rel::Aggregate { input: Box::new(rel), group: grouping.groups, aggregates };
+            for (reading, above) in grouping.clock.into_values() {
+                clock.extend(above.map(|id| ClockColumn { reading, place: Place::Groups, id }));
+            }
         }
+        rel = beside_clock(rel, &clock, Place::Groups);
         rel = std::mem::take(&mut parts.having_applies).into_iter().fold(rel, Rel::apply);
         if let Some(having) = parts.having.take() {
             rel = rel.filter(vec![having.expr]);
         }
         rel = std::mem::take(&mut parts.window_applies).into_iter().fold(rel, Rel::apply);
         rel = stack(rel, std::mem::take(&mut parts.windows));
+        rel = beside_clock(rel, &clock, Place::Last);
         rel = std::mem::take(&mut parts.applies).into_iter().fold(rel, Rel::apply);
         if let Some(qualify) = parts.qualify.take() {
             rel = rel.filter(vec![qualify.expr]);

@@ -12,6 +12,7 @@ use eval::TableCall;
 use eval::table_function::{TableResolution, resolve};
 use sqlparser::ast::{self, FunctionArg, FunctionArguments, Spanned};
 
+use super::clock::{Place, beside_clock};
 use super::columns::ColumnId;
 use super::expr::function_name;
 use super::function::plain_argument;
@@ -86,7 +87,8 @@ impl<'q> Binder<'q> {
         self.scopes.push(Scope::new(tables.to_vec(), visible.to_vec(), Clause::From));
         let args: Result<Vec<Bound>, PlanError> = call.args.iter().map(|arg| self.expr(arg)).collect();
         let scope = self.scopes.pop();
-        let input = scope.map_or_else(Vec::new, |scope| scope.applies).into_iter().fold(Rel::Unit, Rel::apply);
+        let (applies, clock) = scope.map_or_else(Default::default, |scope| (scope.applies, scope.clock));
+        let input = applies.into_iter().fold(beside_clock(Rel::Unit, &clock, Place::From), Rel::apply);
         let mut args = args?;
         let several = call.name == "unnest" && args.len() > 1;
         let groups: Vec<Vec<Bound>> = if several { args.drain(..).map(|arg| vec![arg]).collect() } else { vec![args] };

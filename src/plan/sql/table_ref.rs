@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use eval::Expr;
 use sqlparser::ast::{self, JoinConstraint, JoinOperator, Spanned, TableFactor};
 
+use super::clock::{Place, beside_clock};
 use super::coerce::{binary, joint_scale, unify};
 use super::columns::ColumnId;
 use super::query::Literals;
@@ -257,7 +258,9 @@ impl<'q> Binder<'q> {
                 let bound = self.expr(condition).and_then(|bound| bound.into_condition("JOIN/ON"));
                 let scope = self.scopes.pop();
                 let bound = bound.map_err(|error| at(error, condition.span()))?;
-                let applies = scope.map_or_else(Vec::new, |scope| scope.applies);
+                let (applies, clock) = scope.map_or_else(Default::default, |scope| (scope.applies, scope.clock));
+                // One row beside each row on the right: whichever side is preserved, no row is lost and none is doubled.
+                right_rel = beside_clock(right_rel, &clock, Place::From);
                 let mut parts = Vec::new();
                 conjuncts(bound.expr, &mut parts);
                 if applies.is_empty() {
