@@ -6,7 +6,7 @@ impl Plan {
     /// The number of output columns.
     pub fn arity(&self) -> usize {
         match self {
-            Plan::Get { typ, .. } | Plan::Constant { typ, .. } => typ.columns.len(),
+            Plan::Get { typ, .. } | Plan::Constant { typ, .. } | Plan::Recursion { typ, .. } => typ.columns.len(),
             Plan::Map { input, exprs } => input.arity() + exprs.len(),
             Plan::FlatMap { input, calls, ordinality, .. } => {
                 input.arity() + calls.len() + usize::from(ordinality.is_some())
@@ -16,7 +16,8 @@ impl Plan {
             Plan::Join { kind: JoinKind::Semi | JoinKind::Anti, left, .. } => left.arity(),
             Plan::Join { left, right, .. } => left.arity() + right.arity(),
             Plan::Reduce { group, aggregates, .. } => group.len() + aggregates.len(),
-            Plan::Filter { input, .. }
+            Plan::Recursive { base: input, .. }
+            | Plan::Filter { input, .. }
             | Plan::Temporal { input, .. }
             | Plan::Distinct { input }
             | Plan::TopK { input, .. }

@@ -76,7 +76,8 @@ impl Plan {
     /// Nothing for what is kept by its source, or is no work at all.
     pub fn cost(&self, above: &[&Plan]) -> Option<Cost> {
         match self {
-            Plan::Get { .. } | Plan::Constant { .. } | Plan::Project { .. } => None,
+            Plan::Get { .. } | Plan::Constant { .. } | Plan::Project { .. } | Plan::Recursion { .. } => None,
+            Plan::Recursive { .. } => Some(Cost::keeping("the rows of every round")),
             Plan::Map { .. }
             | Plan::FlatMap { .. }
             | Plan::Filter { .. }

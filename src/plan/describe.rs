@@ -57,7 +57,7 @@ impl Printer {
             let _ = write!(text, "@{name}");
             return self.lines.push(PlanLine { text, cost: None });
         }
-        let is_leaf = matches!(**plan, Plan::Get { .. } | Plan::Constant { .. });
+        let is_leaf = matches!(**plan, Plan::Get { .. } | Plan::Constant { .. } | Plan::Recursion { .. });
         if !is_leaf && self.counts.get(plan).is_some_and(|count| *count > 1) {
             self.named.insert(plan, self.next);
             let _ = write!(text, "@{} ", self.next);
@@ -190,6 +190,10 @@ impl fmt::Display for Line<'_> {
                 let calls: Vec<String> = calls.iter().map(|(call, _)| window_call(call)).collect();
                 write!(f, ": {}", calls.join(", "))
             }
+            Plan::Recursive { name, distinct, .. } => {
+                write!(f, "Recursive {name}{}", if *distinct { " distinct" } else { "" })
+            }
+            Plan::Recursion { name, .. } => write!(f, "Recursion {name}"),
             Plan::Union { .. } => write!(f, "Union"),
             Plan::Negate { .. } => write!(f, "Negate"),
             Plan::Threshold { .. } => write!(f, "Threshold"),

@@ -19,10 +19,11 @@ mod inline;
 #[cfg(test)]
 mod probe_tests;
 pub(crate) mod range;
+pub mod recursion;
 pub mod rewrite;
 pub mod sql;
 pub mod temporal;
-mod tree;
+pub(crate) mod tree;
 pub(crate) mod typ;
 pub(crate) mod window;
 
@@ -147,6 +148,20 @@ pub enum Plan {
     /// Every diff with its sign turned.
     Negate {
         input: Arc<Plan>,
+    },
+    /// The rows of `base`, and those that `step` derives from them, from those, and so on (WITH RECURSIVE).
+    Recursive {
+        /// What `Recursion` nodes inside the step name.
+        name: String,
+        base: Arc<Plan>,
+        step: Arc<Plan>,
+        /// UNION: a row that is there already is not derived from again. UNION ALL: a row is there as often as it is derived.
+        distinct: bool,
+    },
+    /// Inside the step of a `Recursive` of that name: its rows.
+    Recursion {
+        name: String,
+        typ: RelationType,
     },
     /// Rows with a positive count, with that count (EXCEPT ALL).
     Threshold {

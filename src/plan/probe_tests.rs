@@ -403,6 +403,7 @@ fn each_rule_alone_keeps_the_rows() {
         one(&|options| options.pushdown = true),
         one(&|options| options.outer_join = true),
         one(&|options| options.anti_join = true),
+        one(&|options| options.or_join = true),
         one(&|options| options.first_rows = true),
         one(&|options| options.distinct = true),
         one(&|options| options.demand = true),

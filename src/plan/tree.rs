@@ -8,7 +8,8 @@ use super::Plan;
 impl Plan {
     pub fn children(&self) -> Vec<&Arc<Plan>> {
         match self {
-            Plan::Get { .. } | Plan::Constant { .. } => Vec::new(),
+            Plan::Get { .. } | Plan::Constant { .. } | Plan::Recursion { .. } => Vec::new(),
+            Plan::Recursive { base, step, .. } => vec![base, step],
             Plan::Map { input, .. }
             | Plan::Project { input, .. }
             | Plan::Filter { input, .. }
@@ -31,7 +32,10 @@ impl Plan {
         let mut children = children.into_iter();
         let mut next = || children.next().expect("as many children as before");
         match self {
-            Plan::Get { .. } | Plan::Constant { .. } => self.clone(),
+            Plan::Get { .. } | Plan::Constant { .. } | Plan::Recursion { .. } => self.clone(),
+            Plan::Recursive { name, distinct, .. } => {
+                Plan::Recursive { name: name.clone(), base: next(), step: next(), distinct: *distinct }
+            }
             Plan::Map { exprs, .. } => Plan::Map { input: next(), exprs: exprs.clone() },
             Plan::FlatMap { calls, ordinality, keeps_input, .. } => Plan::FlatMap {
                 input: next(),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use eval::Expr;
 
 use super::clock::ClockReading;
+use super::recursion::recursion_type;
 use super::tree::NodeMap;
 use super::{Column, EquiTerm, JoinKind, Plan, RelationType, WindowFunction};
 
@@ -36,7 +37,14 @@ impl TypeCache {
 
     fn of_node(&mut self, plan: &Plan) -> RelationType {
         match plan {
-            Plan::Get { typ, .. } => typ.clone(),
+            Plan::Get { typ, .. } | Plan::Recursion { typ, .. } => typ.clone(),
+            Plan::Recursive { base, distinct, .. } => {
+                let mut typ = recursion_type(&self.typ(base));
+                if *distinct {
+                    typ.keys = vec![(0..typ.columns.len()).collect()];
+                }
+                typ
+            }
             Plan::Constant { rows, typ } => {
                 let mut typ = typ.clone();
                 if rows.iter().map(|(_, count)| count.max(&0)).sum::<i64>() <= 1 {

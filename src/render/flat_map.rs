@@ -10,11 +10,11 @@ use std::sync::Arc;
 
 use eval::{Arena, TableCall};
 use flow::Emit;
-use row::{Datum, RowBuilder, RowRef};
+use row::{Datum, Row, RowBuilder, RowRef};
 
 use super::errors::Blame;
-use super::mfp::{Step, unpack};
-use super::parts::Part;
+use super::mfp::{Mfp, Step, unpack};
+use super::parts::{Part, RowLogic};
 use super::{Context, describe};
 use crate::plan::{Column, Plan};
 
@@ -29,6 +29,21 @@ impl<'scope> Context<'scope> {
     ) -> Vec<Part<'scope>> {
         let (base, mfp) = self.peel_input(input);
         let rows = self.rows(&base);
+        let logic = self.flat_logic(mfp, calls, ordinality, keeps_input);
+        self.statistics.operators += 1;
+        let (rows, errors) = flow::map_to_rows(rows, &describe(plan), logic);
+        self.add_errors(errors);
+        vec![Part::rows(rows, plan.arity())]
+    }
+
+    /// What one row gives, after the chain below it.
+    pub fn flat_logic(
+        &self,
+        mfp: Mfp,
+        calls: &[(TableCall, Column)],
+        ordinality: bool,
+        keeps_input: bool,
+    ) -> RowLogic<Row> {
         let outputs = mfp.outputs.clone();
         let mut chain = mfp;
         // Arguments are steps of the chain, so that each has its own blame.
@@ -53,8 +68,7 @@ impl<'scope> Context<'scope> {
             .collect();
         let reads = outputs.iter().chain(args.iter().flatten()).copied();
         let needed = chain.needed(reads);
-        let arity = plan.arity();
-        let logic = move |row: RowRef<'_>, emit: &mut Emit<row::Row>| {
+        Box::new(move |row: RowRef<'_>, emit: &mut Emit<Row>| {
             let arena = Arena::new();
             let mut columns: Vec<Datum<'_>> = Vec::with_capacity(chain.width());
             unpack(row, &needed, &mut columns);
@@ -83,10 +97,6 @@ impl<'scope> Context<'scope> {
                 builder.push_row(beside.as_ref());
                 emit.rows.push(builder.finish());
             }
-        };
-        self.statistics.operators += 1;
-        let (rows, errors) = flow::map_to_rows(rows, &describe(plan), Box::new(logic));
-        self.add_errors(errors);
-        vec![Part::rows(rows, arity)]
+        })
     }
 }

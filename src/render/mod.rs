@@ -24,6 +24,7 @@ mod mfp;
 mod ordered;
 mod parts;
 mod range_join;
+mod recursion;
 mod set;
 mod star;
 mod temporal;
@@ -223,6 +224,8 @@ impl<'scope> Context<'scope> {
             Plan::FlatMap { input, calls, ordinality, keeps_input } => {
                 self.flat_map(plan, input, calls, ordinality.is_some(), *keeps_input)
             }
+            Plan::Recursive { name, base, step, distinct } => self.recursive(plan, name, base, step, *distinct),
+            Plan::Recursion { .. } => panic!("a recursion is read inside its loop"),
             Plan::Window { .. } => vec![Part::new(Source::Window(plan.clone()), plan.arity())],
             Plan::Get { .. }
             | Plan::Constant { .. }
@@ -310,6 +313,8 @@ fn describe(plan: &Plan) -> String {
             format!("FlatMap[{}]", names.join(", "))
         }
         Plan::Window { .. } => "Window".to_owned(),
+        Plan::Recursive { name, .. } => format!("Recursive[{name}]"),
+        Plan::Recursion { name, .. } => format!("Recursion[{name}]"),
         Plan::Union { .. } => "Union".to_owned(),
         Plan::Negate { .. } => "Negate".to_owned(),
         Plan::Threshold { .. } => "Threshold".to_owned(),

@@ -115,10 +115,10 @@ pub trait Form<'scope>: Sized + 'static {
     fn concatenate(collections: Vec<Self::Collection>) -> Self::Collection;
 }
 
-type RowLogic<D> = Box<dyn FnMut(RowRef<'_>, &mut Emit<D>)>;
+pub type RowLogic<D> = Box<dyn FnMut(RowRef<'_>, &mut Emit<D>)>;
 type PairLogic<D> = Box<dyn FnMut(RowRef<'_>, RowRef<'_>, &mut Emit<D>)>;
 type GroupLogic<D> = Box<dyn FnMut(RowRef<'_>, RowRef<'_>, bool, &[i64], &mut Emit<D>)>;
-type JoinLogic<D> = Box<dyn FnMut(RowRef<'_>, RowRef<'_>, RowRef<'_>) -> Option<D>>;
+pub type JoinLogic<D> = Box<dyn FnMut(RowRef<'_>, RowRef<'_>, RowRef<'_>) -> Option<D>>;
 
 macro_rules! form {
     ($record:ty, $collection:ident, $map:path, $read:path, $join:path, $keyed_join:path, $keyed_groups:path) => {
@@ -192,15 +192,7 @@ impl<'scope> Context<'scope> {
         if let [Part { source: Source::Window(plan), first: None, negated: false, .. }] = &parts[..] {
             return self.window(plan, &mfp);
         }
-        let reads = mfp.outputs.clone();
-        let outputs = mfp.outputs.len();
-        let finish = Finish {
-            logic: Rc::new(move |columns, builder, _, out| {
-                columns[..outputs].iter().for_each(|datum| builder.push(datum));
-                out.push(builder.finish());
-            }),
-            reads,
-        };
+        let finish = packed(mfp.outputs.clone());
         self.read_form(parts, &mfp, finish, name)
     }
 
@@ -285,6 +277,39 @@ impl<'scope> Context<'scope> {
         collection
     }
 
+    /// The logic of a chain over plain rows.
+    pub fn logic_over_rows<D: 'static>(&self, mfp: &Mfp, finish: Finish<D>) -> RowLogic<D> {
+        self.stage(mfp, finish).over_rows()
+    }
+
+    /// The logic of a chain that cannot fail over the pairs of a join.
+    pub fn logic_over_pairs<D: 'static>(
+        &self,
+        mfp: &Mfp,
+        finish: Finish<D>,
+        left: &Layout,
+        right: &Layout,
+    ) -> JoinLogic<D> {
+        self.stage(mfp, finish).over_join(left, right)
+    }
+
+    fn stage<D: 'static>(&self, mfp: &Mfp, finish: Finish<D>) -> Stage<D> {
+        let chain = Mfp { outputs: finish.reads, ..mfp.clone() };
+        Stage {
+            blames: self.blames(&chain),
+            needed: chain.needed(chain.outputs.iter().copied()),
+            nulls_before: 0,
+            nulls_after: 0,
+            takes: takes(&chain.outputs),
+            chain,
+            logic: finish.logic,
+            arena: Arena::new(),
+            columns: Vec::new(),
+            outputs: Vec::new(),
+            builders: Default::default(),
+        }
+    }
+
     pub fn blames(&self, chain: &Mfp) -> Vec<Blame> {
         let names: Vec<String> = (0..chain.width()).map(|i| format!("${i}")).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -293,6 +318,16 @@ impl<'scope> Context<'scope> {
         });
         steps.map(|expression| Blame { model: self.model.clone(), expression }).collect()
     }
+}
+
+/// Packs these columns into a row.
+pub fn packed(reads: Vec<usize>) -> Finish<Row> {
+    let outputs = reads.len();
+    let logic = move |columns: &[Datum<'_>], builder: &mut RowBuilder, _: &mut RowBuilder, out: &mut Vec<Row>| {
+        columns[..outputs].iter().for_each(|datum| builder.push(datum));
+        out.push(builder.finish());
+    };
+    Finish { logic: Rc::new(logic), reads }
 }
 
 fn takes(outputs: &[usize]) -> Vec<(usize, bool)> {

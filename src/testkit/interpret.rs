@@ -13,13 +13,15 @@
 mod aggregate;
 mod window;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use eval::{AggregateCall, Arena, EvalError, Expr, OrderTerm, TableCall};
 use row::{Datum, OwnedDatum, Row, RowBuilder, SortDirection, push_order_key};
 use smallvec::SmallVec;
 
+use crate::plan::recursion::{ROUNDS_MAX, dependents, too_deep};
+use crate::plan::tree::post_order;
 use crate::plan::{EquiTerm, JoinKind, Plan, RelationId};
 use aggregate::{aggregate, check_arguments};
 
@@ -39,7 +41,13 @@ pub struct Outcome {
 
 /// Computes a plan's result. A relation without an entry in `inputs` is empty.
 pub fn interpret(plan: &Arc<Plan>, inputs: &Inputs) -> Outcome {
-    let mut interpreter = Interpreter { inputs, done: BTreeMap::new(), held: Vec::new(), errors: BTreeMap::new() };
+    let mut interpreter = Interpreter {
+        inputs,
+        done: BTreeMap::new(),
+        held: Vec::new(),
+        recursions: BTreeMap::new(),
+        errors: BTreeMap::new(),
+    };
     let rows = (*interpreter.rows(plan)).clone();
     Outcome { rows, errors: interpreter.errors }
 }
@@ -59,6 +67,8 @@ struct Interpreter<'a> {
     done: BTreeMap<usize, Arc<Multiset>>,
     /// Keeps those nodes alive, so that no address is used twice.
     held: Vec<Arc<Plan>>,
+    /// The rows that each recursion reads in this round.
+    recursions: BTreeMap<String, Multiset>,
     errors: BTreeMap<String, i64>,
 }
 
@@ -178,6 +188,8 @@ impl Interpreter<'_> {
             }
             Plan::Window { input, partition, order_by, calls } => self.window(input, partition, order_by, calls),
             Plan::TopK { input, group, order_by, limit, offset } => self.top_k(input, group, order_by, *limit, *offset),
+            Plan::Recursive { name, base, step, distinct } => self.recursive(name, base, step, *distinct),
+            Plan::Recursion { name, .. } => self.recursions.get(name).cloned().unwrap_or_default(),
             Plan::Union { inputs } => {
                 let mut result = Multiset::new();
                 for input in inputs {
@@ -198,6 +210,47 @@ impl Interpreter<'_> {
                 Err(error) => self.fail(&error, *count),
             }
         }
+        result
+    }
+
+    /// Round by round, each over the rows that the one before it added.
+    fn recursive(&mut self, name: &str, base: &Arc<Plan>, step: &Arc<Plan>, distinct: bool) -> Multiset {
+        let mut seen: BTreeSet<Row> = BTreeSet::new();
+        let mut fresh = |rows: &Multiset| -> Multiset {
+            if !distinct {
+                return rows.clone();
+            }
+            let new = keyed(rows).into_iter().filter(|(key, (_, count))| *count > 0 && seen.insert(key.clone()));
+            new.map(|(_, (row, _))| (row, 1)).collect()
+        };
+        let dependents = dependents(step, name);
+        let readers: Vec<usize> = post_order(step)
+            .iter()
+            .filter(|node| dependents.get(node).is_some())
+            .map(|node| Arc::as_ptr(node) as usize)
+            .collect();
+        let mut working = fresh(&self.rows(base));
+        let mut result = working.clone();
+        let outer = self.recursions.remove(name);
+        for round in 0.. {
+            if working.is_empty() {
+                break;
+            }
+            if round == ROUNDS_MAX {
+                let error = EvalError::new(too_deep(name));
+                working.values().for_each(|count| self.fail(&error, *count));
+                break;
+            }
+            self.recursions.insert(name.to_owned(), working);
+            let next = self.rows(step);
+            readers.iter().for_each(|reader| {
+                self.done.remove(reader);
+            });
+            working = fresh(&next);
+            working.iter().for_each(|(row, count)| add(&mut result, row.clone(), *count));
+        }
+        self.recursions.remove(name);
+        self.recursions.extend(outer.map(|rows| (name.to_owned(), rows)));
         result
     }
 

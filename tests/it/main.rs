@@ -10,4 +10,5 @@ mod moving_time;
 mod pipeline;
 mod postgres_sink;
 mod random_aggregates;
+mod random_joins;
 mod simulation;

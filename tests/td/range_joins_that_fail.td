@@ -143,3 +143,12 @@ model failing_end
   2 7
   5 7
 !
++ a 9 1 null
++ b 6 1 0
+@ 5
+= failing_end
+!
+  failing_end division by zero
+  failing_end division by zero
+  failing_end division by zero
+  failing_end division by zero

@@ -9,6 +9,7 @@ use differential_dataflow::trace::implementations::ord_neu::{OrdKeyBatch, OrdKey
 use differential_dataflow::trace::implementations::spine_fueled::Spine;
 use differential_dataflow::trace::implementations::{KeyBatcher, ValBatcher};
 use differential_dataflow::trace::rc_blanket_impls::RcBuilder;
+use differential_dataflow::trace::wrappers::enter::TraceEnter;
 use row::{Diff, Epoch, Row};
 use timely::dataflow::Stream;
 
@@ -29,6 +30,9 @@ pub type Arrangement<'scope> = Arranged<'scope, TraceAgent<RowSpine>>;
 
 /// The stream of new batches of an arrangement.
 pub type Batches<'scope> = Stream<'scope, Epoch, Vec<RowBatch>>;
+
+/// An arrangement seen from inside a recursion, whose times are `T`.
+pub(crate) type Entered<T> = TraceEnter<TraceAgent<RowSpine>, T>;
 
 pub(crate) type AccumArrangement<'scope> = Arranged<'scope, TraceAgent<AccumSpine>>;
 

@@ -7,9 +7,10 @@
 //!   Accums ──accumulate──> Arrangement             groups whose aggregates ride in the difference
 //!   Arrangement ──reduce──> Arrangement            groups that need to see their values
 //!   Keyed × ticks ──temporal──> Rows               rows that come and go by the clock
-//!   Keyed ──keyed──> Rows                          states of their own in epoch order: windows, ordered multisets
+//!   Keyed ──keyed──> Rows                          states of their own in epoch order: windows, ordered multisets, joins by order
 //!   Keyed × Keyed ──keyed_join──> …                a join whose sides nobody else reads by this key
 //!   Accums (× Keyed) ──keyed_groups──> …           groups (beside a hub's rows) that nobody reads as an arrangement
+//!   Rows ──iterate──> Rows                         a collection defined by itself, with rounds beside epochs
 //! ```
 //!
 //! 1. Every collection is (row, epoch, diff); times are totally ordered.
@@ -20,6 +21,7 @@ mod accum;
 mod arrange;
 mod bag;
 mod interval;
+mod iterate;
 mod join;
 mod key_table;
 mod keyed;
@@ -34,6 +36,7 @@ mod waiting;
 
 pub use accum::Accum;
 pub use arrange::{Arrangement, Batches, arrange, arrange_accums};
+pub use iterate::{LoopOp, Recursion, iterate};
 pub use join::{join_to_accums, join_to_keyed, join_to_rows};
 pub use keyed::{Changes, KeyedState, keyed};
 pub use keyed_groups::{keyed_groups_to_accums, keyed_groups_to_keyed, keyed_groups_to_rows};

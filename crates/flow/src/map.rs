@@ -1,8 +1,9 @@
 //! Row-at-a-time operators: a fused chain of map, filter and project, with an error output.
 
-use differential_dataflow::AsCollection;
 use differential_dataflow::difference::Multiply;
+use differential_dataflow::lattice::Lattice;
 use differential_dataflow::trace::{BatchReader, Cursor, Navigable};
+use differential_dataflow::{AsCollection, VecCollection};
 use row::{Diff, Epoch, Row, RowRef};
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::Scope;
@@ -10,6 +11,7 @@ use timely::dataflow::Stream;
 use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::generic::OutputBuilder;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
+use timely::progress::Timestamp;
 
 use crate::arrange::RowBatch;
 use crate::{Accum, Accums, Batches, Keyed, Rows, is_failed};
@@ -26,7 +28,7 @@ impl<D> Default for Emit<D> {
     }
 }
 
-type RowLogic<D> = Box<dyn FnMut(RowRef<'_>, &mut Emit<D>)>;
+pub(crate) type RowLogic<D> = Box<dyn FnMut(RowRef<'_>, &mut Emit<D>)>;
 type PairLogic<D> = Box<dyn FnMut(RowRef<'_>, RowRef<'_>, &mut Emit<D>)>;
 
 /// Maps rows to rows.
@@ -87,7 +89,7 @@ pub fn read_to_accums<'scope>(
 
 /// The errors that a reduce put into its values.
 pub fn split_failed<'scope>(batches: Batches<'scope>, name: &str) -> Rows<'scope> {
-    let (_, errors) = drive::<RowBatch, Row, (Row, Epoch, Diff)>(
+    let (_, errors) = drive::<Epoch, RowBatch, Row, (Row, Epoch, Diff)>(
         batches,
         name,
         Box::new(|batch, _, _, errors| {
@@ -102,22 +104,32 @@ pub fn split_failed<'scope>(batches: Batches<'scope>, name: &str) -> Rows<'scope
     errors
 }
 
-fn map<'scope, D: 'static, U: Clone + 'static>(
-    rows: Rows<'scope>,
+/// As `map_to_rows`, at any time.
+pub(crate) fn map_at<'scope, T: Timestamp + Lattice, D: Clone + 'static>(
+    rows: VecCollection<'scope, T, Row, Diff>,
+    name: &str,
+    logic: RowLogic<D>,
+) -> (VecCollection<'scope, T, D, Diff>, VecCollection<'scope, T, Row, Diff>) {
+    let (rows, errors) = map(rows, name, logic, |record, time, diff| (record, time, diff));
+    (rows.as_collection(), errors)
+}
+
+fn map<'scope, T: Timestamp, D: 'static, U: Clone + 'static>(
+    rows: VecCollection<'scope, T, Row, Diff>,
     name: &str,
     mut logic: RowLogic<D>,
-    update: impl Fn(D, Epoch, Diff) -> U + 'static,
-) -> (Stream<'scope, Epoch, Vec<U>>, Rows<'scope>) {
-    drive::<(Row, Epoch, Diff), D, U>(
+    update: impl Fn(D, T, Diff) -> U + 'static,
+) -> (Stream<'scope, T, Vec<U>>, VecCollection<'scope, T, Row, Diff>) {
+    drive::<T, (Row, T, Diff), D, U>(
         rows.inner,
         name,
-        Box::new(move |(row, epoch, diff), emit, outputs, errors| {
+        Box::new(move |(row, time, diff), emit, outputs, errors| {
             logic(row.as_ref(), emit);
             for record in emit.rows.drain(..) {
-                outputs.push(update(record, *epoch, *diff));
+                outputs.push(update(record, time.clone(), *diff));
             }
             for error in emit.errors.drain(..) {
-                errors.push((error, *epoch, *diff));
+                errors.push((error, time.clone(), *diff));
             }
         }),
     )
@@ -129,7 +141,7 @@ fn read<'scope, D: Clone + 'static, U: Clone + 'static>(
     mut logic: PairLogic<D>,
     update: impl Fn(D, Epoch, Diff) -> U + 'static,
 ) -> (Stream<'scope, Epoch, Vec<U>>, Rows<'scope>) {
-    drive::<RowBatch, D, U>(
+    drive::<Epoch, RowBatch, D, U>(
         batches,
         name,
         Box::new(move |batch, emit, outputs, errors| {
@@ -183,23 +195,25 @@ fn for_each_update(batch: &RowBatch, mut logic: impl FnMut(RowRef<'_>, RowRef<'_
 /// Outputs are handed over in containers of about this many records.
 const OUTPUT_RECORDS_MAX: usize = 1024;
 
+type Step<T, I, D, U> = Box<dyn FnMut(&mut I, &mut Emit<D>, &mut Vec<U>, &mut Vec<(Row, T, Diff)>)>;
+
 /// An operator with one input and two outputs, records and errors. `step` turns one input record into outputs.
-fn drive<'scope, I: Clone + 'static, D: 'static, U: Clone + 'static>(
-    input: Stream<'scope, Epoch, Vec<I>>,
+fn drive<'scope, T: Timestamp, I: Clone + 'static, D: 'static, U: Clone + 'static>(
+    input: Stream<'scope, T, Vec<I>>,
     name: &str,
-    mut step: Box<dyn FnMut(&mut I, &mut Emit<D>, &mut Vec<U>, &mut Vec<(Row, Epoch, Diff)>)>,
-) -> (Stream<'scope, Epoch, Vec<U>>, Rows<'scope>) {
-    let scope: Scope<'scope, Epoch> = input.scope();
+    mut step: Step<T, I, D, U>,
+) -> (Stream<'scope, T, Vec<U>>, VecCollection<'scope, T, Row, Diff>) {
+    let scope: Scope<'scope, T> = input.scope();
     let mut builder = OperatorBuilder::new(name.to_owned(), scope);
     let mut input = builder.new_input(input, Pipeline);
     builder.set_notify_for(0, timely::progress::operate::FrontierInterest::Never);
     let (records, record_stream) = builder.new_output();
     let (errors, error_stream) = builder.new_output();
     let mut records = OutputBuilder::<_, CapacityContainerBuilder<Vec<U>>>::from(records);
-    let mut errors = OutputBuilder::<_, CapacityContainerBuilder<Vec<(Row, Epoch, Diff)>>>::from(errors);
+    let mut errors = OutputBuilder::<_, CapacityContainerBuilder<Vec<(Row, T, Diff)>>>::from(errors);
     let mut emit = Emit::default();
     let mut record_buffer: Vec<U> = Vec::new();
-    let mut error_buffer: Vec<(Row, Epoch, Diff)> = Vec::new();
+    let mut error_buffer: Vec<(Row, T, Diff)> = Vec::new();
     builder.build(move |_capabilities| {
         move |_frontiers| {
             let mut records = records.activate();

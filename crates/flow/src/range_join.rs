@@ -40,7 +40,7 @@ impl JoinSide {
 /// Where a row stands in the order that the sides are compared by. Points and ends are order keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// It meets nothing: what it is compared by is NULL.
+    /// No row of the other side that has a place: what it is compared by is NULL, or its span is empty.
     Nowhere,
     Point(Row),
     /// From the first end (inclusive) up to the second (exclusive).
@@ -90,6 +90,8 @@ struct Entry {
 struct Group {
     points: BTreeMap<(Row, Row), Entry>,
     spans: IntervalTree<Entry>,
+    /// Rows that are nowhere: left, right.
+    nowhere: [BTreeMap<Row, Entry>; 2],
     /// Rows that could not be placed: left, right.
     unplaced: [BTreeMap<Row, Entry>; 2],
 }
@@ -171,7 +173,7 @@ impl RangeJoin {
             met.push(Met { row: other.clone(), place: place(), before: *entry, outcome });
         };
         match place {
-            Place::Nowhere => return met,
+            Place::Nowhere => {}
             Place::Point(point) => {
                 group.spans.holding(point, &mut |low, high, other, entry| {
                     ask(other, entry, &|| Place::Span(low.clone(), high.clone()), false);
@@ -196,6 +198,11 @@ impl RangeJoin {
                 }
             }
         }
+        if *place == Place::Anywhere {
+            for (other, entry) in &group.nowhere[side.other() as usize] {
+                ask(other, entry, &|| Place::Nowhere, true);
+            }
+        }
         for (other, entry) in &group.unplaced[side.other() as usize] {
             ask(other, entry, &|| Place::Anywhere, true);
         }
@@ -205,9 +212,6 @@ impl RangeJoin {
     /// One row comes or goes.
     fn change(&mut self, group: &mut Group, side: JoinSide, row: &Row, diff: Diff, output: &mut Changes) {
         let place = self.logic.place(side, row.as_ref());
-        if place == Place::Nowhere {
-            return self.show_lone(side, row, diff, output);
-        }
         let met = self.met(group, side, row, &place);
         let (mut matches, mut failures) = (0, 0);
         for other in &met {
@@ -272,12 +276,14 @@ impl RangeJoin {
 
 impl Group {
     fn is_empty(&self) -> bool {
-        self.points.is_empty() && self.spans.is_empty() && self.unplaced.iter().all(BTreeMap::is_empty)
+        self.points.is_empty()
+            && self.spans.is_empty()
+            && self.nowhere.iter().chain(&self.unplaced).all(BTreeMap::is_empty)
     }
 
     fn count(&mut self, side: JoinSide, row: &Row, place: &Place) -> Diff {
         let entry = match place {
-            Place::Nowhere => None,
+            Place::Nowhere => self.nowhere[side as usize].get(row).copied(),
             Place::Point(point) => self.points.get(&(point.clone(), row.clone())).copied(),
             Place::Span(low, high) => self.spans.get_mut(low, high, row).copied(),
             Place::Anywhere => self.unplaced[side as usize].get(row).copied(),
@@ -288,7 +294,7 @@ impl Group {
     /// Sets a row's entry; a count of zero takes the row out.
     fn put(&mut self, side: JoinSide, row: &Row, place: &Place, entry: Entry) {
         match place {
-            Place::Nowhere => {}
+            Place::Nowhere => set(&mut self.nowhere[side as usize], row.clone(), entry),
             Place::Point(point) => set(&mut self.points, (point.clone(), row.clone()), entry),
             Place::Anywhere => set(&mut self.unplaced[side as usize], row.clone(), entry),
             Place::Span(low, high) => match self.spans.get_mut(low, high, row) {
@@ -334,3 +340,7 @@ impl KeyedState for RangeJoin {
         output.errors.append(&mut changes.errors);
     }
 }
+
+#[cfg(test)]
+#[path = "range_join_tests.rs"]
+mod tests;

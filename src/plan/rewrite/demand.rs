@@ -86,7 +86,12 @@ impl Pruner {
     fn spread(&mut self, node: &Arc<Plan>) {
         let demand = self.demanded(node);
         match &**node {
-            Plan::Get { .. } | Plan::Constant { .. } => {}
+            Plan::Get { .. } | Plan::Constant { .. } | Plan::Recursion { .. } => {}
+            Plan::Recursive { base, step, .. } => {
+                let width = self.width(base);
+                self.demand(base, (0..width).collect());
+                self.demand(step, (0..width).collect());
+            }
             Plan::Map { input, exprs } => {
                 let width = self.width(input);
                 let mut needed: Demand = demand.iter().copied().filter(|column| *column < width).collect();
@@ -233,7 +238,14 @@ impl Pruner {
                 }
                 Pruned { plan: Arc::new(Plan::Project { input: Arc::clone(node), columns: kept.clone() }), kept }
             }
-            Plan::Constant { typ, .. } => Pruned { plan: Arc::clone(node), kept: (0..typ.columns.len()).collect() },
+            Plan::Recursive { base, step, .. } => {
+                let all: Vec<usize> = (0..self.width(base)).collect();
+                let children = vec![self.narrow(base, &all), self.narrow(step, &all)];
+                Pruned { plan: Arc::new(node.with_children(children)), kept: all }
+            }
+            Plan::Constant { typ, .. } | Plan::Recursion { typ, .. } => {
+                Pruned { plan: Arc::clone(node), kept: (0..typ.columns.len()).collect() }
+            }
             Plan::Map { input, exprs } => {
                 let width = self.width(input);
                 let below = self.input(input);

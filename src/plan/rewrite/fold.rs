@@ -1,5 +1,6 @@
 //! Constant expressions become literals, decided filters go, and what is computed from literal rows becomes literal rows.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use eval::table_function::side_by_side;
@@ -7,7 +8,8 @@ use eval::{Arena, Expr};
 use row::{Datum, OwnedDatum, Row, RowBuilder};
 
 use crate::plan::expr::{conjuncts, renumber};
-use crate::plan::tree::rewrite_bottom_up;
+use crate::plan::recursion::{ROUNDS_MAX, recursion_type, unrolled};
+use crate::plan::tree::{post_order, rewrite_bottom_up};
 use crate::plan::{Column, JoinKind, Plan, RelationType, TypeCache};
 
 /// Literal rows that a node is turned into; more are left to the operator.
@@ -134,6 +136,7 @@ fn fold_rows(plan: &Plan) -> Option<Plan> {
             }
             Some(constant(joined, columns))
         }
+        Plan::Recursive { name, base, step, distinct } => fold_recursion(name, base, step, *distinct),
         Plan::Filter { input, predicates } => {
             let (rows, columns) = rows_of(input)?;
             let mut kept = Vec::new();
@@ -175,6 +178,40 @@ fn evaluate(expr: &Expr, row: &Row) -> Option<OwnedDatum> {
     let datums: Vec<Datum<'_>> = row.iter().collect();
     let arena = Arena::new();
     expr.eval(&datums, &arena).ok().map(|datum| OwnedDatum::new(&datum))
+}
+
+/// A recursion over literal rows, computed round by round. Nothing when a round is not literal rows, or when there are too many.
+fn fold_recursion(name: &str, base: &Arc<Plan>, step: &Arc<Plan>, distinct: bool) -> Option<Plan> {
+    let Plan::Constant { rows, typ } = &**base else { return None };
+    if post_order(step).iter().any(|node| matches!(**node, Plan::Get { .. } | Plan::Recursive { .. })) {
+        return None;
+    }
+    let mut seen = BTreeSet::new();
+    let mut unseen = |rows: Vec<(Row, i64)>| -> Vec<(Row, i64)> {
+        if !distinct {
+            return rows;
+        }
+        let normal = |row: &Row| Row::pack(row.iter().map(Datum::normalized));
+        rows.into_iter().filter(|(row, _)| seen.insert(normal(row))).map(|(row, _)| (row, 1)).collect()
+    };
+    let mut working = unseen(rows.clone());
+    let mut all = working.clone();
+    let columns = recursion_type(typ).columns;
+    for _ in 0..ROUNDS_MAX {
+        let literal =
+            Plan::Constant { rows: working, typ: RelationType { columns: columns.clone(), keys: Vec::new() } };
+        let next = fold(&unrolled(step, name, &Arc::new(literal)));
+        let Plan::Constant { rows, .. } = &*next else { return None };
+        working = unseen(rows.clone());
+        if working.is_empty() {
+            return Some(constant(all, columns));
+        }
+        all.extend(working.iter().cloned());
+        if all.len() > ROWS_MAX {
+            return None;
+        }
+    }
+    None
 }
 
 /// Literal rows; their columns are nullable where a NULL is seen.

@@ -1,7 +1,7 @@
 //! Plans that give the same rows for less work.
 //!
 //! ```text
-//!   fold ─> fuse ─> [ pushdown ─> outer_join ─> anti_join ] twice ─> temporal ─> first_rows ─> distinct ─> demand ─> null_keys ─> intern (all models)
+//!   fold ─> fuse ─> [ pushdown ─> outer_join ─> anti_join ] twice ─> or_join ─> temporal ─> first_rows ─> distinct ─> demand ─> null_keys ─> intern (all models)
 //! ```
 //!
 //! 1. Each rule can be switched off; with all off the plan is what `sql` bound, and the rows are the same.
@@ -19,6 +19,7 @@ mod fold;
 mod fuse;
 mod intern;
 mod null_keys;
+mod or_join;
 mod outer_join;
 mod pushdown;
 mod temporal;
@@ -48,6 +49,8 @@ pub struct RewriteOptions {
     pub temporal: bool,
     /// `row_number() <= k` keeps the first rows of each partition and numbers none.
     pub first_rows: bool,
+    /// A join on one equality or another is a sum of joins.
+    pub or_join: bool,
     /// A DISTINCT over rows that are distinct already goes.
     pub distinct: bool,
     /// Columns that nobody reads are not carried along.
@@ -66,6 +69,7 @@ impl RewriteOptions {
         outer_join: true,
         anti_join: true,
         temporal: true,
+        or_join: true,
         first_rows: true,
         distinct: true,
         demand: true,
@@ -80,6 +84,7 @@ impl RewriteOptions {
         outer_join: false,
         anti_join: false,
         temporal: false,
+        or_join: false,
         first_rows: false,
         distinct: false,
         demand: false,
@@ -124,6 +129,7 @@ pub(crate) fn optimize_one(plan: &Arc<Plan>, options: &RewriteOptions) -> Arc<Pl
         run(options.fold, &fold::fold);
         run(options.fuse, &fuse::fuse);
     }
+    run(options.or_join, &or_join::split_or_joins);
     run(options.pushdown, &pushdown::push_down);
     run(options.temporal, &temporal::to_temporal_filters);
     run(options.first_rows, &first_rows::keep_first_rows);

@@ -142,7 +142,12 @@ impl Pusher {
             Plan::Join { kind, left, right, on, residual } => {
                 self.push_join(*kind, left, right, on, residual, predicates)
             }
-            Plan::Get { .. } | Plan::Constant { .. } => filter(Arc::clone(plan), predicates),
+            Plan::Recursive { .. } => {
+                // What a later round derives depends on rows that the filter would drop.
+                let children = plan.children().into_iter().map(|child| self.push(child, Vec::new())).collect();
+                filter(Arc::new(plan.with_children(children)), predicates)
+            }
+            Plan::Get { .. } | Plan::Constant { .. } | Plan::Recursion { .. } => filter(Arc::clone(plan), predicates),
         }
     }
 

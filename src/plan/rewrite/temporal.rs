@@ -19,13 +19,19 @@ use row::ScalarType;
 
 use crate::plan::clock::ClockReading;
 use crate::plan::expr::{columns_of, reads_only, renumber};
+use crate::plan::recursion::is_in_step;
 use crate::plan::temporal::temporal_bound;
-use crate::plan::tree::{Shared, rewrite_bottom_up};
+use crate::plan::tree::{Shared, post_order, rewrite_bottom_up};
 use crate::plan::{JoinKind, Plan, TypeCache};
 
 pub(super) fn to_temporal_filters(plan: &Arc<Plan>) -> Arc<Plan> {
     let mut types = TypeCache::default();
+    let is_recursive = post_order(plan).iter().any(|node| matches!(**node, Plan::Recursion { .. }));
     rewrite_bottom_up(plan, &mut |plan, shared| {
+        // A round does not wait for the clock.
+        if is_recursive && plan.children().into_iter().any(is_in_step) {
+            return Arc::new(plan);
+        }
         let taken = match &plan {
             Plan::Filter { input, predicates } if !shared.has(input) => {
                 take(input, predicates, shared, &mut types).map(|(input, rest)| filter(input, rest))

@@ -7,7 +7,8 @@
 //!
 //! 1. A query that reads no outer column is evaluated once and crossed (one row) or joined by what it is compared with.
 //! 2. A query whose outer columns are all bound by equalities needs no D: it is grouped by its own columns and joined back.
-//! 3. A scalar subquery has at most one row by structure (an aggregate, LIMIT 1, a key); else it is refused.
+//! 3. A scalar subquery has at most one row by structure (an aggregate, LIMIT 1, a key); else its rows are counted, and an outer
+//!    row that meets several is an error.
 
 use std::sync::Arc;
 
@@ -45,7 +46,7 @@ impl Lowering<'_> {
                 let query = self.lower(&apply.query, None)?.project(&from)?;
                 let kind = if is_one_row(&query.plan) { JoinKind::Inner } else { JoinKind::Left };
                 if !self.typ(&query.plan).keys.iter().any(Vec::is_empty) {
-                    return Err(many_rows());
+                    return self.only_value(&input, query, &[], results);
                 }
                 let named = Lowered { plan: query.plan, columns: results.iter().map(|(result, _)| *result).collect() };
                 self.join_lowered(kind, &input, &named, &[], &[])
@@ -104,13 +105,69 @@ impl Lowering<'_> {
                 let query = query.project(&columns)?;
                 let keys: Vec<Expr> = (0..outer.columns.len()).map(Expr::Column).collect();
                 if !unique_on(&self.typ(&query.plan), keys.iter()) {
-                    return Err(many_rows());
+                    return self.only_value(&input, query, &outer.columns, results);
                 }
                 self.join_lowered(JoinKind::Left, &input, &query, &[], &outer.columns)?
             }
         };
         let lowered = joined.project(&keep)?;
         Ok(Lowered { plan: lowered.plan, columns: renamed })
+    }
+
+    /// The query's value beside each row, where nothing but its data makes it one: a row that meets several is an error.
+    fn only_value(
+        &mut self,
+        input: &Lowered,
+        query: Lowered,
+        shared: &[ColumnId],
+        results: &[(ColumnId, ColumnId)],
+    ) -> Result<Lowered, PlanError> {
+        let [(result, column)] = results else { return Err(many_rows()) };
+        let made = self.column(*result);
+        let info = Column { nullable: true, ..made.clone() };
+        let call = |function, arg: Option<Expr>, returns: ScalarType| AggregateCall {
+            function,
+            arg,
+            more: Vec::new(),
+            arg_type: made.ty.clone(),
+            distinct: false,
+            filter: None,
+            order_by: Vec::new(),
+            returns,
+            scale_max: made.scale_max,
+        };
+        let count = Column { name: "count".to_string(), ty: ScalarType::Int64, nullable: true, scale_max: None };
+        let at = Expr::Column(query.position(*column)?);
+        let aggregates = vec![
+            (call(AggregateFunction::CountRows, None, ScalarType::Int64), count),
+            (call(AggregateFunction::Min, Some(at), made.ty.clone()), info.clone()),
+        ];
+        let mut group = Vec::with_capacity(shared.len());
+        for id in shared {
+            group.push((Expr::Column(query.position(*id)?), self.column(*id)));
+        }
+        let reduced = Arc::new(Plan::Reduce { input: query.plan, group, aggregates });
+        let mut on = Vec::with_capacity(shared.len());
+        for (index, id) in shared.iter().enumerate() {
+            let left = input.position(*id)?;
+            let null_equal = self.typ(&input.plan).columns[left].nullable;
+            on.push(EquiTerm { left: Expr::Column(left), right: Expr::Column(index), null_equal });
+        }
+        let kind = if shared.is_empty() { JoinKind::Inner } else { JoinKind::Left };
+        let joined = Plan::Join { kind, left: Arc::clone(&input.plan), right: reduced, on, residual: Vec::new() };
+        let width = input.columns.len();
+        let first = width + shared.len();
+        let types = [ScalarType::Int64, made.ty.clone()];
+        let resolved = eval::resolve::function("only value", &types).map_err(super::resolve_error)?;
+        let value = Expr::Call {
+            function: resolved.function,
+            args: vec![Expr::Column(first), Expr::Column(first + 1)],
+            ty: made.ty.clone(),
+        };
+        let mapped = Arc::new(Plan::Map { input: Arc::new(joined), exprs: vec![(value, info)] });
+        let positions = (0..width).chain([first + 2]).collect();
+        let columns = input.columns.iter().copied().chain([*result]).collect();
+        Ok(Lowered { plan: Arc::new(Plan::Project { input: mapped, columns: positions }), columns })
     }
 
     /// Rows beside the columns of a query that has exactly one row for each: an aggregate without GROUP BY, or no FROM at all.

@@ -18,6 +18,7 @@ use super::columns::{ColumnId, Columns};
 use super::query::{BoundQuery, Cte};
 use super::rel::{Branch, Rel, SetOp};
 use crate::plan::expr::{columns_of, equality, is_not_null, literal_int8, reads_only, renumber};
+use crate::plan::recursion::{check_step, recursion_type};
 use crate::plan::typ::TypeCache;
 use crate::plan::{Column, EquiTerm, JoinKind, Plan, PlanError, RelationType};
 
@@ -187,6 +188,10 @@ impl Lowering<'_> {
                 let group = with_outer(outer, group);
                 self.top_k(input, &group, order_by, *limit, *offset)
             }
+            Rel::Recursive { name, base, step, distinct, columns } => {
+                self.recursive(name, base, step, *distinct, columns, outer)
+            }
+            Rel::Recursion { name, columns } => Ok(self.recursion(name, columns)),
             Rel::SetOp { op, all, left, right, columns } => self.set_op(*op, *all, left, right, columns, outer),
             Rel::Apply { input, apply } => self.apply(input, apply, outer),
         }
@@ -454,6 +459,36 @@ impl Lowering<'_> {
             }
         };
         Ok(Lowered { plan, columns: with_outer(outer, columns) })
+    }
+}
+
+impl Lowering<'_> {
+    fn recursive(
+        &mut self,
+        name: &str,
+        base: &Branch,
+        step: &Branch,
+        distinct: bool,
+        columns: &[ColumnId],
+        outer: Option<&Outer>,
+    ) -> Result<Lowered, PlanError> {
+        if outer.is_some() {
+            return Err(PlanError::new(format!(
+                "recursive query \"{name}\" reads the outer query, which is not supported"
+            ))
+            .with_hint("carry the outer value along as a column of the recursion, and join on it"));
+        }
+        let base = self.lower(&base.rel, None)?.project(&base.columns)?.plan;
+        let step = self.lower(&step.rel, None)?.project(&step.columns)?.plan;
+        check_step(&step, name, distinct)?;
+        let plan = Plan::Recursive { name: name.to_owned(), base, step, distinct };
+        Ok(Lowered { plan: Arc::new(plan), columns: columns.to_vec() })
+    }
+
+    fn recursion(&self, name: &str, columns: &[ColumnId]) -> Lowered {
+        let typ = RelationType { columns: columns.iter().map(|id| self.column(*id)).collect(), keys: Vec::new() };
+        let plan = Plan::Recursion { name: name.to_owned(), typ: recursion_type(&typ) };
+        Lowered { plan: Arc::new(plan), columns: columns.to_vec() }
     }
 }
 

@@ -26,6 +26,7 @@ mod lower;
 mod output_name;
 mod parse;
 mod query;
+mod recursion;
 mod rel;
 mod scope;
 mod select;

@@ -8,7 +8,7 @@ use super::coerce::unify;
 use super::columns::ColumnId;
 use super::rel::{Branch, Rel, SetOp};
 use super::scope::{Clause, Output, Scope, at};
-use super::{Binder, Bound, fold, unsupported};
+use super::{Binder, Bound, fold, recursion, unsupported};
 use crate::plan::PlanError;
 use crate::plan::expr::evaluate;
 
@@ -64,11 +64,12 @@ impl<'q> Binder<'q> {
 
     fn query_in_with(&mut self, query: &'q ast::Query, literals: Literals) -> Result<BoundQuery, PlanError> {
         if let Some(with) = &query.with {
-            if with.recursive {
-                self.refuse_recursion(with)?;
-            }
             for cte in &with.cte_tables {
-                self.with_query(cte)?;
+                if with.recursive && recursion::reads_itself(cte) {
+                    self.recursive_query(cte)?;
+                } else {
+                    self.with_query(cte)?;
+                }
             }
         }
         if !query.locks.is_empty() || query.for_clause.is_some() {
@@ -88,24 +89,7 @@ impl<'q> Binder<'q> {
         }
     }
 
-    /// WITH RECURSIVE is harmless as long as no query reads itself.
-    fn refuse_recursion(&self, with: &'q ast::With) -> Result<(), PlanError> {
-        for cte in &with.cte_tables {
-            let name = fold(&cte.alias.name);
-            let mut reads_itself = false;
-            let _ = sqlparser::ast::visit_relations(&*cte.query, |relation| {
-                let [part] = relation.0.as_slice() else { return std::ops::ControlFlow::<()>::Continue(()) };
-                reads_itself |= part.as_ident().is_some_and(|ident| fold(ident) == name);
-                std::ops::ControlFlow::Continue(())
-            });
-            if reads_itself {
-                return Err(at(unsupported(format!("WITH RECURSIVE \"{name}\"")), cte.alias.name.span));
-            }
-        }
-        Ok(())
-    }
-
-    fn with_query(&mut self, cte: &'q ast::Cte) -> Result<(), PlanError> {
+    pub(super) fn with_query(&mut self, cte: &'q ast::Cte) -> Result<(), PlanError> {
         let name = fold(&cte.alias.name);
         if self.visible_ctes.last().is_some_and(|frame| frame.iter().any(|(known, _)| *known == name)) {
             let error = PlanError::new(format!("WITH query name \"{name}\" specified more than once"));
@@ -202,7 +186,7 @@ impl<'q> Binder<'q> {
     }
 
     /// A long UNION leans to the left: it is walked down first, so that it needs no deep stack.
-    fn set_expr(&mut self, body: &'q SetExpr, literals: Literals) -> Result<BoundQuery, PlanError> {
+    pub(super) fn set_expr(&mut self, body: &'q SetExpr, literals: Literals) -> Result<BoundQuery, PlanError> {
         let mut steps = Vec::new();
         let mut first = body;
         while let SetExpr::SetOperation { left, op, set_quantifier, right } = first {
@@ -228,7 +212,7 @@ impl<'q> Binder<'q> {
         Ok(bound)
     }
 
-    fn set_operand(&mut self, body: &'q SetExpr, literals: Literals) -> Result<BoundQuery, PlanError> {
+    pub(super) fn set_operand(&mut self, body: &'q SetExpr, literals: Literals) -> Result<BoundQuery, PlanError> {
         match body {
             SetExpr::Select(select) => self.select(select, &Tail { order_by: &[], limit: None, offset: 0 }, literals),
             SetExpr::Query(query) => self.query(query, literals),

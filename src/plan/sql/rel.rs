@@ -89,6 +89,19 @@ pub(super) enum Rel {
         right: Box<Branch>,
         columns: Vec<ColumnId>,
     },
+    /// A WITH RECURSIVE query: column i of both parts is column i of the result.
+    Recursive {
+        name: String,
+        base: Box<Branch>,
+        step: Box<Branch>,
+        distinct: bool,
+        columns: Vec<ColumnId>,
+    },
+    /// Inside the step of a `Recursive` of that name: its rows.
+    Recursion {
+        name: String,
+        columns: Vec<ColumnId>,
+    },
     Apply {
         input: Box<Rel>,
         apply: Box<Apply>,
@@ -171,7 +184,13 @@ impl Rel {
             | Rel::FlatMap { input, .. }
             | Rel::Window { input, .. }
             | Rel::Apply { input, .. } => input.put_under(base),
-            Rel::Get { .. } | Rel::Cte { .. } | Rel::Values { .. } | Rel::Join { .. } | Rel::SetOp { .. } => {
+            Rel::Get { .. }
+            | Rel::Cte { .. }
+            | Rel::Values { .. }
+            | Rel::Join { .. }
+            | Rel::SetOp { .. }
+            | Rel::Recursive { .. }
+            | Rel::Recursion { .. } => {
                 panic!("nothing is to be put under a relation of its own")
             }
         }
@@ -179,7 +198,7 @@ impl Rel {
 
     fn children(&self) -> Vec<&Rel> {
         match self {
-            Rel::Unit | Rel::Get { .. } | Rel::Cte { .. } | Rel::Values { .. } => Vec::new(),
+            Rel::Unit | Rel::Get { .. } | Rel::Cte { .. } | Rel::Values { .. } | Rel::Recursion { .. } => Vec::new(),
             Rel::Map { input, .. }
             | Rel::FlatMap { input, .. }
             | Rel::Filter { input, .. }
@@ -188,14 +207,16 @@ impl Rel {
             | Rel::Distinct { input, .. }
             | Rel::TopK { input, .. } => vec![input],
             Rel::Join { left, right, .. } => vec![left, right],
-            Rel::SetOp { left, right, .. } => vec![&left.rel, &right.rel],
+            Rel::SetOp { left, right, .. } | Rel::Recursive { base: left, step: right, .. } => {
+                vec![&left.rel, &right.rel]
+            }
             Rel::Apply { input, apply } => vec![input, &apply.query],
         }
     }
 
     fn children_mut(&mut self) -> Vec<&mut Rel> {
         match self {
-            Rel::Unit | Rel::Get { .. } | Rel::Cte { .. } | Rel::Values { .. } => Vec::new(),
+            Rel::Unit | Rel::Get { .. } | Rel::Cte { .. } | Rel::Values { .. } | Rel::Recursion { .. } => Vec::new(),
             Rel::Map { input, .. }
             | Rel::FlatMap { input, .. }
             | Rel::Filter { input, .. }
@@ -204,7 +225,9 @@ impl Rel {
             | Rel::Distinct { input, .. }
             | Rel::TopK { input, .. } => vec![input],
             Rel::Join { left, right, .. } => vec![left, right],
-            Rel::SetOp { left, right, .. } => vec![&mut left.rel, &mut right.rel],
+            Rel::SetOp { left, right, .. } | Rel::Recursive { base: left, step: right, .. } => {
+                vec![&mut left.rel, &mut right.rel]
+            }
             Rel::Apply { input, apply } => vec![input, &mut apply.query],
         }
     }
@@ -213,7 +236,10 @@ impl Rel {
     pub fn made(&self, into: &mut BTreeSet<ColumnId>) {
         match self {
             Rel::Get { columns, .. } | Rel::Cte { columns, .. } | Rel::Values { columns, .. } => into.extend(columns),
-            Rel::SetOp { columns, .. } | Rel::FlatMap { columns, .. } => into.extend(columns),
+            Rel::SetOp { columns, .. }
+            | Rel::FlatMap { columns, .. }
+            | Rel::Recursive { columns, .. }
+            | Rel::Recursion { columns, .. } => into.extend(columns),
             Rel::Map { exprs, .. } => into.extend(exprs.iter().map(|(id, _)| *id)),
             Rel::Aggregate { group, aggregates, .. } => {
                 into.extend(group.iter().map(|(id, _)| *id));
@@ -255,7 +281,9 @@ impl Rel {
             | Rel::Cte { .. }
             | Rel::Distinct { .. }
             | Rel::TopK { .. }
-            | Rel::SetOp { .. } => {}
+            | Rel::SetOp { .. }
+            | Rel::Recursive { .. }
+            | Rel::Recursion { .. } => {}
         }
     }
 
@@ -289,12 +317,14 @@ impl Rel {
                 aggregates.iter_mut().for_each(|(id, _)| new(id));
             }
             Rel::Window { calls, .. } => calls.iter_mut().for_each(|(id, _)| new(id)),
-            Rel::Distinct { columns, .. } | Rel::FlatMap { columns, .. } => columns.iter_mut().for_each(new),
+            Rel::Distinct { columns, .. } | Rel::FlatMap { columns, .. } | Rel::Recursion { columns, .. } => {
+                columns.iter_mut().for_each(new);
+            }
             Rel::TopK { keep, group, order_by, .. } => {
                 keep.iter_mut().chain(group).for_each(new);
                 order_by.iter_mut().for_each(|(id, _)| new(id));
             }
-            Rel::SetOp { left, right, columns, .. } => {
+            Rel::SetOp { left, right, columns, .. } | Rel::Recursive { base: left, step: right, columns, .. } => {
                 columns.iter_mut().chain(&mut left.columns).chain(&mut right.columns).for_each(new);
             }
             Rel::Apply { apply, .. } => match &mut apply.kind {
@@ -352,7 +382,9 @@ impl Rel {
             | Rel::Cte { .. }
             | Rel::Distinct { .. }
             | Rel::TopK { .. }
-            | Rel::SetOp { .. } => {}
+            | Rel::SetOp { .. }
+            | Rel::Recursive { .. }
+            | Rel::Recursion { .. } => {}
         }
         self.children_mut().into_iter().for_each(|child| child.map_exprs(replace));
     }

@@ -81,6 +81,17 @@ pub(super) const CONDITIONAL: &[Implementation] = &[
         Ok(if is_null { Datum::Null } else { a[0].clone() })
     })
     .lenient(),
+    // The value of a subquery used as an expression, of which there were so many. No SQL can call it: a name has no blanks.
+    Implementation {
+        is_fallible: true,
+        ..total("only value", &[Param::Int64, Param::AnyElement], Param::AnyElement, |a, _| match a[0] {
+            Datum::Int(count) if count > 1 => {
+                Err(crate::EvalError::new("more than one row returned by a subquery used as an expression"))
+            }
+            _ => Ok(a[1].clone()),
+        })
+        .lenient()
+    },
     // What a cast written as a call (`date(x)`, `text(x)`) comes to once its argument is cast.
     total("identity", &[Param::AnyElement], Param::AnyElement, |a, _| Ok(a[0].clone())),
     total("num_nulls", &[Param::Any], Param::Int32, |a, _| {
