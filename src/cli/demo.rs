@@ -28,7 +28,7 @@ use crate::project::{Project, ResourceType, Selection};
 /// The shop's own database: the source that the demo appends to.
 const EVENTS: &str = "raw_data.jsonl";
 /// What the demo keeps current, with all that it reads: a model, what to say of it, and how to look at its table.
-const SHOWN: [Look; 5] = [
+const SHOWN: [Look; 7] = [
     Look {
         model: "mart_customer_360",
         title: "The whole customer in one row",
@@ -51,6 +51,18 @@ const SHOWN: [Look; 5] = [
         title: "Orders by status",
         sql: "select order_status_group, count(*) as orders, sum(order_amount) as amount, sum(paid_amount) as paid \
               from orders group by 1 order by 2 desc",
+    },
+    Look {
+        model: "marketing_attribution",
+        title: "What each channel brings, every order shared among the visits before it",
+        sql: "select channel, sessions, last_touch_orders as orders, multi_touch_revenue, spend, efficiency_score, recommendation \
+              from marketing_attribution order by multi_touch_revenue desc",
+    },
+    Look {
+        model: "anomalies",
+        title: "Unusual days, by robust z-score",
+        sql: "select sales_day, category, revenue, median_revenue, robust_z_score, alert from anomalies \
+              where is_anomaly = 1 order by robust_z_score desc limit 4",
     },
     Look {
         model: "mart_page_views_daily",
