@@ -28,29 +28,29 @@ use crate::project::{Project, ResourceType, Selection};
 /// The shop's own database: the source that the demo appends to.
 const EVENTS: &str = "raw_data.jsonl";
 /// What the demo keeps current, with all that it reads: a model, what to say of it, and how to look at its table.
-const SHOWN: [Look; 7] = [
+const SHOWN: [Look; 8] = [
     Look {
         model: "mart_customer_360",
         title: "The whole customer in one row",
         sql: "select * from mart_customer_360 order by customer_id limit 5",
     },
     Look {
-        model: "top_customers",
-        title: "The customers who paid most",
-        sql: "select customer_id, email, number_of_orders as orders, customer_lifetime_value from top_customers \
-              order by customer_lifetime_value desc, customer_id limit 5",
+        model: "customer_segmentation",
+        title: "Segments by recency, frequency and amount",
+        sql: "select customer_segment, count(*) as customers, round(sum(monetary), 2) as spent, recommended_action \
+              from customer_segmentation group by 1 order by 3 desc",
     },
     Look {
-        model: "product_category_sales",
-        title: "Sales by category, latest month",
-        sql: "select * from product_category_sales where sales_month = (select max(sales_month) from product_category_sales) \
-              order by revenue desc limit 6",
+        model: "customer_cohorts",
+        title: "The first cohort, month by month",
+        sql: "select activity_month, active_customers || ' of ' || cohort_size as customers, retention_rate_pct, cohort_ltv, retention_stage \
+              from customer_cohorts where cohort_month = (select min(cohort_month) from customer_cohorts) order by 1",
     },
     Look {
-        model: "orders",
-        title: "Orders by status",
-        sql: "select order_status_group, count(*) as orders, sum(order_amount) as amount, sum(paid_amount) as paid \
-              from orders group by 1 order by 2 desc",
+        model: "product_performance",
+        title: "Products by ABC class",
+        sql: "select product_name, revenue, return_rate_pct, cumulative_share_pct, abc_class, lifecycle_stage \
+              from product_performance order by revenue_rank",
     },
     Look {
         model: "marketing_attribution",
@@ -65,9 +65,16 @@ const SHOWN: [Look; 7] = [
               where is_anomaly = 1 order by robust_z_score desc limit 4",
     },
     Look {
-        model: "mart_page_views_daily",
-        title: "Clicks per customer and day",
-        sql: "select * from mart_page_views_daily order by page_views desc, customer_id, activity_date limit 3",
+        model: "entity_customers",
+        title: "Business accounts that may leave",
+        sql: "select account_name, subscription_status, monthly_recurring_revenue as mrr, customer_health_score as health, \
+              churn_risk_score as churn, churn_risk_band from entity_customers order by churn_risk_score desc, account_id limit 4",
+    },
+    Look {
+        model: "executive_customer_health_kpis",
+        title: "For the board",
+        sql: "select kpi_date, total_customers, healthy_customers, total_mrr, total_arr, device_uptime_pct \
+              from executive_customer_health_kpis",
     },
 ];
 /// Changed rows shown of a table when the order arrives.
@@ -83,10 +90,10 @@ struct Look {
 
 /// The order that arrives: customer 1 buys two things and pays. Lines are Debezium changes, as the shop's connector writes them.
 const ORDER: [&str; 4] = [
-    r#"{"op":"c","before":null,"after":{"id":900001,"user_id":1,"cycle_name":"Refill","status":"completed","order_date":"2024-12-28T09:30:00Z","channel":"web"},"source":{"name":"shop","table":"orders","ts_ms":1735378200000},"ts_ms":1735378200000}"#,
-    r#"{"op":"c","before":null,"after":{"order_id":900001,"line_no":1,"product_id":11,"price":"24.90","quantity":2},"source":{"name":"shop","table":"order_items","ts_ms":1735378200000},"ts_ms":1735378200000}"#,
-    r#"{"op":"c","before":null,"after":{"order_id":900001,"line_no":2,"product_id":12,"price":"5.00","quantity":1},"source":{"name":"shop","table":"order_items","ts_ms":1735378200000},"ts_ms":1735378200000}"#,
-    r#"{"op":"c","before":null,"after":{"id":900001,"order_id":900001,"customer_id":1,"amount":5480,"payment_method":"credit_card","payment_status":"completed","payment_date":"2024-12-28T09:31:00Z"},"source":{"name":"shop","table":"payments","ts_ms":1735378260000},"ts_ms":1735378260000}"#,
+    r#"{"op":"c","before":null,"after":{"id":900001,"user_id":1,"cycle_name":"Refill","status":"completed","order_date":"2024-12-27T21:00:00Z","channel":"web"},"source":{"name":"shop","table":"orders","ts_ms":1735333200000},"ts_ms":1735333200000}"#,
+    r#"{"op":"c","before":null,"after":{"order_id":900001,"line_no":1,"product_id":11,"price":"24.90","quantity":2},"source":{"name":"shop","table":"order_items","ts_ms":1735333200000},"ts_ms":1735333200000}"#,
+    r#"{"op":"c","before":null,"after":{"order_id":900001,"line_no":2,"product_id":12,"price":"5.00","quantity":1},"source":{"name":"shop","table":"order_items","ts_ms":1735333200000},"ts_ms":1735333200000}"#,
+    r#"{"op":"c","before":null,"after":{"id":900001,"order_id":900001,"customer_id":1,"amount":5480,"payment_method":"credit_card","payment_status":"completed","payment_date":"2024-12-27T21:01:00Z"},"source":{"name":"shop","table":"payments","ts_ms":1735333260000},"ts_ms":1735333260000}"#,
 ];
 
 /// Exit code 0 when the demo ran.
