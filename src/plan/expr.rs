@@ -36,6 +36,7 @@ pub(crate) fn transform(expr: &Expr, replace: &mut dyn FnMut(&Expr) -> Option<Ex
             ty: ty.clone(),
         },
         Expr::Coalesce { args, ty } => Expr::Coalesce { args: all(args), ty: ty.clone() },
+        Expr::Try(inner) => Expr::Try(Box::new(transform(inner, replace))),
         Expr::InList { input, list } => {
             let list = all(list);
             Expr::InList { input: Box::new(transform(input, replace)), list }

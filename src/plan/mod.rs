@@ -21,6 +21,8 @@ mod probe_tests;
 pub(crate) mod range;
 pub mod recursion;
 pub mod rewrite;
+#[cfg(test)]
+mod scalar_probe_tests;
 pub mod sql;
 pub mod temporal;
 pub(crate) mod tree;

@@ -29,9 +29,9 @@ const DATASETS: [u32; 3] = [1, 2, 3];
 const GROUPS: [&str; 6] = ["shapes", "more", "random", "values", "windows", "aggregates"];
 
 /// Probes with names that PostgreSQL does not know and other warehouses do: we answer them, and nothing says what it would.
-const OTHER_WAREHOUSES: [&str; 1] = ["median_fn"];
+const OTHER_WAREHOUSES: [&str; 2] = ["datediff_redshift", "median_fn"];
 
-fn tests_folder() -> PathBuf {
+pub(super) fn tests_folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests")
 }
 
@@ -41,7 +41,7 @@ fn read(name: &str) -> String {
 }
 
 /// Compares a text with a golden file, or rewrites the file.
-fn check_golden(name: &str, text: &str) {
+pub(super) fn check_golden(name: &str, text: &str) {
     let path = tests_folder().join(name);
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::create_dir_all(path.parent().expect("a golden file is in a folder")).expect("the folder is made");

@@ -54,7 +54,7 @@ fn operator_binding(name: &str) -> Option<Binding> {
 
 fn binding(expr: &Expr) -> Binding {
     match expr {
-        Expr::Column(_) | Expr::Coalesce { .. } | Expr::Case { .. } => Binding::Atom,
+        Expr::Column(_) | Expr::Coalesce { .. } | Expr::Case { .. } | Expr::Try(_) => Binding::Atom,
         Expr::Literal { value, .. } => match value.datum() {
             Datum::Int(value) if value < 0 => Binding::Prefix,
             _ => Binding::Atom,
@@ -151,6 +151,11 @@ fn write(expr: &Expr, columns: &[&str], out: &mut String) {
             write_list(args, columns, out);
             out.push(')');
         }
+        Expr::Try(inner) => {
+            out.push_str("try(");
+            write(inner, columns, out);
+            out.push(')');
+        }
         Expr::InList { input, list } => write_in(input, " in (", list, columns, out),
     }
 }
@@ -210,7 +215,15 @@ fn write_call(name: &str, args: &[Expr], columns: &[&str], out: &mut String) {
             write(index, columns, out);
             out.push(']');
         }
-        ("= any" | "<> all", [left, array]) => {
+        ("[:]", [array, low, high]) => {
+            write_operand(array, Binding::Atom, columns, out);
+            out.push('[');
+            write(low, columns, out);
+            out.push(':');
+            write(high, columns, out);
+            out.push(']');
+        }
+        (name, [left, array]) if name.ends_with(" any") || name.ends_with(" all") => {
             write_operand(left, Binding::Pattern, columns, out);
             out.push_str(&format!(" {name} ("));
             write(array, columns, out);

@@ -58,6 +58,8 @@ pub enum Expr {
         args: Vec<Expr>,
         ty: ScalarType,
     },
+    /// NULL where the outermost operation inside (a cast or a call) fails; a failure further in stays one.
+    Try(Box<Expr>),
     /// `input IN (list)` with SQL's NULL rules; all have one type.
     InList {
         input: Box<Expr>,
@@ -107,6 +109,7 @@ impl Expr {
                 }
                 Ok(Datum::Null)
             }
+            Expr::Try(inner) => attempt(inner, columns, arena),
             Expr::InList { input, list } => in_list(input, list, columns, arena),
         }
     }
@@ -146,6 +149,31 @@ fn call<'a>(
             }
             (implementation.eval)(&values, arena)
         }
+    }
+}
+
+/// Evaluates the operands, which may fail, and then the operation, whose failure is NULL.
+fn attempt<'a>(expr: &'a Expr, columns: &[Datum<'a>], arena: &'a Arena) -> Result<Datum<'a>, EvalError> {
+    match expr {
+        Expr::Cast { input, from, to, explicit } => {
+            let value = input.eval(columns, arena)?;
+            if value.is_null() {
+                return Ok(value);
+            }
+            Ok(cast::cast(value, from, to, *explicit, arena).unwrap_or(Datum::Null))
+        }
+        Expr::Call { function, args, .. } => {
+            let implementation = function.implementation();
+            let mut values: SmallVec<[Datum<'a>; 6]> = SmallVec::with_capacity(args.len());
+            for arg in args {
+                values.push(arg.eval(columns, arena)?);
+            }
+            if implementation.is_strict && values.iter().any(Datum::is_null) {
+                return Ok(Datum::Null);
+            }
+            Ok((implementation.eval)(&values, arena).unwrap_or(Datum::Null))
+        }
+        other => other.eval(columns, arena),
     }
 }
 

@@ -20,7 +20,7 @@ impl Expr {
             Expr::Call { args, .. } | Expr::And(args) | Expr::Or(args) | Expr::Coalesce { args, .. } => {
                 args.iter().for_each(visit);
             }
-            Expr::Cast { input, .. } | Expr::Not(input) | Expr::IsNull(input) => visit(input),
+            Expr::Cast { input, .. } | Expr::Not(input) | Expr::IsNull(input) | Expr::Try(input) => visit(input),
             Expr::IsNotDistinct(left, right) => {
                 visit(left);
                 visit(right);
@@ -45,7 +45,7 @@ impl Expr {
             Expr::Call { args, .. } | Expr::And(args) | Expr::Or(args) | Expr::Coalesce { args, .. } => {
                 args.iter_mut().for_each(visit);
             }
-            Expr::Cast { input, .. } | Expr::Not(input) | Expr::IsNull(input) => visit(input),
+            Expr::Cast { input, .. } | Expr::Not(input) | Expr::IsNull(input) | Expr::Try(input) => visit(input),
             Expr::IsNotDistinct(left, right) => {
                 visit(left);
                 visit(right);
@@ -88,14 +88,17 @@ impl Expr {
 
     /// Whether some row can make the evaluation fail (division, casts from text, overflow, …).
     pub fn is_fallible(&self) -> bool {
-        let mut is_fallible = false;
-        self.for_each(&mut |expr| {
-            is_fallible |= match expr {
-                Expr::Call { function, args, .. } => function.implementation().can_fail(args),
-                Expr::Cast { from, to, explicit, .. } => cast::is_fallible(from, to, *explicit),
-                _ => false,
-            };
-        });
+        let fails_itself = match self {
+            Expr::Call { function, args, .. } => function.implementation().can_fail(args),
+            Expr::Cast { from, to, explicit, .. } => cast::is_fallible(from, to, *explicit),
+            _ => false,
+        };
+        let mut is_fallible = fails_itself;
+        match self {
+            // Only what the outermost operation is given can still fail.
+            Expr::Try(inner) => inner.for_each_child(&mut |part| is_fallible |= part.is_fallible()),
+            other => other.for_each_child(&mut |part| is_fallible |= part.is_fallible()),
+        }
         is_fallible
     }
 
@@ -128,6 +131,7 @@ impl Expr {
                 ty.clone()
             }
             Expr::Cast { to, .. } => to.clone(),
+            Expr::Try(inner) => inner.ty(columns),
             Expr::And(_)
             | Expr::Or(_)
             | Expr::Not(_)

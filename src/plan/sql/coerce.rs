@@ -92,6 +92,23 @@ impl Bound {
         Ok(Bound { expr, ty: to.clone(), nullable: self.nullable, scale_max })
     }
 
+    /// As an explicit cast, but NULL where the value has no place in the type.
+    pub(super) fn try_cast(self, to: &ScalarType) -> Result<Bound, PlanError> {
+        if self.ty == *to {
+            return Ok(self);
+        }
+        let this = if self.is_unknown_literal() {
+            // Kept from being converted here and now, where a bad text would be an error.
+            let Expr::Literal { value, .. } = self.expr else { return self.cast(to, true) };
+            Bound { expr: Expr::Literal { value, ty: ScalarType::Text }, ty: ScalarType::Text, ..self }
+        } else {
+            self
+        };
+        let cast = this.cast(to, true)?;
+        let expr = if cast.expr.is_fallible() { Expr::Try(Box::new(cast.expr)) } else { cast.expr };
+        Ok(Bound { expr, nullable: true, ..cast })
+    }
+
     /// The expression as an argument whose type matters only by its representation: a varchar is a text already.
     pub(super) fn into_argument(self, to: &ScalarType) -> Result<Bound, PlanError> {
         let same = match (&self.ty, to) {
@@ -192,8 +209,25 @@ fn call(resolved: resolve::Resolution, args: Vec<Bound>, may_be_null: bool) -> R
     for (arg, ty) in args.into_iter().zip(&resolved.arg_types) {
         exprs.push(arg.into_argument(ty)?.expr);
     }
+    refuse_pattern(resolved.function.name(), &exprs)?;
     let expr = Expr::Call { function: resolved.function, args: exprs, ty: resolved.returns.clone() };
     Ok(Bound::new(expr, resolved.returns, nullable))
+}
+
+/// Refuses a pattern, known while planning, that uses what our regular expressions do not have.
+fn refuse_pattern(name: &str, args: &[Expr]) -> Result<(), PlanError> {
+    let is_regex = matches!(name, "~" | "~*" | "!~" | "!~*" | "substring") || name.starts_with("regexp_");
+    let Some(pattern @ Expr::Literal { ty: ScalarType::Text, .. }) = args.get(1).filter(|_| is_regex) else {
+        return Ok(());
+    };
+    let resolved = resolve::binary("~", &ScalarType::Text, &ScalarType::Text).map_err(resolve_error)?;
+    let empty = Expr::Literal { value: OwnedDatum::new(&Datum::Text("")), ty: ScalarType::Text };
+    let test = Expr::Call { function: resolved.function, args: vec![empty, pattern.clone()], ty: ScalarType::Bool };
+    match evaluate(&test) {
+        Err(error) if error.to_string().contains("not maintained") => Err(PlanError::new(error.to_string())
+            .with_hint("write the pattern without them, for example with a group and regexp_match(text, pattern)[n]")),
+        _ => Ok(()),
+    }
 }
 
 /// Gives all expressions their common type; `what` names the construct in the error.

@@ -6,11 +6,12 @@ use sqlparser::ast::Spanned;
 use sqlparser::ast::{self, BinaryOperator, CastKind, UnaryOperator};
 
 use super::coerce::{binary, function, joint_scale, unary, unify};
+use super::row_value::tuple;
 use super::scope::at;
 use super::select::GROUPING_HINT;
 use super::{Binder, Bound, fold, literal, resolve_error, types, unsupported};
 use crate::plan::PlanError;
-use crate::plan::expr::{and, is_not_null, literal_bool, literal_null, not};
+use crate::plan::expr::{is_not_null, literal_bool, literal_null, not};
 
 /// Operators in a row (`a + b + …`): the tree they make is walked by recursion wherever it is evaluated.
 const CHAIN_MAX: usize = 1_000;
@@ -30,12 +31,12 @@ impl<'q> Binder<'q> {
             E::Value(value) => literal::literal(&value.value),
             E::Nested(inner) => self.expr(inner),
             E::TypedString(typed) => {
-                let ty = types::scalar_type(&typed.data_type)?;
-                literal::literal(&typed.value.value)?.cast(&ty, true)
+                let (ty, digits) = types::with_precision(&typed.data_type)?;
+                round_to(literal::literal(&typed.value.value)?.cast(&ty, true)?, digits)
             }
-            E::Interval(interval) => literal::interval(interval),
+            E::Interval(interval) => self.interval(interval),
             E::Cast { kind: CastKind::Cast | CastKind::DoubleColon, expr, data_type, format: None } => {
-                let ty = types::scalar_type(data_type)?;
+                let (ty, digits) = types::with_precision(data_type)?;
                 if let (E::Array(array), ScalarType::Array(of)) = (&**expr, &ty) {
                     return self.array(&array.elem, Some(of))?.cast(&ty, true);
                 }
@@ -45,10 +46,17 @@ impl<'q> Binder<'q> {
                 {
                     return Ok(day);
                 }
-                value.cast(&ty, true)
+                round_to(value.cast(&ty, true)?, digits)
             }
-            E::Cast { .. } => Err(unsupported("TRY_CAST")
-                .with_hint("use CAST; a row that fails is set aside and heals when it is corrected")),
+            E::Cast { kind: CastKind::TryCast | CastKind::SafeCast, expr, data_type, format: None } => {
+                let (ty, digits) = types::with_precision(data_type)?;
+                round_to(self.expr(expr)?.try_cast(&ty)?, digits)
+            }
+            E::Cast { .. } => {
+                Err(unsupported("CAST with FORMAT").with_hint("write to_char(x, format) or to_date(x, format)"))
+            }
+            E::IsNull(inner) if tuple(inner).is_some() => self.row_is_null(&tuple(inner).unwrap_or_default(), false),
+            E::IsNotNull(inner) if tuple(inner).is_some() => self.row_is_null(&tuple(inner).unwrap_or_default(), true),
             E::IsNull(inner) => Ok(Bound::boolean(Expr::IsNull(Box::new(self.value(inner)?.expr)))),
             E::IsNotNull(inner) => Ok(Bound::boolean(is_not_null(self.value(inner)?.expr))),
             E::IsTrue(inner) => self.is_bool(inner, true, "IS TRUE"),
@@ -61,6 +69,12 @@ impl<'q> Binder<'q> {
             E::IsNotUnknown(inner) => {
                 Ok(Bound::boolean(is_not_null(self.expr(inner)?.into_condition("IS NOT UNKNOWN")?.expr)))
             }
+            E::IsDistinctFrom(left, right) | E::IsNotDistinctFrom(left, right)
+                if let (Some(left), Some(right)) = (tuple(left), tuple(right)) =>
+            {
+                let distinct = self.rows_distinct(&left, &right)?;
+                Ok(negate_if(matches!(expr, E::IsNotDistinctFrom(..)), distinct))
+            }
             E::IsDistinctFrom(left, right) => {
                 let (left, right) = (self.expr(left)?, self.expr(right)?);
                 Ok(negate(self.not_distinct(left, right)?))
@@ -71,6 +85,19 @@ impl<'q> Binder<'q> {
             }
             E::InList { expr, list, negated } => self.in_list(expr, list, *negated),
             E::InSubquery { expr, subquery, negated } => self.in_subquery(expr, subquery, *negated),
+            E::Between { expr, negated, low, high } if let Some(low) = symmetric(low) => {
+                let value = self.expr(expr)?;
+                let (low, high) = (self.expr(low)?, self.expr(high)?);
+                let mut either = Vec::with_capacity(2);
+                let mut nullable = false;
+                for (low, high) in [(low.clone(), high.clone()), (high, low)] {
+                    let low = binary(">=", value.clone(), low)?;
+                    let high = binary("<=", value.clone(), high)?;
+                    nullable |= low.nullable || high.nullable;
+                    either.push(Expr::And(vec![low.expr, high.expr]));
+                }
+                Ok(negate_if(*negated, Bound::new(Expr::Or(either), ScalarType::Bool, nullable)))
+            }
             E::Between { expr, negated, low, high } => {
                 let value = self.expr(expr)?;
                 let low = binary(">=", value.clone(), self.expr(low)?)?;
@@ -80,8 +107,14 @@ impl<'q> Binder<'q> {
             }
             E::BinaryOp { left, op, right } => self.binary_op(left, op, right),
             E::UnaryOp { op, expr } => self.unary_op(op, expr),
+            E::Like { negated, any, expr, pattern, escape_char: None } if *any || all_of(pattern).is_some() => {
+                self.like_quantified("like", *negated, expr, pattern, *any)
+            }
             E::Like { negated, any: false, expr, pattern, escape_char } => {
                 self.like("like", *negated, expr, pattern, escape_char.as_deref())
+            }
+            E::ILike { negated, any, expr, pattern, escape_char: None } if *any || all_of(pattern).is_some() => {
+                self.like_quantified("ilike", *negated, expr, pattern, *any)
             }
             E::ILike { negated, any: false, expr, pattern, escape_char } => {
                 self.like("ilike", *negated, expr, pattern, escape_char.as_deref())
@@ -102,10 +135,17 @@ impl<'q> Binder<'q> {
             E::Floor { expr, field } => self.rounded("floor", expr, field),
             E::Position { expr, r#in } => {
                 let part = self.expr(expr)?;
-                function("strpos", vec![self.expr(r#in)?, part])
+                function("position", vec![self.expr(r#in)?, part])
             }
             E::Substring { expr, substring_from, substring_for, .. } => {
                 let mut args = vec![self.expr(expr)?];
+                if let (Some(from), Some(escape)) = (substring_from, substring_for)
+                    && is_text_literal(from)
+                    && is_text_literal(escape)
+                {
+                    return Err(unsupported("substring with a pattern of SIMILAR TO")
+                        .with_hint("write substring(text from 'regular expression')"));
+                }
                 match (substring_from, substring_for) {
                     (Some(from), None) => args.push(self.expr(from)?),
                     (from, Some(length)) => {
@@ -156,14 +196,17 @@ impl<'q> Binder<'q> {
             E::Cube(_) => Err(unsupported("CUBE").with_hint(GROUPING_HINT)),
             E::Rollup(_) => Err(unsupported("ROLLUP").with_hint(GROUPING_HINT)),
             E::RLike { .. } => Err(unsupported("RLIKE").with_hint("use the operator ~")),
-            E::Like { .. } | E::ILike { .. } => Err(unsupported("LIKE ANY")),
+            E::Like { .. } | E::ILike { .. } => {
+                Err(unsupported("LIKE ANY with ESCAPE").with_hint("double the backslash in the patterns instead"))
+            }
+            E::IsNormalized { .. } => Err(unsupported("IS NORMALIZED")),
             E::JsonAccess { .. } => Err(unsupported("the : operator").with_hint("use -> and ->>")),
             other => Err(unsupported(format!("the expression {other}"))),
         }
     }
 
     /// An expression whose type no longer waits for a context.
-    fn value(&mut self, expr: &'q ast::Expr) -> Result<Bound, PlanError> {
+    pub(super) fn value(&mut self, expr: &'q ast::Expr) -> Result<Bound, PlanError> {
         let bound = self.expr(expr)?;
         if bound.ty == ScalarType::Unknown { bound.cast(&ScalarType::Text, false) } else { Ok(bound) }
     }
@@ -183,7 +226,10 @@ impl<'q> Binder<'q> {
             return self.connective(left, op, right);
         }
         if let (Some(left), Some(right)) = (tuple(left), tuple(right)) {
-            return self.compare_rows(&symbol(op)?, left, right);
+            return match op {
+                BinaryOperator::Overlaps => self.overlaps(&left, &right),
+                _ => self.compare_rows(&symbol(op)?, &left, &right),
+            };
         }
         // A long chain (`a || b || …`) leans to the left: it is walked down first, so that it needs no deep stack.
         let mut steps = vec![(op, right)];
@@ -238,28 +284,16 @@ impl<'q> Binder<'q> {
         Ok(Bound::new(expr, ScalarType::Bool, nullable))
     }
 
-    /// `(a, b) = (c, d)`.
-    fn compare_rows(&mut self, op: &str, left: &'q [ast::Expr], right: &'q [ast::Expr]) -> Result<Bound, PlanError> {
-        if left.len() != right.len() {
-            return Err(PlanError::new("unequal number of entries in row expressions"));
-        }
-        if !matches!(op, "=" | "<>") {
-            return Err(unsupported(format!("comparing rows by {op}")).with_hint("compare the columns one by one"));
-        }
-        let mut parts = Vec::new();
-        let mut nullable = false;
-        for (left, right) in left.iter().zip(right) {
-            let (left, right) = (self.expr(left)?, self.expr(right)?);
-            let equal = binary("=", left, right)?;
-            nullable |= equal.nullable;
-            parts.push(equal.expr);
-        }
-        Ok(negate_if(op == "<>", Bound::new(and(parts), ScalarType::Bool, nullable)))
-    }
-
     fn unary_op(&mut self, op: &UnaryOperator, expr: &'q ast::Expr) -> Result<Bound, PlanError> {
         match op {
             UnaryOperator::Not => Ok(negate(self.expr(expr)?.into_condition("NOT")?)),
+            // A sign binds tighter than a power, and the parser has it the other way.
+            UnaryOperator::Minus | UnaryOperator::Plus | UnaryOperator::BitwiseNot
+                if let ast::Expr::BinaryOp { left, op: BinaryOperator::PGExp, right } = expr =>
+            {
+                let base = self.unary_op(op, left)?;
+                binary("^", base, self.expr(right)?)
+            }
             UnaryOperator::Minus => {
                 if let ast::Expr::Value(value) = expr
                     && let ast::Value::Number(text, _) = &value.value
@@ -272,6 +306,7 @@ impl<'q> Binder<'q> {
             UnaryOperator::PGAbs => unary("@", self.expr(expr)?),
             UnaryOperator::BitwiseNot => unary("~", self.expr(expr)?),
             UnaryOperator::PGSquareRoot => unary("|/", self.expr(expr)?),
+            UnaryOperator::PGCubeRoot => unary("||/", self.expr(expr)?),
             other => Err(unsupported(format!("the operator {other}"))),
         }
     }
@@ -284,7 +319,7 @@ impl<'q> Binder<'q> {
                 let Some(item) = tuple(item) else {
                     return Err(PlanError::new("a row can only be in a list of rows"));
                 };
-                let equal = self.compare_rows("=", row, item)?;
+                let equal = self.compare_rows("=", &row, &item)?;
                 nullable |= equal.nullable;
                 choices.push(equal.expr);
             }
@@ -329,6 +364,66 @@ impl<'q> Binder<'q> {
             None => binary(&op, value, pattern),
             Some(escape) => function(&op, vec![value, pattern, self.expr(escape)?]),
         }
+    }
+
+    /// `x like any (array)` and `x like all (array)`.
+    fn like_quantified(
+        &mut self,
+        op: &str,
+        negated: bool,
+        expr: &'q ast::Expr,
+        pattern: &'q ast::Expr,
+        any: bool,
+    ) -> Result<Bound, PlanError> {
+        let not = if negated { "not " } else { "" };
+        let quantifier = if any { "any" } else { "all" };
+        let value = self.expr(expr)?;
+        let patterns = all_of(pattern).filter(|_| !any).unwrap_or(pattern);
+        // `like any ('a%', 'b%')`, as some warehouses write it, lists the patterns themselves.
+        let patterns = match tuple(patterns) {
+            Some(items) => {
+                let items = items.into_iter().map(|item| self.expr(item)).collect::<Result<Vec<_>, _>>()?;
+                function("array", items)?
+            }
+            None => match self.expr(patterns)? {
+                one if one.ty.is_string()
+                    && !matches!(strip_parentheses(patterns), ast::Expr::Value(value)
+                    if value.value.to_string().starts_with("'{")) =>
+                {
+                    function("array", vec![one])?
+                }
+                array => array,
+            },
+        };
+        let mut found = binary(&format!("{not}{op} {quantifier}"), value, patterns)?;
+        found.nullable = true;
+        Ok(found)
+    }
+
+    /// A subscript. Warehouses that count from 0 say so with `offset(n)`; `ordinal(n)` counts from 1, as we do.
+    fn subscript(&mut self, root: &'q ast::Expr, index: &'q ast::Expr) -> Result<Bound, PlanError> {
+        if let ast::Expr::Function(call) = index
+            && let ast::FunctionArguments::List(list) = &call.args
+            && let [arg] = list.args.as_slice()
+        {
+            let name = function_name(&call.name);
+            match name.as_str() {
+                "offset" | "safe_offset" => {
+                    let offset = self.expr(super::function::plain_argument(&name, arg)?)?;
+                    return binary("+", offset, literal::int4(1));
+                }
+                "ordinal" | "safe_ordinal" => return self.expr(super::function::plain_argument(&name, arg)?),
+                _ => {}
+            }
+        }
+        if let (ast::Expr::Function(call), ast::Expr::Value(value)) = (strip_parentheses(root), index)
+            && function_name(&call.name) == "split"
+            && matches!(&value.value, ast::Value::Number(number, _) if number == "0")
+        {
+            return Err(PlanError::new("split(…)[0] has no value: arrays count from 1")
+                .with_hint("write split_part(text, delimiter, 1), or split(text, delimiter)[1]"));
+        }
+        self.expr(index)
     }
 
     fn rounded(&mut self, name: &str, expr: &'q ast::Expr, field: &ast::CeilFloorKind) -> Result<Bound, PlanError> {
@@ -384,6 +479,9 @@ impl<'q> Binder<'q> {
         let mut bounds = Vec::with_capacity(elements.len());
         for element in elements {
             let bound = self.expr(element)?;
+            if matches!(bound.ty, ScalarType::Array(_)) {
+                return Err(unsupported("an array of arrays").with_hint("keep one array per row, or jsonb"));
+            }
             bounds.push(match of {
                 Some(of) => bound.cast(of, true)?,
                 None => bound,
@@ -402,11 +500,18 @@ impl<'q> Binder<'q> {
         for access in chain {
             match access {
                 ast::AccessExpr::Subscript(ast::Subscript::Index { index }) => {
-                    let index = self.expr(index)?;
-                    value = binary("[]", value, index)?;
+                    let index = self.subscript(root, index)?;
+                    let op = if value.ty == ScalarType::Jsonb { "->" } else { "[]" };
+                    value = binary(op, value, index)?;
                     value.nullable = true;
                 }
-                ast::AccessExpr::Subscript(_) => return Err(unsupported("an array slice")),
+                ast::AccessExpr::Subscript(ast::Subscript::Slice { lower_bound, upper_bound, stride: None }) => {
+                    let low = lower_bound.as_ref().map_or_else(|| Ok(literal::int4(1)), |low| self.expr(low))?;
+                    let high =
+                        upper_bound.as_ref().map_or_else(|| Ok(literal::int4(i32::MAX)), |high| self.expr(high))?;
+                    value = function("[:]", vec![value, low, high])?;
+                }
+                ast::AccessExpr::Subscript(_) => return Err(unsupported("an array slice with a stride")),
                 ast::AccessExpr::Dot(_) => return Err(unsupported("a field of a composite value")),
             }
         }
@@ -431,7 +536,11 @@ impl<'q> Binder<'q> {
             }
             array => {
                 let op = format!("{symbol} {}", if all { "all" } else { "any" });
-                let (left, array) = (self.expr(left)?, self.expr(array)?);
+                let (mut left, mut array) = (self.expr(left)?, self.expr(array)?);
+                if left.ty == ScalarType::Unknown && array.ty == ScalarType::Unknown {
+                    left = left.cast(&ScalarType::Text, false)?;
+                    array = array.cast(&ScalarType::Array(Box::new(ScalarType::Text)), false)?;
+                }
                 let mut found = binary(&op, left, array)?;
                 found.nullable = true;
                 Ok(found)
@@ -460,19 +569,39 @@ fn symbol(op: &BinaryOperator) -> Result<String, PlanError> {
     })
 }
 
+/// Rounds a time to the digits that its type names.
+fn round_to(bound: Bound, digits: Option<u8>) -> Result<Bound, PlanError> {
+    let (Some(digits), Some(name)) = (digits, types::rounding_function(&bound.ty)) else { return Ok(bound) };
+    function(name, vec![bound, literal::int4(i32::from(digits))])
+}
+
+/// The lower bound of `between symmetric`, which the parser sees as a call.
+fn symmetric(low: &ast::Expr) -> Option<&ast::Expr> {
+    one_argument(low, "symmetric")
+}
+
+/// The array of `like all (array)`, which the parser sees as a call.
+fn all_of(pattern: &ast::Expr) -> Option<&ast::Expr> {
+    one_argument(pattern, "all")
+}
+
+pub(super) fn one_argument<'e>(expr: &'e ast::Expr, name: &str) -> Option<&'e ast::Expr> {
+    let ast::Expr::Function(call) = expr else { return None };
+    let ast::FunctionArguments::List(list) = &call.args else { return None };
+    match list.args.as_slice() {
+        [ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Expr(arg))] if function_name(&call.name) == name => Some(arg),
+        _ => None,
+    }
+}
+
+fn is_text_literal(expr: &ast::Expr) -> bool {
+    matches!(expr, ast::Expr::Value(value) if matches!(value.value, ast::Value::SingleQuotedString(_)))
+}
+
 fn strip_parentheses(expr: &ast::Expr) -> &ast::Expr {
     match expr {
         ast::Expr::Nested(inner) => strip_parentheses(inner),
         other => other,
-    }
-}
-
-/// The members of a row value `(a, b)`.
-pub(super) fn tuple(expr: &ast::Expr) -> Option<&[ast::Expr]> {
-    match expr {
-        ast::Expr::Tuple(items) if items.len() > 1 => Some(items),
-        ast::Expr::Nested(inner) => tuple(inner),
-        _ => None,
     }
 }
 

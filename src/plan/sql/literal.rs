@@ -2,7 +2,7 @@
 
 use eval::Expr;
 use row::{Datum, OwnedDatum, ScalarType};
-use sqlparser::ast::{self, DateTimeField, Value};
+use sqlparser::ast::{DateTimeField, Value};
 
 use super::{Bound, coerce, unsupported};
 use crate::plan::PlanError;
@@ -53,30 +53,6 @@ pub(super) fn number(text: &str) -> Result<Bound, PlanError> {
         bound.scale_max = coerce::scale_of_literal(value);
     }
     Ok(bound)
-}
-
-/// `interval '90 days'`, `interval '90' day`, `interval 90 day`.
-pub(super) fn interval(interval: &ast::Interval) -> Result<Bound, PlanError> {
-    if interval.last_field.is_some()
-        || interval.leading_precision.is_some()
-        || interval.fractional_seconds_precision.is_some()
-    {
-        return Err(unsupported("an interval literal with a field range or a precision"));
-    }
-    let mut text = match &*interval.value {
-        ast::Expr::Value(value) => match &value.value {
-            Value::SingleQuotedString(text) | Value::EscapedStringLiteral(text) => text.clone(),
-            Value::Number(text, _) => text.clone(),
-            other => return Err(unsupported(format!("interval {other}"))),
-        },
-        other => {
-            return Err(unsupported(format!("interval {other}")).with_hint("multiply: <number> * interval '1 day'"));
-        }
-    };
-    if let Some(field) = &interval.leading_field {
-        text = format!("{} {}", text.trim(), field_name(field));
-    }
-    unknown(&text).cast(&ScalarType::Interval, true)
 }
 
 /// The name of a field as `extract`, `date_trunc` and interval literals spell it.

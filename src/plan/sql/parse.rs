@@ -3,7 +3,9 @@
 use sqlparser::ast::{Query, Statement};
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::{Parser, ParserError};
+use sqlparser::tokenizer::Tokenizer;
 
+use super::respell::respell;
 use super::table_ref::ASOF_HINT;
 use super::{unsupported, window};
 use crate::plan::PlanError;
@@ -14,10 +16,13 @@ const NESTING_MAX: usize = 64;
 /// Parses the one query of a model; a byte order mark and a closing semicolon are harmless.
 pub(super) fn parse_query(sql: &str) -> Result<Query, PlanError> {
     let sql = sql.strip_prefix('\u{feff}').unwrap_or(sql);
+    let tokens = Tokenizer::new(&PostgreSqlDialect {}, sql)
+        .tokenize_with_location()
+        .map_err(|error| parse_error(error.into()))?;
     let statements = Parser::new(&PostgreSqlDialect {})
         .with_recursion_limit(NESTING_MAX)
-        .try_with_sql(sql)
-        .and_then(|mut parser| parser.parse_statements())
+        .with_tokens_with_locations(respell(tokens))
+        .parse_statements()
         .map_err(parse_error)?;
     let mut statements = statements.into_iter();
     match (statements.next(), statements.next()) {

@@ -15,9 +15,10 @@ use sqlparser::tokenizer::Span;
 
 use super::coerce::binary;
 use super::columns::ColumnId;
-use super::expr::{negate_if, tuple};
+use super::expr::negate_if;
 use super::query::{BoundQuery, Literals};
 use super::rel::{Apply, ApplyKind, Rel};
+use super::row_value::tuple;
 use super::scope::{Clause, at};
 use super::{Binder, Bound, resolve_error, unsupported};
 use crate::plan::expr::{is_not_null, literal_bool, literal_int8, literal_null, not};
@@ -96,7 +97,7 @@ impl<'q> Binder<'q> {
 
     fn in_sides(&mut self, left: &'q ast::Expr, query: &'q ast::Query) -> Result<(Vec<Bound>, BoundQuery), PlanError> {
         let lefts = match tuple(left) {
-            Some(members) => members.iter().map(|member| self.expr(member)).collect::<Result<Vec<_>, _>>()?,
+            Some(members) => members.into_iter().map(|member| self.expr(member)).collect::<Result<Vec<_>, _>>()?,
             None => vec![self.expr(left)?],
         };
         let bound = self.query(query, Literals::Resolve)?;

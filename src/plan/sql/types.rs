@@ -43,7 +43,13 @@ pub(super) fn scalar_type(ty: &DataType) -> Result<ScalarType, PlanError> {
                 TimezoneInfo::WithTimeZone | TimezoneInfo::Tz => ScalarType::TimestampTz,
             }
         }
-        DataType::Datetime(None) | DataType::TimestampNtz(None) => ScalarType::Timestamp,
+        DataType::Datetime(precision) | DataType::TimestampNtz(precision) => {
+            whole_microseconds(precision, ty)?;
+            ScalarType::Timestamp
+        }
+        DataType::BigNumeric(info) | DataType::BigDecimal(info) => numeric(info)?,
+        DataType::TinyInt(_) => ScalarType::Int16,
+        DataType::Bytes(_) | DataType::Varbinary(_) | DataType::Binary(_) => ScalarType::Bytes,
         DataType::Interval { fields: None, precision: None } => ScalarType::Interval,
         DataType::JSON => ScalarType::Json,
         DataType::JSONB => ScalarType::Jsonb,
@@ -51,11 +57,94 @@ pub(super) fn scalar_type(ty: &DataType) -> Result<ScalarType, PlanError> {
         DataType::Array(ArrayElemTypeDef::SquareBracket(of, _) | ArrayElemTypeDef::Qualified(of, _)) => {
             ScalarType::Array(Box::new(scalar_type(of)?))
         }
-        DataType::Custom(name, _) => {
-            let name = name.to_string();
-            return Err(PlanError::new(format!("type \"{}\" does not exist", name.to_lowercase())));
-        }
+        DataType::Custom(name, modifiers) => named(&name.to_string(), modifiers)?,
         other => return Err(unsupported(other)),
+    })
+}
+
+/// Types by their internal names (`int4`, `pg_catalog.bpchar`), and by those of other warehouses.
+fn named(name: &str, modifiers: &[String]) -> Result<ScalarType, PlanError> {
+    let shown = name.trim_matches('"').to_lowercase();
+    let plain = shown.strip_prefix("pg_catalog.").unwrap_or(&shown).trim_matches('"');
+    let is_char = name.contains('"') && plain == "char";
+    let missing = || PlanError::new(format!("type \"{plain}\" does not exist"));
+    let number = |index: usize| modifiers.get(index).and_then(|modifier| modifier.trim().parse::<i64>().ok());
+    Ok(match plain {
+        _ if is_char => {
+            return Err(PlanError::new("type \"char\" of one byte is not supported").with_hint("write text"));
+        }
+        "int2" => ScalarType::Int16,
+        "int4" => ScalarType::Int32,
+        "int8" => ScalarType::Int64,
+        "float4" => ScalarType::Float32,
+        "float8" => ScalarType::Float64,
+        "bool" => ScalarType::Bool,
+        "text" => ScalarType::Text,
+        "bytea" => ScalarType::Bytes,
+        "date" => ScalarType::Date,
+        "time" => ScalarType::Time,
+        "timestamp" | "timestamp_ntz" => ScalarType::Timestamp,
+        "timestamptz" | "timestamp_tz" | "timestamp_ltz" => ScalarType::TimestampTz,
+        "interval" => ScalarType::Interval,
+        "uuid" => ScalarType::Uuid,
+        "json" => ScalarType::Json,
+        "jsonb" => ScalarType::Jsonb,
+        "varchar" | "nvarchar" | "varchar2" => match number(0) {
+            Some(length) => ScalarType::Varchar(u32::try_from(length).ok().filter(|length| *length > 0)),
+            None => ScalarType::Varchar(None),
+        },
+        "bpchar" | "nchar" => match number(0) {
+            Some(length) => {
+                ScalarType::Char(u32::try_from(length).ok().filter(|length| *length > 0).ok_or_else(missing)?)
+            }
+            None if plain == "bpchar" => {
+                return Err(PlanError::new("type \"bpchar\" without a length is not supported").with_hint("write text"));
+            }
+            None => ScalarType::Char(1),
+        },
+        // Without digits it holds whole numbers of 38 digits.
+        "number" => match (number(0), number(1)) {
+            (None, _) => numeric(&ExactNumberInfo::PrecisionAndScale(38, 0))?,
+            (Some(precision), scale) => {
+                let precision = u64::try_from(precision).map_err(|_| missing())?;
+                numeric(&ExactNumberInfo::PrecisionAndScale(precision, scale.unwrap_or(0)))?
+            }
+        },
+        "byteint" => ScalarType::Int16,
+        "variant" | "object" | "super" => {
+            return Err(PlanError::new(format!("type \"{plain}\" does not exist")).with_hint("write jsonb"));
+        }
+        "name" | "oid" | "regclass" | "regtype" | "money" | "inet" | "cidr" | "macaddr" | "xml" | "hstore"
+        | "point" | "tsvector" | "int4range" | "int8range" | "numrange" | "daterange" | "tsrange" | "tstzrange" => {
+            return Err(PlanError::new(format!("type \"{plain}\" is not supported")).with_hint("write text"));
+        }
+        _ => return Err(missing()),
+    })
+}
+
+/// A type, and the digits of its seconds where it names fewer than six.
+pub(super) fn with_precision(ty: &DataType) -> Result<(ScalarType, Option<u8>), PlanError> {
+    let (precision, plain) = match ty {
+        DataType::Time(precision, zone) => (precision, DataType::Time(None, *zone)),
+        DataType::Timestamp(precision, zone) => (precision, DataType::Timestamp(None, *zone)),
+        DataType::Datetime(precision) => (precision, DataType::Datetime(None)),
+        DataType::TimestampNtz(precision) => (precision, DataType::TimestampNtz(None)),
+        DataType::Interval { fields: None, precision } => {
+            (precision, DataType::Interval { fields: None, precision: None })
+        }
+        other => return Ok((scalar_type(other)?, None)),
+    };
+    Ok((scalar_type(&plain)?, precision.filter(|digits| *digits < 6).map(|digits| digits as u8)))
+}
+
+/// The function that rounds values of a type to digits of a second.
+pub(super) fn rounding_function(ty: &ScalarType) -> Option<&'static str> {
+    Some(match ty {
+        ScalarType::Time => "time",
+        ScalarType::Timestamp => "timestamp",
+        ScalarType::TimestampTz => "timestamptz",
+        ScalarType::Interval => "interval",
+        _ => return None,
     })
 }
 
@@ -78,8 +167,9 @@ fn character_length(length: &Option<CharacterLength>) -> Result<Option<u32>, Pla
     match length {
         None | Some(CharacterLength::Max) => Ok(None),
         Some(CharacterLength::IntegerLength { length, .. }) => match u32::try_from(*length) {
-            Ok(length) if (1..=10_485_760).contains(&length) => Ok(Some(length)),
-            _ => Err(PlanError::new(format!("length for type varchar must be between 1 and 10485760, not {length}"))),
+            Ok(0) => Err(PlanError::new("length for type varchar must be at least 1")),
+            Ok(length) if length <= 10_485_760 => Ok(Some(length)),
+            _ => Err(PlanError::new("length for type varchar cannot exceed 10485760")),
         },
     }
 }

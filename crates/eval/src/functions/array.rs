@@ -55,10 +55,6 @@ pub(super) const ROWS: &[Implementation] = &[
     total("&&", &[AnyArray, AnyArray], Bool, |a, _| {
         Ok(Datum::Bool(elements(&a[0]).any(|element| has(&a[1], &element))))
     }),
-    total("= any", &[AnyElement, AnyArray], Bool, |a, _| Ok(quantified(a, true))),
-    total("<> all", &[AnyElement, AnyArray], Bool, |a, _| {
-        Ok(Datum::from_bool(quantified(a, true).unwrap_bool().map(|found| !found)))
-    }),
     total("string_to_array", &[Text, Text], TextArray, |a, arena| Ok(string_to_array(a, arena))).lenient(),
     total("string_to_array", &[Text, Text, Text], TextArray, |a, arena| Ok(string_to_array(a, arena))).lenient(),
     total("array_to_string", &[AnyArray, Text], Text, |a, arena| Ok(array_to_string(a, arena))).lenient(),
@@ -101,19 +97,6 @@ fn has(array: &Datum<'_>, wanted: &Datum<'_>) -> bool {
 
 fn contains(left: &Datum<'_>, right: &Datum<'_>) -> bool {
     elements(right).all(|element| has(left, &element))
-}
-
-/// `x = any (array)`: true, or NULL if only a NULL could make it so.
-fn quantified(args: &[Datum<'_>], found: bool) -> Datum<'static> {
-    let mut has_null = false;
-    for element in elements(&args[1]) {
-        if element.is_null() {
-            has_null = true;
-        } else if is_equal(&element, &args[0]) {
-            return Datum::Bool(found);
-        }
-    }
-    if has_null { Datum::Null } else { Datum::Bool(!found) }
 }
 
 fn string_to_array<'a>(args: &[Datum<'a>], arena: &'a Arena) -> Datum<'a> {

@@ -38,7 +38,6 @@ const PAIRS: &[[Param; 2]] = {
         [TimestampTz, TimestampTz],
         [Interval, Interval],
         [Uuid, Uuid],
-        [Jsonb, Jsonb],
         [AnyArray, AnyArray],
     ]
 };

@@ -16,11 +16,11 @@ pub(super) const ROWS: &[Implementation] = &[
     total("->", &[JsonType, Text], JsonType, |a, _| Ok(part(member(a)))),
     total("->", &[JsonType, Int32], JsonType, |a, _| Ok(part(element(a)))),
     total("->", &[Jsonb, Text], Jsonb, |a, _| Ok(part(member(a)))),
-    total("->", &[Jsonb, Int32], Jsonb, |a, _| Ok(part(element(a)))),
+    total("->", &[Jsonb, Int32], Jsonb, |a, _| Ok(part(jsonb_element(a)))),
     total("->>", &[JsonType, Text], Text, |a, arena| Ok(part_text(member(a), arena))),
     total("->>", &[JsonType, Int32], Text, |a, arena| Ok(part_text(element(a), arena))),
     total("->>", &[Jsonb, Text], Text, |a, arena| Ok(part_text(member(a), arena))),
-    total("->>", &[Jsonb, Int32], Text, |a, arena| Ok(part_text(element(a), arena))),
+    total("->>", &[Jsonb, Int32], Text, |a, arena| Ok(part_text(jsonb_element(a), arena))),
     total("#>", &[JsonType, TextArray], JsonType, |a, _| Ok(part(array_path(a)))),
     total("#>", &[Jsonb, TextArray], Jsonb, |a, _| Ok(part(array_path(a)))),
     total("#>>", &[JsonType, TextArray], Text, |a, arena| Ok(part_text(array_path(a), arena))),
@@ -82,6 +82,16 @@ fn element<'a>(args: &[Datum<'a>]) -> Option<&'a str> {
     json::element(args[0].unwrap_text(), args[1].unwrap_int())
 }
 
+/// As `element`; a scalar of jsonb is an array of itself here.
+fn jsonb_element<'a>(args: &[Datum<'a>]) -> Option<&'a str> {
+    let value = args[0].unwrap_text();
+    match (json::type_of(value), args[1].unwrap_int()) {
+        ("array" | "object", _) => element(args),
+        (_, 0 | -1) => Some(value),
+        _ => None,
+    }
+}
+
 fn part(found: Option<&str>) -> Datum<'_> {
     found.map_or(Datum::Null, Datum::Text)
 }
@@ -120,18 +130,18 @@ fn argument_path<'a>(args: &[Datum<'a>]) -> Option<&'a str> {
     path(args[0].unwrap_text(), args[1..].iter().map(|key| Some(key.unwrap_text())))
 }
 
-fn tree<'a>(datum: &Datum<'a>) -> Result<Json<'a>, EvalError> {
+pub(super) fn tree<'a>(datum: &Datum<'a>) -> Result<Json<'a>, EvalError> {
     json::parse(datum.unwrap_text(), "json")
 }
 
-fn print<'a>(value: &Json<'_>, arena: &'a Arena) -> Datum<'a> {
+pub(super) fn print<'a>(value: &Json<'_>, arena: &'a Arena) -> Datum<'a> {
     let mut out = String::new();
     value.write(&mut out);
     text(&out, arena)
 }
 
 /// A key of an object, a string of an array, or the string itself.
-fn has_key(value: &str, key: &str) -> bool {
+pub(super) fn has_key(value: &str, key: &str) -> bool {
     match json::type_of(value) {
         "object" => json::member(value, key).is_some(),
         "array" => json::elements(value).any(|element| element.starts_with('"') && json::unquoted(element) == key),
@@ -146,7 +156,7 @@ fn keys<'d, 'a: 'd>(array: &'d Datum<'a>) -> impl Iterator<Item = &'a str> + use
 }
 
 /// Two objects merge; anything else is put into one array.
-fn concatenate<'a>(left: Json<'a>, right: Json<'a>) -> Json<'a> {
+pub(super) fn concatenate<'a>(left: Json<'a>, right: Json<'a>) -> Json<'a> {
     match (left, right) {
         (Json::Object(mut left), Json::Object(right)) => {
             left.extend(right);
@@ -209,7 +219,7 @@ fn to_json(datum: &Datum<'_>) -> Result<String, EvalError> {
     Ok(out)
 }
 
-fn push_json(out: &mut String, datum: &Datum<'_>) -> Result<(), EvalError> {
+pub(super) fn push_json(out: &mut String, datum: &Datum<'_>) -> Result<(), EvalError> {
     match datum {
         Datum::Null => out.push_str("null"),
         Datum::Bool(value) => out.push_str(if *value { "true" } else { "false" }),

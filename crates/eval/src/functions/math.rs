@@ -67,6 +67,20 @@ pub(super) const ROWS: &[Implementation] = &[
     total("atan2", &[Float64, Float64], Float64, |a, _| Ok(Datum::Float64(unwrap_f64(&a[0]).atan2(unwrap_f64(&a[1]))))),
     partial("width_bucket", &[NUMERIC, NUMERIC, NUMERIC, Int32], Int32, |a, _| width_bucket_numeric(a)),
     partial("width_bucket", &[Float64, Float64, Float64, Int32], Int32, |a, _| width_bucket_double(a)),
+    total("||/", &[Float64], Float64, |a, _| Ok(Datum::Float64(unwrap_f64(&a[0]).cbrt()))),
+    partial("|/", &[Float64], Float64, |a, _| square_root(unwrap_f64(&a[0]))),
+    total("min_scale", &[NUMERIC], Int32, |a, _| {
+        let value = unwrap_numeric(&a[0]).clone().normalized();
+        Ok(if value.is_nan() || value.is_infinite() { Datum::Null } else { Datum::Int(i64::from(value.scale())) })
+    }),
+    partial("factorial", &[Int64], NUMERIC, |a, _| factorial(a[0].unwrap_int())),
+    partial("lcm", &[Int32, Int32], Int32, |a, _| match lcm(a) {
+        Some(multiple) => integer(multiple),
+        None => fail("integer out of range"),
+    }),
+    partial("lcm", &[Int64, Int64], Int64, |a, _| super::arithmetic::big(lcm(a))),
+    partial("lcm", &[NUMERIC, NUMERIC], NUMERIC, |a, _| numeric(a, lcm_numeric)),
+    partial("gcd", &[NUMERIC, NUMERIC], NUMERIC, |a, _| numeric(a, gcd_numeric)),
     partial("gcd", &[Int32, Int32], Int32, |a, _| integer(gcd(a[0].unwrap_int(), a[1].unwrap_int()))),
     partial("gcd", &[Int64, Int64], Int64, |a, _| {
         let divisor = gcd_wide(i128::from(a[0].unwrap_int()), i128::from(a[1].unwrap_int()));
@@ -215,4 +229,48 @@ fn gcd_wide(mut a: i128, mut b: i128) -> i128 {
         (a, b) = (b, a % b);
     }
     a.abs()
+}
+
+/// The least common multiple; `None` beyond 64 bits.
+fn lcm(args: &[Datum<'_>]) -> Option<i64> {
+    let (a, b) = (i128::from(args[0].unwrap_int()), i128::from(args[1].unwrap_int()));
+    if a == 0 || b == 0 {
+        return Some(0);
+    }
+    i64::try_from((a / gcd_wide(a, b) * b).abs()).ok()
+}
+
+fn gcd_numeric(a: &Numeric, b: &Numeric) -> Result<Numeric, row::numeric::NumericError> {
+    let scale = a.scale().max(b.scale());
+    if a.is_nan() || b.is_nan() || a.is_infinite() || b.is_infinite() {
+        return a.add(b)?.sub(&a.add(b)?);
+    }
+    let (mut a, mut b) = (a.abs(), b.abs());
+    while !b.is_zero() {
+        (a, b) = (b.clone(), a.rem(&b)?);
+    }
+    a.rescale(scale)
+}
+
+fn lcm_numeric(a: &Numeric, b: &Numeric) -> Result<Numeric, row::numeric::NumericError> {
+    let scale = a.scale().max(b.scale());
+    let divisor = gcd_numeric(a, b)?;
+    if divisor.is_nan() || divisor.is_zero() {
+        return if divisor.is_nan() { Ok(divisor) } else { Numeric::from_i64(0).rescale(scale) };
+    }
+    whole_quotient(a, &divisor)?.mul(b)?.abs().rescale(scale)
+}
+
+fn factorial<'a>(number: i64) -> Value<'a> {
+    if number < 0 {
+        return fail("factorial of a negative number is undefined");
+    }
+    if number > 32_177 {
+        return fail("value overflows numeric format");
+    }
+    let mut product = Numeric::from_i64(1);
+    for factor in 2..=number {
+        product = product.mul(&Numeric::from_i64(factor)).map_err(EvalError::from_value)?;
+    }
+    Ok(Datum::Numeric(product))
 }

@@ -12,12 +12,18 @@
 
 mod arithmetic;
 mod array;
+mod array_parts;
 pub(crate) mod bytes;
+mod bytes_parts;
 pub(crate) mod comparison;
 mod date_time;
+mod hyperbolic;
 mod json;
+mod json_compare;
+mod json_edit;
 mod math;
 mod number_picture;
+mod overlaps;
 mod pattern;
 mod pattern_cache;
 mod regex_branches;
@@ -28,6 +34,7 @@ mod text_case;
 pub(crate) mod text_format;
 mod time_parts;
 mod time_picture;
+mod time_precision;
 mod to_char_number;
 mod to_char_time;
 mod to_number;
@@ -70,6 +77,8 @@ pub(crate) enum Param {
     Jsonb,
     Uuid,
     TextArray,
+    Int32Array,
+    Float64Array,
     /// Any type, the same (or their common type) for all of a call's elements.
     AnyElement,
     /// An array of the call's element type.
@@ -105,6 +114,8 @@ impl Param {
             Param::Jsonb => ScalarType::Jsonb,
             Param::Uuid => ScalarType::Uuid,
             Param::TextArray => ScalarType::Array(Box::new(ScalarType::Text)),
+            Param::Int32Array => ScalarType::Array(Box::new(ScalarType::Int32)),
+            Param::Float64Array => ScalarType::Array(Box::new(ScalarType::Float64)),
             Param::AnyElement | Param::AnyArray | Param::AnyNonArray | Param::Any | Param::AnyToJson => return None,
         })
     }
@@ -196,6 +207,13 @@ const PARTS: &[&[Implementation]] = &[
     to_number::ROWS,
     to_time::ROWS,
     json::ROWS,
+    json_edit::ROWS,
+    json_compare::ROWS,
+    array_parts::ROWS,
+    bytes_parts::ROWS,
+    hyperbolic::ROWS,
+    overlaps::ROWS,
+    time_precision::ROWS,
 ];
 
 const COUNT: usize = {

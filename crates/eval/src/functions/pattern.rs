@@ -56,7 +56,7 @@ fn ilike<'a>(args: &[Datum<'a>], is_negated: bool, arena: &'a Arena) -> Value<'a
 
 /// LIKE itself. On a mismatch behind a `%` the walk goes back to the last `%` and lets it take one character more;
 /// earlier ones need not be tried again.
-fn matches(value: &str, pattern: &str, escape: Option<char>) -> Result<bool, EvalError> {
+pub(super) fn matches(value: &str, pattern: &str, escape: Option<char>) -> Result<bool, EvalError> {
     let (mut value, mut pattern) = (value, pattern);
     let mut retry: Option<(&str, &str)> = None;
     loop {

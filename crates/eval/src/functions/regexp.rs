@@ -70,6 +70,17 @@ pub(super) const ROWS: &[Implementation] = &[
         let wanted = positive(&a[3], "n")?;
         nth_match(a, start_byte(str(a, 0), &a[2])?, wanted, no_global(&a[4], "regexp_substr()")?)
     }),
+    partial("regexp_substr", &[Text, Text, Int32, Int32, Text, Int32], Text, |a, _| {
+        let group = not_negative(&a[5], "subexpr")?;
+        let found = nth_place(a, &a[2], &a[3], no_global(&a[4], "regexp_substr()")?, group)?;
+        Ok(found.map_or(Datum::Null, |place| Datum::Text(&str(a, 0)[place])))
+    }),
+    partial("regexp_instr", &[Text, Text], Int32, |a, _| instr(a)).unless(1, compiles),
+    partial("regexp_instr", &[Text, Text, Int32], Int32, |a, _| instr(a)),
+    partial("regexp_instr", &[Text, Text, Int32, Int32], Int32, |a, _| instr(a)),
+    partial("regexp_instr", &[Text, Text, Int32, Int32, Int32], Int32, |a, _| instr(a)),
+    partial("regexp_instr", &[Text, Text, Int32, Int32, Int32, Text], Int32, |a, _| instr(a)),
+    partial("regexp_instr", &[Text, Text, Int32, Int32, Int32, Text, Int32], Int32, |a, _| instr(a)),
 ];
 
 fn compiles(pattern: &Datum<'_>) -> bool {
@@ -231,4 +242,46 @@ fn nth_match<'a>(args: &[Datum<'a>], start: usize, wanted: usize, flags: Flags) 
         seen < wanted
     });
     Ok(found)
+}
+
+fn not_negative(value: &Datum<'_>, parameter: &str) -> Result<usize, EvalError> {
+    match usize::try_from(unwrap_i32(value)) {
+        Ok(value) => Ok(value),
+        Err(_) => fail(format!("invalid value for parameter \"{parameter}\": {}", unwrap_i32(value))),
+    }
+}
+
+/// Where the wanted match, or a bracketed part of it, lies; a group that the pattern lacks is nowhere.
+fn nth_place<'a>(
+    args: &[Datum<'a>],
+    start: &Datum<'a>,
+    wanted: &Datum<'a>,
+    flags: Flags,
+    group: usize,
+) -> Result<Option<std::ops::Range<usize>>, EvalError> {
+    let (start, wanted) = (positive(start, "start")?, positive(wanted, "n")?);
+    let from = slice(str(args, 0), 0, start - 1).len();
+    let (mut seen, mut found) = (0, None);
+    for_each_match(&*compile(str(args, 1), flags)?, str(args, 0), from, |captures| {
+        seen += 1;
+        if seen == wanted {
+            found = captures.get(group).map(|part| part.range());
+        }
+        seen < wanted
+    });
+    Ok(found)
+}
+
+fn instr<'a>(args: &[Datum<'a>]) -> Value<'a> {
+    let one = Datum::Int(1);
+    let is_behind = match args.get(4).map_or(0, unwrap_i32) {
+        0 => false,
+        1 => true,
+        other => return fail(format!("invalid value for parameter \"endoption\": {other}")),
+    };
+    let flags = args.get(5).map_or(Ok(Flags::NONE), |flags| no_global(flags, "regexp_instr()"))?;
+    let group = args.get(6).map_or(Ok(0), |group| not_negative(group, "subexpr"))?;
+    let place = nth_place(args, args.get(2).unwrap_or(&one), args.get(3).unwrap_or(&one), flags, group)?;
+    let byte = place.map(|place| if is_behind { place.end } else { place.start });
+    Ok(Datum::Int(byte.map_or(0, |byte| super::text::char_count(&str(args, 0)[..byte]) + 1)))
 }

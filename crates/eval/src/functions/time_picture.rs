@@ -179,13 +179,16 @@ fn scan(picture: &str) -> Vec<Node> {
     let mut nodes = Vec::new();
     let mut rest = picture;
     while !rest.is_empty() {
-        let mut is_fill_mode = false;
+        let (mut is_fill_mode, mut is_translated) = (false, false);
         if let Some(tail) = ["FM", "fm", "TM", "tm"].iter().find_map(|prefix| rest.strip_prefix(prefix)) {
             is_fill_mode = rest.starts_with(['F', 'f']);
+            is_translated = !is_fill_mode;
             rest = tail;
         }
         if let Some((name, unit, case)) = keyword(rest) {
             rest = &rest[name.len()..];
+            // A name in the locale's own words is not padded; the locale is "C", so the words stay.
+            is_fill_mode |= is_translated && ["month", "mon", "day", "dy"].contains(&name.to_lowercase().as_str());
             let mut ordinal = None;
             for (suffix, case) in [("TH", Some(Case::Upper)), ("th", Some(Case::Lower)), ("SP", None)] {
                 if let Some(tail) = rest.strip_prefix(suffix) {
