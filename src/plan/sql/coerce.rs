@@ -42,9 +42,6 @@ const NULL_ONLY_FROM_NULL: &[&str] = &[
     "strpos",
     "position",
     "date_trunc",
-    "extract",
-    "date_part",
-    "to_char",
     "make_date",
     "repeat",
     "reverse",
@@ -88,8 +85,10 @@ impl Bound {
         if !resolve::can_cast(&from, to, explicit) {
             return Err(PlanError::new(format!("cannot cast type {from} to {to}")));
         }
+        // An infinite timestamp has no time of day.
+        let nullable = self.nullable || *to == ScalarType::Time && from.is_date_time();
         let expr = Expr::Cast { input: Box::new(self.expr), from, to: to.clone(), explicit };
-        Ok(Bound { expr, ty: to.clone(), nullable: self.nullable, scale_max })
+        Ok(Bound { expr, ty: to.clone(), nullable, scale_max })
     }
 
     /// As an explicit cast, but NULL where the value has no place in the type.

@@ -230,8 +230,10 @@ impl<'q> Binder<'q> {
                 let (end, start) = (self.moment(end)?, self.moment(start)?);
                 binary("-", end.cast(&ScalarType::Date, true)?, start.cast(&ScalarType::Date, true)?)?
             }
-            ("datediff" | "date_diff", [unit, start, end]) if date_unit(unit).is_some() && !self.is_column(unit) => {
-                let Some(unit) = date_unit(unit) else { return Ok(None) };
+            ("datediff" | "date_diff", [unit, start, end])
+                if name == "datediff" || is_text(unit) || date_unit(end).is_none() =>
+            {
+                let Some(unit) = date_unit(unit) else { return Err(no_unit(name, unit)) };
                 let (start, end) = (self.moment(start)?, self.moment(end)?);
                 boundaries(unit, start, end)?
             }
@@ -250,23 +252,18 @@ impl<'q> Binder<'q> {
                     function("trunc", vec![binary("/", elapsed, unknown(seconds).cast(&ScalarType::NUMERIC, true)?)?])?;
                 whole.cast(&ScalarType::Int64, true)?
             }
+            // A bare unit behind the date, or before it. Where both could be units, the one that is a column is none.
             ("date_trunc" | "datetime_trunc" | "timestamp_trunc", [start, unit])
-                if matches!(unit, ast::Expr::Identifier(_) | ast::Expr::Function(_))
-                    && date_unit(unit).is_some()
-                    && !self.is_column(unit) =>
+                if is_bare_unit(unit) && !is_text(start) && (!is_bare_unit(start) || self.is_column(start)) =>
             {
                 let Some(unit) = date_unit_of_sunday_weeks(unit) else { return Ok(None) };
                 truncated(unit, self.moment(start)?)?
             }
-            ("date_trunc", [unit @ ast::Expr::Identifier(_), start])
-                if date_unit(unit).is_some() && !self.is_column(unit) =>
-            {
+            ("date_trunc", [unit, start]) if is_bare_unit(unit) => {
                 let Some(unit) = date_unit(unit) else { return Ok(None) };
                 truncated(unit, self.moment(start)?)?
             }
-            ("date_part" | "datepart", [unit @ ast::Expr::Identifier(_), of])
-                if date_unit(unit).is_some() && !self.is_column(unit) =>
-            {
+            ("date_part" | "datepart", [unit, of]) if is_bare_unit(unit) => {
                 let Some(unit) = date_unit(unit) else { return Ok(None) };
                 let of = self.moment(of)?;
                 function("date_part", vec![text(unit.field()), of])?
@@ -372,6 +369,15 @@ impl Bound {
             _ => Ok(self),
         }
     }
+}
+
+fn is_text(arg: &ast::Expr) -> bool {
+    matches!(arg, ast::Expr::Value(value) if matches!(value.value, ast::Value::SingleQuotedString(_)))
+}
+
+/// A unit that is written as a word, or as a week with its first day.
+fn is_bare_unit(arg: &ast::Expr) -> bool {
+    !is_text(arg) && date_unit(arg).is_some()
 }
 
 /// Names that mean different things in different places.
