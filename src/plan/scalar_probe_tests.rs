@@ -78,11 +78,11 @@ fn answer(query: &str) -> Answer {
     if datum.is_null() && !model.columns[0].nullable {
         return Answer::Value { ty: ty.to_string(), value: "NULL, and the plan says that it cannot be".to_string() };
     }
-    if let (Datum::Numeric(number), Some(scale_max)) = (&datum, model.columns[0].scale_max) {
-        if number.scale() > scale_max {
-            let value = format!("{number}, and the plan promises {scale_max} digits after the point");
-            return Answer::Value { ty: ty.to_string(), value };
-        }
+    if let (Datum::Numeric(number), Some(scale_max)) = (&datum, model.columns[0].scale_max)
+        && number.scale() > scale_max
+    {
+        let value = format!("{number}, and the plan promises {scale_max} digits after the point");
+        return Answer::Value { ty: ty.to_string(), value };
     }
     Answer::Value { ty: ty.to_string(), value: shown(&datum, ty) }
 }

@@ -2,6 +2,7 @@
 
     python tests/probes/scalars.py ask [FILE …]       rewrites the answers of tests/probes/scalars/*.tsv
     python tests/probes/scalars.py random SEED COUNT  prints COUNT random probes with their answers
+    python tests/probes/scalars.py duck               compares warehouses.tsv with DuckDB, where DuckDB knows the function
 
 A probe is one line: an expression, its type as PostgreSQL names it, and its value as PostgreSQL prints it (`\\N` is NULL);
 or `ERROR` and the message. Lines that start with `--` are comments. `warehouses.tsv` holds what PostgreSQL does not know:
@@ -174,11 +175,47 @@ def print_random(seed: int, count: int) -> None:
             inner.setdefault(HOLE_OF_TYPE[kind], []).append(sql)
 
 
+def duck() -> None:
+    """Prints what DuckDB answers otherwise; what it refuses is not compared."""
+    import duckdb
+
+    connection = duckdb.connect()
+    connection.execute("set timezone = 'UTC'")
+    same = 0
+    for line in (FOLDER / "warehouses.tsv").read_text().splitlines():
+        if not line or line.startswith("--"):
+            continue
+        sql, _, value = line.split("\t")
+        try:
+            (found,) = connection.execute(f"select {sql}").fetchone()
+        except Exception:
+            continue
+        if isinstance(found, bool):
+            found = "t" if found else "f"
+        elif isinstance(found, list):
+            found = "{" + ",".join(map(str, found)) + "}"
+        found = "\\N" if found is None else str(found)
+        if found == value or is_number_equal(found, value):
+            same += 1
+        else:
+            print(f"{sql}: {value}, DuckDB has {found}")
+    print(f"{same} agree", file=sys.stderr)
+
+
+def is_number_equal(left: str, right: str) -> bool:
+    try:
+        return float(left) == float(right)
+    except ValueError:
+        return False
+
+
 if __name__ == "__main__":
     match sys.argv[1:]:
         case ["ask", *names]:
             ask(names)
         case ["random", seed, count]:
             print_random(int(seed), int(count))
+        case ["duck"]:
+            duck()
         case _:
             sys.exit(__doc__)

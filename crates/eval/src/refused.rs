@@ -106,6 +106,14 @@ pub(crate) fn hint_for_unknown_function(name: &str, args: &[ScalarType]) -> Stri
             "write x::jsonb ->> 'key' or x::jsonb #>> '{a,b}'"
         }
         "array_size" => "write cardinality(x)",
+        "jsonb_path_query"
+        | "jsonb_path_query_first"
+        | "jsonb_path_query_array"
+        | "jsonb_path_exists"
+        | "jsonb_path_match" => "paths of jsonpath are not maintained: write x #> '{a,b}' or x @> '{\"a\": 1}'",
+        "row_to_json" => "write json_build_object('column', column, …)",
+        "pg_typeof" => "the type is known while planning: `show` and `explain` print it",
+        "normalize" | "unistr" => "text is kept as it came: normalize it where it is written",
         "hash" | "farm_fingerprint" | "hashtext" | "sha" | "sha1" | "sha2" => {
             "write md5(x), or encode(sha256(x::bytea), 'hex')"
         }

@@ -40,6 +40,9 @@ impl<'q> Binder<'q> {
         if name == "grouping" {
             return Err(unsupported("GROUPING()").with_hint(GROUPING_HINT));
         }
+        if name == "row" {
+            return Err(unsupported("a row value outside of a comparison"));
+        }
         let calls = self.pending_calls();
         if let Some(plain) = plain_arguments(call)
             && let Some(bound) = self.warehouse_call(&name, &plain)?
