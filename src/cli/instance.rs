@@ -184,5 +184,9 @@ pub fn clock(project: &Project, stored: Option<i64>, needs: ClockNeeds, wall: Wa
 }
 
 pub fn limits(project: &Project) -> Limits {
-    Limits { commit_interval: project.target.commit_interval, epoch_records_max: EPOCH_RECORDS_MAX }
+    Limits {
+        commit_interval: project.target.commit_interval,
+        epoch_records_max: EPOCH_RECORDS_MAX,
+        memory_bytes_max: project.target.memory_bytes_max,
+    }
 }

@@ -151,7 +151,7 @@ impl Opened {
         let workers = options.workers.unwrap_or(project.target.workers).max(1);
         let mut limits = instance::limits(project);
         if options.full_refresh && !options.follow {
-            limits = Limits { commit_interval: Duration::MAX, epoch_records_max: u64::MAX };
+            limits = Limits { commit_interval: Duration::MAX, epoch_records_max: u64::MAX, ..limits };
         }
         let drive = Drive::start(
             &self.assembled.deployment,

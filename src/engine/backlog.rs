@@ -1,13 +1,19 @@
 //! What the drive does for state: it stages each epoch's journal, and lets it go when the sink has the epoch.
 
+use std::time::Instant;
+
 use row::Epoch;
 
 use super::drive::{Drive, EngineEvent};
+use super::memory;
 use super::publish::Publish;
 use crate::state::{Mark, Staged};
 
 /// Bytes that a sweep notes with each epoch.
 const SWEEP_SLICE_BYTES: usize = 2 << 20;
+
+/// Tables that are named when memory is short.
+const LARGEST: usize = 3;
 
 impl Drive<'_> {
     /// Stages what the epoch that closes now did.
@@ -50,6 +56,14 @@ impl Drive<'_> {
 
     /// Why nothing should be read now.
     pub(super) fn holds_back(&mut self) -> Option<String> {
+        if let Some((used, limit)) = self.memory.is_near(Instant::now(), memory::resident_bytes) {
+            let mut tables: Vec<(&str, u64, u64)> = self.resolver.sizes().collect();
+            tables.sort_by_key(|(_, _, bytes)| std::cmp::Reverse(*bytes));
+            let named = tables.iter().take(LARGEST).map(|(name, _, bytes)| format!("{name} {}", memory::shown(*bytes)));
+            let largest = named.collect::<Vec<_>>().join(", ");
+            let (used, limit) = (memory::shown(used), memory::shown(limit));
+            return Some(format!("{used} of memory_max {limit} are in use; the largest source tables are {largest}"));
+        }
         let kept = self.kept.as_mut()?;
         if !kept.keeping.is_full() {
             return None;

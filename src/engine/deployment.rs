@@ -142,12 +142,20 @@ pub fn demanded_columns(plans: &[Arc<Plan>]) -> BTreeMap<RelationId, BTreeSet<us
             demanded.entry(relation.clone()).or_default().extend(columns);
             continue;
         }
-        if !seen.insert(Arc::as_ptr(&plan) as usize) {
+        // A filter passes on what its reader demands, so each reader is looked at.
+        let passes_on = matches!(&*plan, Plan::Filter { .. }) && columns.is_some();
+        if !passes_on && !seen.insert(Arc::as_ptr(&plan) as usize) {
             continue;
         }
         for child in plan.children() {
             let below = match &*plan {
                 Plan::Project { columns, .. } => Some(columns.clone()),
+                Plan::Filter { predicates, .. } => columns.clone().map(|mut demanded| {
+                    predicates
+                        .iter()
+                        .for_each(|predicate| predicate.for_each_column(&mut |column| demanded.push(column)));
+                    demanded
+                }),
                 _ => None,
             };
             queue.push((child.clone(), below));

@@ -10,6 +10,7 @@ use row::{Diff, Epoch, Row};
 
 use super::deployment::{Deployment, event_time};
 use super::hydrate::{Inheritance, Kept};
+use super::memory::MemoryGuard;
 use super::publish::{CommitReport, EpochNotes, Publish, Published, Publisher, position_row};
 use super::workers::{Workers, WorkersGone};
 use crate::sink::{Deploy, ErrorRow, ProgressRow, Sink, SinkError, SinkState};
@@ -36,6 +37,8 @@ pub struct Limits {
     pub commit_interval: Duration,
     /// An epoch never holds more records than this.
     pub epoch_records_max: u64,
+    /// Near it nothing more is read.
+    pub memory_bytes_max: Option<u64>,
 }
 
 /// Asks the drive to stop at the next moment that is whole.
@@ -180,6 +183,7 @@ pub struct Drive<'a> {
     due: Due,
     /// Collections go to the sink's cut: the clock stays where the cut has it.
     pub(super) hydrating: bool,
+    pub(super) memory: MemoryGuard,
 }
 
 #[derive(Default)]
@@ -258,6 +262,7 @@ impl<'a> Drive<'a> {
             event_times: deployment.event_times.clone(),
             due: Due::default(),
             hydrating: true,
+            memory: MemoryGuard::new(limits.memory_bytes_max),
         })
     }
 

@@ -9,7 +9,7 @@ use super::deployment::Deployment;
 use super::drive::EngineError;
 use super::workers::{Output, Workers};
 use crate::sink::ProgressRow;
-use crate::source::{Batch, Poll, Positions, Resolved, Resolver, Until, open_readers};
+use crate::source::{Batch, Poll, Positions, Resolved, Resolver, Until, first_position, open_readers};
 use crate::time::Clock;
 
 /// What a deployment's models hold.
@@ -30,7 +30,13 @@ pub fn evaluate(
     positions: Option<&[ProgressRow]>,
     mut clock: Clock,
 ) -> Result<Evaluated, EngineError> {
-    let readers = open_readers(deployment.sources.clone(), &Positions::new(), Until::End)?;
+    // A source that no longer has its beginning would give another answer, and is refused.
+    let first = |row: &ProgressRow| {
+        let place = (row.source.clone(), row.partition.clone());
+        (place, (first_position(&row.mark), row.mark.clone()))
+    };
+    let from: Positions = positions.unwrap_or_default().iter().map(first).collect();
+    let readers = open_readers(deployment.sources.clone(), &from, Until::End)?;
     let several = readers.iter().flat_map(|reader| &reader.tables).filter(|(_, several)| *several);
     let mut resolver = Resolver::new(&deployment.source_specs(), several.map(|(table, _)| *table).collect::<Vec<_>>());
     let limits: Option<HashMap<(&str, &str), u64>> = positions.map(|positions| {

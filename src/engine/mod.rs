@@ -18,6 +18,7 @@ mod deployment;
 mod drive;
 mod evaluate;
 mod hydrate;
+mod memory;
 mod publish;
 mod workers;
 

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   targets: ──(selected one, rendered)──> sources ─ source ◄ source.table ─> SourceSettings per table
-//!                                          sink, clock, commit_interval, http, state, workers
+//!                                          sink, clock, commit_interval, http, state, memory_max, workers
 //! ```
 //!
 //! 1. Only the selected target is rendered: another one's missing variable hurts nobody.
@@ -35,6 +35,8 @@ pub struct TargetConfig {
     /// Address of metrics, health and the page; none under commands that end.
     pub http_listen: String,
     pub state_path: PathBuf,
+    /// Near this much resident memory, reading stops. No limit by default.
+    pub memory_bytes_max: Option<u64>,
     pub workers: usize,
 }
 
@@ -164,6 +166,7 @@ impl TargetsFile {
             "commit_interval",
             "http",
             "state",
+            "memory_max",
             "workers",
         ])?;
         Ok(Target { name: name.to_string(), folder: self.folder.clone(), file: self.shown.clone(), yaml })
@@ -263,6 +266,7 @@ impl Target {
             commit_interval: fields.duration("commit_interval")?.unwrap_or(COMMIT_INTERVAL),
             http_listen: http.unwrap_or_else(|| HTTP_LISTEN.into()),
             state_path: state.unwrap_or_else(|| self.default_folder().join("state")),
+            memory_bytes_max: fields.bytes("memory_max")?,
             workers,
         })
     }
@@ -500,6 +504,17 @@ impl<'a> Fields<'a> {
         })
     }
 
+    fn bytes(&self, key: &str) -> Result<Option<u64>> {
+        let Some(text) = self.text(key)? else { return Ok(None) };
+        parse_bytes(&text).map(Some).ok_or_else(|| {
+            let line = self.value(key).map_or(self.line, |value| value.line);
+            ProjectError::configuration(format!("{}: '{text}' is not an amount of memory", self.what))
+                .in_file(self.file)
+                .at_line(line)
+                .hint("write a number with a unit: 512MiB, 2GiB, 2GB")
+        })
+    }
+
     fn unknown_value(&self, key: &str, value: &str, known: &[&str]) -> ProjectError {
         let line = self.value(key).map_or(self.line, |value| value.line);
         let error = ProjectError::configuration(format!("{}: unknown {key} '{value}'", self.what))
@@ -510,6 +525,24 @@ impl<'a> Fields<'a> {
             None => error.hint(format!("known are: {}", known.join(", "))),
         }
     }
+}
+
+/// `512MiB`, `1.5GiB`, `2GB`.
+pub fn parse_bytes(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let split = text.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+    let number: f64 = text[..split].parse().ok()?;
+    let unit = match text[split..].trim() {
+        "KiB" => 1024.0,
+        "MiB" => 1024.0 * 1024.0,
+        "GiB" => 1024.0 * 1024.0 * 1024.0,
+        "kB" | "KB" => 1e3,
+        "MB" => 1e6,
+        "GB" => 1e9,
+        _ => return None,
+    };
+    let bytes = number * unit;
+    (1.0..1e18).contains(&bytes).then_some(bytes as u64)
 }
 
 /// `10ms`, `2s`, `1.5h`, `400 days`.

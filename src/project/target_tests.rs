@@ -52,6 +52,8 @@ fn a_table_inherits_its_sources_settings_key_by_key() {
 
 #[test]
 fn only_the_selected_target_is_rendered() {
+    let memory = load("targets:\n  dev: {memory_max: 1.5GiB}\n", "dev").expect("a limit").memory_bytes_max;
+    assert_eq!(memory, Some(3 << 29));
     let text = "targets:\n  dev: {commit_interval: 10ms}\n  prod:\n    sink: {type: postgres, url: \"{{ env_var('NOT_SET') }}\"}\n";
     assert_eq!(load(text, "dev").expect("dev alone").commit_interval, Duration::from_millis(10));
     let error = load(text, "prod").expect_err("a missing variable");
@@ -91,6 +93,7 @@ fn an_unknown_field_is_refused_with_its_line_and_the_nearest_name() {
         4,
         "raw.orders",
     );
+    check_error("targets:\n  dev:\n    memory_max: much\n", "'much' is not an amount of memory", 3, "2GiB");
     check_error("targets:\n  dev:\n    commit_interval: soon\n", "'soon' is not a duration", 3, "200ms");
     check_error("targets:\n  dev:\n    clock: {mode: fixed}\n", "a fixed clock needs it", 3, "");
 }

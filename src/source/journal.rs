@@ -5,7 +5,7 @@
 //!   appended  table row │ table row │ …                                                       append-only tables: rows, for ever
 //! ```
 //!
-//! 1. Every entry says what holds now, not what changed: applying one twice does no harm.
+//! 1. An entry says what holds now, not what changed, except for a fault that is added to those of its key.
 //! 2. Rows of append-only tables without a key are nobody's to look up: they are not held in memory, and go to a part of their own.
 
 use std::sync::Arc;
@@ -42,6 +42,13 @@ pub enum Entry<'a> {
         key: &'a [u8],
         faults: Vec<(SourceFault, i64)>,
     },
+    /// One more fault of a key.
+    Fault {
+        table: usize,
+        key: &'a [u8],
+        fault: SourceFault,
+        sequence: i64,
+    },
     /// A fault without a key, which no record will heal; `table` None for a record of no table.
     Loose {
         table: Option<usize>,
@@ -72,6 +79,7 @@ const LOOSE: u8 = 5;
 const LOOSE_REST: u8 = 6;
 const LOOSE_ANEW: u8 = 7;
 const MOVED: u8 = 8;
+const FAULT: u8 = 9;
 
 impl Journal {
     pub fn is_empty(&self) -> bool {
@@ -121,6 +129,13 @@ impl Journal {
             varint::push_signed(&mut self.entries, sequence);
             push_fault(&mut self.entries, fault);
         }
+    }
+
+    pub fn fault(&mut self, table: usize, key: &[u8], fault: &SourceFault, sequence: i64) {
+        self.head(FAULT, table);
+        varint::push_bytes(&mut self.entries, key);
+        varint::push_signed(&mut self.entries, sequence);
+        push_fault(&mut self.entries, fault);
     }
 
     pub fn loose(&mut self, table: Option<usize>, fault: &SourceFault) {
@@ -179,6 +194,10 @@ fn entry<'a>(bytes: &mut Bytes<'a>) -> Option<Entry<'a>> {
                 Some((fault(bytes)?, sequence))
             });
             Entry::Faults { table, key, faults: faults.collect::<Option<_>>()? }
+        }
+        FAULT => {
+            let (key, sequence) = (bytes.bytes()?, bytes.signed()?);
+            Entry::Fault { table, key, fault: fault(bytes)?, sequence }
         }
         LOOSE => Entry::Loose { table: loose, fault: fault(bytes)? },
         LOOSE_REST => Entry::LooseRest { table: loose, count: bytes.number()? },
@@ -239,6 +258,7 @@ mod tests {
         journal.remove(300, b"");
         journal.clear(2);
         journal.faults(0, b"k", [(&fault, -5)].into_iter());
+        journal.fault(0, b"k", &fault, 7);
         journal.loose(None, &fault);
         journal.loose_rest(Some(0), 9);
         journal.loose_anew(None);
@@ -250,6 +270,7 @@ mod tests {
             Entry::Remove { table: 300, key: b"" },
             Entry::Clear { table: 2 },
             Entry::Faults { table: 0, key: b"k", faults: vec![(fault.clone(), -5)] },
+            Entry::Fault { table: 0, key: b"k", fault: fault.clone(), sequence: 7 },
             Entry::Loose { table: None, fault },
             Entry::LooseRest { table: Some(0), count: 9 },
             Entry::LooseAnew { table: None },

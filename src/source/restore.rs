@@ -91,6 +91,12 @@ impl Resolver {
                 });
                 table.faults.restore(Row::from_bytes(key), ranked.collect());
             }
+            Entry::Fault { table, key, fault, sequence } => {
+                let Some(table) = place(table).map(|at| &mut self.tables[at]) else { return Ok(()) };
+                let partition = self.partitions.index(&fault.source, &fault.partition);
+                let rank = Rank { sequence, partition, offset: fault.position };
+                table.faults.add(&Row::from_bytes(key), fault, rank);
+            }
             Entry::Loose { table, fault } => {
                 if let Some(book) = self.book(table, place) {
                     book.add_loose(fault);

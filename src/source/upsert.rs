@@ -391,7 +391,7 @@ impl Table {
         }
         let fault = self.faults.add(&key, fault, rank);
         if let Some(journal) = outlet.journal {
-            self.faults.note(outlet.index, &key, journal);
+            journal.fault(outlet.index, key.bytes(), &fault, rank.sequence);
         }
         outlet.out.faults.push((fault, 1));
     }

@@ -3,3 +3,4 @@
 mod accepted;
 mod project;
 mod refused;
+mod strained;

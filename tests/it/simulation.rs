@@ -180,7 +180,7 @@ impl World {
         let interval =
             if throw.between(0, 8) == 0 { Duration::MAX } else { Duration::from_millis(throw.between(0, 3) as u64) };
         let epoch_records_max = if interval == Duration::MAX { u64::MAX } else { throw.between(5, 200) as u64 };
-        let limits = Limits { commit_interval: interval, epoch_records_max };
+        let limits = Limits { commit_interval: interval, epoch_records_max, memory_bytes_max: None };
         let stored = state.cut.as_ref().map(|cut| cut.clock);
         let settings =
             ClockSettings { mode: ClockMode::Event, time_zone: chrono_tz::Tz::UTC, tick: Duration::from_secs(60) };
@@ -274,7 +274,7 @@ fn simulate(seed: u64) -> (u64, u64, bool) {
 
 #[test]
 fn simulation_of_crashes_loses_and_doubles_nothing() {
-    let seeds = std::env::var("LIVEMART_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(50);
+    let seeds = std::env::var("LIVEMART_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(25);
     let first = std::env::var("LIVEMART_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
     let (mut crashes, mut restores, mut forgetful) = (0, 0, 0);
     for seed in first..first + seeds {
