@@ -28,6 +28,11 @@ pub enum Entry<'a> {
         key: &'a [u8],
         value: &'a [u8],
     },
+    /// The same of an unranked row that tells its key.
+    PutRow {
+        table: usize,
+        value: &'a [u8],
+    },
     Remove {
         table: usize,
         key: &'a [u8],
@@ -80,6 +85,9 @@ const LOOSE_REST: u8 = 6;
 const LOOSE_ANEW: u8 = 7;
 const MOVED: u8 = 8;
 const FAULT: u8 = 9;
+const PUT_ROW: u8 = 10;
+/// A kind takes so many bits; the table stands above them.
+const KIND_BITS: u32 = 4;
 
 impl Journal {
     pub fn is_empty(&self) -> bool {
@@ -103,6 +111,11 @@ impl Journal {
     pub fn put(&mut self, table: usize, key: &[u8], value: &[u8]) {
         self.head(PUT, table);
         varint::push_bytes(&mut self.entries, key);
+        varint::push_bytes(&mut self.entries, value);
+    }
+
+    pub fn put_row(&mut self, table: usize, value: &[u8]) {
+        self.head(PUT_ROW, table);
         varint::push_bytes(&mut self.entries, value);
     }
 
@@ -164,8 +177,7 @@ impl Journal {
     }
 
     fn head(&mut self, kind: u8, table: usize) {
-        self.entries.push(kind);
-        varint::push(&mut self.entries, table as u64);
+        varint::push(&mut self.entries, (table as u64) << KIND_BITS | u64::from(kind));
     }
 }
 
@@ -180,10 +192,12 @@ pub fn next_entry<'a>(bytes: &mut Bytes<'a>) -> Option<Option<Entry<'a>>> {
 }
 
 fn entry<'a>(bytes: &mut Bytes<'a>) -> Option<Entry<'a>> {
-    let (kind, table) = (bytes.byte()?, bytes.index()?);
+    let head = bytes.index()?;
+    let (kind, table) = ((head & ((1 << KIND_BITS) - 1)) as u8, head >> KIND_BITS);
     let loose = table.checked_sub(1);
     Some(match kind {
         PUT => Entry::Put { table, key: bytes.bytes()?, value: bytes.bytes()? },
+        PUT_ROW => Entry::PutRow { table, value: bytes.bytes()? },
         REMOVE => Entry::Remove { table, key: bytes.bytes()? },
         CLEAR => Entry::Clear { table },
         FAULTS => {
@@ -255,6 +269,7 @@ mod tests {
         };
         let mut journal = Journal::default();
         journal.put(1, b"k", b"value");
+        journal.put_row(2, b"row");
         journal.remove(300, b"");
         journal.clear(2);
         journal.faults(0, b"k", [(&fault, -5)].into_iter());
@@ -267,6 +282,7 @@ mod tests {
         let all: Vec<_> = std::iter::from_fn(|| next_entry(&mut bytes)).map(|entry| entry.expect("whole")).collect();
         let expected = vec![
             Entry::Put { table: 1, key: b"k", value: b"value" },
+            Entry::PutRow { table: 2, value: b"row" },
             Entry::Remove { table: 300, key: b"" },
             Entry::Clear { table: 2 },
             Entry::Faults { table: 0, key: b"k", faults: vec![(fault.clone(), -5)] },

@@ -36,6 +36,8 @@ pub struct PackedMap {
     /// Bytes of live entries and of all entries, lengths and padding included.
     live: usize,
     used: usize,
+    /// Bytes of the live entries' values.
+    values: usize,
     sweep: Option<VecDeque<(u32, usize, usize)>>,
 }
 
@@ -72,6 +74,10 @@ impl PackedMap {
     /// Bytes of what lives, lengths and padding included.
     pub fn live_bytes(&self) -> usize {
         self.live
+    }
+
+    pub fn value_bytes(&self) -> usize {
+        self.values
     }
 
     pub fn get(&self, key: &[u8]) -> Option<&[u8]> {
@@ -200,6 +206,7 @@ impl PackedMap {
         page.live += bytes;
         self.live += bytes;
         self.used += bytes;
+        self.values += value.len();
         address(number, at)
     }
 
@@ -231,6 +238,7 @@ impl PackedMap {
     fn bury(&mut self, address: u32) {
         let (_, entry) = self.entry(address);
         let bytes = entry.end - place_of(address);
+        self.values -= entry.value.1 - entry.value.0;
         self.live -= bytes;
         self.pages[page_of(address)].live -= bytes;
     }
@@ -256,6 +264,7 @@ impl PackedMap {
                 let (hash, old) = (self.hasher.hash_one(key), address(number as u32, at));
                 if self.table.find(hash, |other| *other == old).is_some() {
                     let moved = self.append(key, &page.bytes[entry.value.0..entry.value.1]);
+                    self.values -= entry.value.1 - entry.value.0;
                     if let Some(slot) = self.table.find_mut(hash, |other| *other == old) {
                         *slot = moved;
                     }

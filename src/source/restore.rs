@@ -10,13 +10,16 @@ use row::{Diff, Row};
 use super::TableIndex;
 use super::faults::Fault;
 use super::journal::{Entry, Journal};
-use super::upsert::{Misread, Resolver, SourceFault, count_of, versions};
-use super::versions::{Partitions, Rank, Versions};
+use super::upsert::{Misread, Resolver, SourceFault, Table, count_of, key_of, key_text, note_put, versions};
+use super::versions::{Partitions, Rank, UNRANKED, Versions};
 
 /// Bytes that are not what a journal holds.
 #[derive(Debug, thiserror::Error)]
 #[error("an entry of the journal cannot be read")]
 pub struct BadEntry;
+
+/// Kind, table and length of an entry, mostly.
+const ENTRY_HEAD_BYTES: usize = 2;
 
 /// What journals call tables: the place in the present list, or None for a table that is left out.
 pub type TableMap = [Option<TableIndex>];
@@ -65,6 +68,11 @@ impl Resolver {
                     Versions::unpack(value, self.partitions.0.len()).ok_or(BadEntry)?;
                     table.keyed.put(key, value);
                 }
+            }
+            Entry::PutRow { table, value } => {
+                let Some(table) = place(table).map(|at| &mut self.tables[at]) else { return Ok(()) };
+                let row = value.strip_prefix(&[UNRANKED]).ok_or(BadEntry)?;
+                table.keyed.put(key_of(&table.key, row).bytes(), value);
             }
             Entry::Remove { table, key } => {
                 let Some(table) = place(table).map(|at| &mut self.tables[at]) else { return Ok(()) };
@@ -175,7 +183,14 @@ impl Resolver {
                 }
             }
             for (key, rank, misread) in gone {
-                let fault = misread.fault(Some(&table.name), Some(&key), rank, &self.partitions);
+                let fault = match table.several_partitions {
+                    true => misread.fault(Some(&table.name), Some(&key), rank, &self.partitions),
+                    false => {
+                        let column = misread.column.as_deref().unwrap_or_default();
+                        let fault = nameless(&table.name, column, &misread.reason, &misread.record);
+                        SourceFault { key: Some(key_text(&key)), ..fault }
+                    }
+                };
                 table.faults.add(&key, fault, rank);
                 table.keyed.remove(key.bytes());
                 if let Some(journal) = &mut self.journal {
@@ -219,10 +234,11 @@ impl Resolver {
     pub fn sweep(&mut self, mut budget: usize) -> bool {
         let Some(journal) = self.journal.as_mut().filter(|_| self.sweeping) else { return true };
         for (index, table) in self.tables.iter_mut().enumerate() {
-            for map in [&mut table.keyed, &mut table.counts] {
-                if !map.sweep(&mut budget, |key, value| journal.put(index, key, value)) {
-                    return false;
-                }
+            let columns = &table.key;
+            let is_over = table.keyed.sweep(&mut budget, |key, value| note_put(index, columns, key, value, journal))
+                && table.counts.sweep(&mut budget, |key, value| journal.put(index, key, value));
+            if !is_over {
+                return false;
             }
         }
         self.sweeping = false;
@@ -231,7 +247,8 @@ impl Resolver {
 
     /// Bytes that a sweep would note, more or less.
     pub fn live_bytes(&self) -> u64 {
-        self.tables.iter().map(|table| (table.keyed.live_bytes() + table.counts.live_bytes()) as u64).sum()
+        let keyed = |table: &Table| table.keyed.value_bytes() + ENTRY_HEAD_BYTES * table.keyed.len();
+        self.tables.iter().map(|table| (keyed(table) + table.counts.live_bytes()) as u64).sum()
     }
 
     /// Forgets everything of a table; not for showing, but before it is filled anew.

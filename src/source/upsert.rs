@@ -26,7 +26,7 @@ use super::journal::Journal;
 use super::packed_map::PackedMap;
 use super::unread::{self, Shown};
 use super::varint::{self, Bytes};
-use super::versions::{Partitions, Rank, Version, Versions};
+use super::versions::{Partitions, Rank, UNRANKED, Version, Versions};
 use super::{Batch, Change, Envelope, Record, TableIndex, TableSpec};
 
 /// A record that was set aside, as `errors` shows it. Two faults are the same when all fields are.
@@ -67,7 +67,9 @@ pub struct Resolver {
 pub(super) struct Table {
     pub name: String,
     pub columns: Vec<String>,
-    several_partitions: bool,
+    /// Columns of the key.
+    pub key: Vec<usize>,
+    pub several_partitions: bool,
     pub keyed: PackedMap,
     /// Net count of each row of a table without a key; empty for append-only tables, which need none.
     pub counts: PackedMap,
@@ -205,6 +207,7 @@ impl Table {
         Table {
             name: spec.name.clone(),
             columns: spec.columns.iter().map(|column| column.name.clone()).collect(),
+            key: spec.key.clone().unwrap_or_default(),
             several_partitions: false,
             keyed: PackedMap::default(),
             counts: PackedMap::default(),
@@ -230,6 +233,9 @@ impl Table {
         let found = self.keyed.get(key.bytes());
         let mut versions = found.map_or_else(Versions::default, |value| versions(value, partitions));
         let before = versions.winner(partitions).and_then(|version| version.row);
+        if !self.several_partitions {
+            versions.0.clear();
+        }
         versions.put(Version { rank, row: row.map(Row::bytes) }, partitions);
         let after = versions.winner(partitions).and_then(|version| version.row);
         let is_kept = after.is_some() || self.several_partitions;
@@ -247,12 +253,19 @@ impl Table {
                 outlet.out.updates.extend(new.map(|row| (outlet.index, row, 1)));
             }
         }
-        versions.pack(outlet.scratch);
+        match row.filter(|_| !self.several_partitions) {
+            Some(row) => {
+                outlet.scratch.clear();
+                outlet.scratch.push(UNRANKED);
+                outlet.scratch.extend_from_slice(row.bytes());
+            }
+            None => versions.pack(outlet.scratch),
+        }
         drop(versions);
         if is_kept {
             self.keyed.put(key.bytes(), outlet.scratch);
             if let Some(journal) = outlet.journal {
-                journal.put(outlet.index, key.bytes(), outlet.scratch);
+                note_put(outlet.index, &self.key, key.bytes(), outlet.scratch, journal);
             }
         } else if was_there {
             self.keyed.remove(key.bytes());
@@ -386,7 +399,7 @@ impl Table {
             version.rank.partition != rank.partition && partitions.compare(version.rank, rank) == Ordering::Greater
         };
         let found = self.keyed.get(key.bytes()).map(|value| versions(value, partitions));
-        if found.is_some_and(|versions| versions.0.iter().any(newer)) {
+        if self.several_partitions && found.is_some_and(|versions| versions.0.iter().any(newer)) {
             return;
         }
         let fault = self.faults.add(&key, fault, rank);
@@ -399,8 +412,9 @@ impl Table {
     /// Takes back the faults of a key that a good record of rank `by` makes good: earlier ones of its partition, lesser ones of
     /// others.
     fn heal(&mut self, key: &Row, by: Rank, partitions: &Partitions, outlet: &mut Outlet<'_>) {
-        let is_healed = |Fault { rank, .. }: &Fault| match rank.partition == by.partition {
-            true => rank.offset <= by.offset,
+        let is_only = !self.several_partitions;
+        let is_healed = |Fault { rank, .. }: &Fault| match is_only || rank.partition == by.partition {
+            true => is_only || rank.offset <= by.offset,
             false => partitions.compare(*rank, by) == Ordering::Less,
         };
         let healed = self.faults.take(key, is_healed);
@@ -409,6 +423,33 @@ impl Table {
         }
         outlet.out.faults.extend(healed.into_iter().map(|fault| (fault, -1)));
     }
+}
+
+/// Notes the versions of a key; the key itself only where the row does not tell it.
+pub(super) fn note_put(table: TableIndex, columns: &[usize], key: &[u8], value: &[u8], journal: &mut Journal) {
+    if value.first() == Some(&UNRANKED) && key_of(columns, &value[1..]).bytes() == key {
+        journal.put_row(table, value);
+    } else {
+        journal.put(table, key, value);
+    }
+}
+
+/// The key that a row tells.
+pub(super) fn key_of(columns: &[usize], row: &[u8]) -> Row {
+    let mut builder = RowBuilder::default();
+    match columns {
+        [column] => {
+            if let Some(value) = RowRef::new(row).iter().nth(*column) {
+                builder.push(&value.normalized());
+            }
+        }
+        columns => {
+            let values: Vec<Datum<'_>> = RowRef::new(row).iter().collect();
+            let key = columns.iter().filter_map(|column| values.get(*column).cloned());
+            key.for_each(|value| builder.push(&value.normalized()));
+        }
+    }
+    builder.finish()
 }
 
 /// Versions that this process packed, or checked when it read them.

@@ -3,6 +3,7 @@
 //! ```text
 //!   one partition (nearly always)   0 or 1 │ partition, sequence, offset │ row …          0: the key was deleted there
 //!   several                         n ≥ 2  │ n times: 0 or 1, partition, sequence, offset, row with its length
+//!   table with one partition        255    │ row …                                                    later words replace it
 //! ```
 
 use std::cmp::Ordering;
@@ -55,6 +56,12 @@ impl Partitions {
     }
 }
 
+/// A row without a rank: where a table has one partition nothing is ranked. Should another partition be added, all that it says is
+/// newer.
+pub const UNRANKED: u8 = u8::MAX;
+const UNRANKED_RANK: Rank = Rank { sequence: i64::MIN, partition: 0, offset: 0 };
+const VERSIONS_MAX: usize = UNRANKED as usize - 1;
+
 /// At most one version of each partition.
 #[derive(Clone, Debug, Default)]
 pub struct Versions<'a>(pub SmallVec<[Version<'a>; 1]>);
@@ -65,6 +72,7 @@ impl<'a> Versions<'a> {
         let mut bytes = Bytes(value);
         let mut all = SmallVec::new();
         match bytes.byte()? {
+            UNRANKED => all.push(Version { rank: UNRANKED_RANK, row: Some(bytes.0) }),
             head @ (0 | 1) => {
                 let rank = rank(&mut bytes, partitions)?;
                 all.push(Version { rank, row: (head == 1).then_some(bytes.0) });
@@ -89,8 +97,8 @@ impl<'a> Versions<'a> {
             value.extend_from_slice(version.row.unwrap_or_default());
             return;
         }
-        value.push(u8::try_from(self.0.len()).unwrap_or(u8::MAX));
-        for version in self.0.iter().take(usize::from(u8::MAX)) {
+        value.push(self.0.len().min(VERSIONS_MAX) as u8);
+        for version in self.0.iter().take(VERSIONS_MAX) {
             value.push(u8::from(version.row.is_some()));
             push_rank(value, version.rank);
             varint::push_bytes(value, version.row.unwrap_or_default());
@@ -112,13 +120,13 @@ impl<'a> Versions<'a> {
         }
     }
 
-    /// A partition's word replaces its earlier one. Of more than 255 partitions with a word about one key the least goes.
+    /// A partition's word replaces its earlier one. Of more than 254 partitions with a word about one key the least goes.
     pub fn put(&mut self, version: Version<'a>, partitions: &Partitions) {
         match self.0.iter_mut().find(|old| old.rank.partition == version.rank.partition) {
             Some(old) => *old = version,
             None => self.0.push(version),
         }
-        if self.0.len() > usize::from(u8::MAX) {
+        if self.0.len() > VERSIONS_MAX {
             self.0.sort_by(|a, b| partitions.compare(b.rank, a.rank));
             self.0.pop();
         }

@@ -32,7 +32,7 @@ const RETRY_MAX: Duration = Duration::from_secs(10);
 /// How often it is looked meanwhile whether anybody still waits.
 const CLOSING_LOOK: Duration = Duration::from_millis(20);
 /// A sweep begins when what is stored, unpacked, exceeds what lives by this factor and `sweep_bytes_min`.
-const SWEEP_FACTOR: f64 = 1.75;
+const SWEEP_FACTOR: f64 = 1.4;
 
 /// How state is written. A test that wants many frames makes them small.
 #[derive(Clone, Copy, Debug)]

@@ -1,7 +1,7 @@
 //! Frames in a file, each with its kind, length and checksum.
 //!
 //! ```text
-//!   │ LMSTATE1 │ frame │ frame │ …        frame = length u32 │ checksum u32 │ kind u8 │ unpacked length u32 │ LZ4 block
+//!   │ LMSTATE2 │ frame │ frame │ …        frame = length u32 │ checksum u32 │ kind u8 │ unpacked length u32 │ LZ4 block
 //! ```
 //!
 //! The checksum is over everything behind it. A frame whose checksum is wrong, and all behind it, are not there.
@@ -11,7 +11,7 @@ use std::io;
 use super::files::Files;
 
 /// Raised when the format changes; another version is not read.
-pub const MAGIC: &[u8; 8] = b"LMSTATE1";
+pub const MAGIC: &[u8; 8] = b"LMSTATE2";
 const HEAD_BYTES: usize = 8;
 const BLOCK_HEAD_BYTES: usize = 5;
 /// No frame is longer: a length beyond it is damage.
