@@ -20,11 +20,13 @@ mod measure;
 mod report;
 mod shop_stream;
 mod ticks;
+mod windows;
 
 use std::error::Error;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
@@ -91,6 +93,24 @@ enum Inner {
     /// One measured run in a process of its own; prints its figures as JSON.
     #[command(hide = true)]
     InProcess { events: PathBuf },
+    /// One changed row in a window's partition, against computing the partition again.
+    Windows(WindowOptions),
+}
+
+#[derive(clap::Args)]
+struct WindowOptions {
+    /// Rows of the partition.
+    #[arg(long, value_delimiter = ',', default_value = "1000,10000,100000,500000,1000000")]
+    rows: Vec<usize>,
+    /// Changes of the engine.
+    #[arg(long, default_value_t = 4_000)]
+    changes: usize,
+    /// CPU seconds after which the naive way makes no further change.
+    #[arg(long, default_value_t = 2.0)]
+    naive_seconds: f64,
+    /// The naive way is left out above so many rows.
+    #[arg(long, default_value_t = 500_000)]
+    naive_rows_max: usize,
 }
 
 /// What the inner process tells.
@@ -112,6 +132,7 @@ fn main() -> ExitCode {
     let options = Options::parse();
     let outcome = match &options.inner {
         Some(Inner::InProcess { events }) => in_process_figures(events),
+        Some(Inner::Windows(windows)) => window_grid(windows),
         None => bench(&options),
     };
     match outcome {
@@ -155,6 +176,58 @@ fn bench(options: &Options) -> Result<(), Box<dyn Error>> {
     report.tail.push(format!("plain hash maps, no engine: {by_hand_us:.3} µs of CPU per event"));
     report.tail.push(format!("result {:016x}, equal in all programs", fingerprint(&mart)));
     print!("{report}");
+    Ok(())
+}
+
+/// The grid of window functions and partition sizes.
+fn window_grid(options: &WindowOptions) -> Result<(), Box<dyn Error>> {
+    println!("one changed row in a window, CPU \u{b5}s per change; one worker, {} changes", options.changes);
+    println!();
+    println!(
+        "{:<18}{:>12}{:>12}{:>14}{:>16}{:>12}{:>10}",
+        "", "rows", "engine \u{b5}s", "rows given", "naive \u{b5}s", "naive/ours", "load s"
+    );
+    for function in windows::FUNCTIONS {
+        let mut figures: Vec<f64> = Vec::new();
+        for rows in &options.rows {
+            let history = Arc::new(windows::History::new(*rows, options.changes));
+            let engine = windows::Way::engine(function, *rows)?;
+            let (ours, made) = windows::run(&engine, &history, Duration::MAX);
+            let per_change = |cost: &windows::Cost, made: usize| cost.changes.as_secs_f64() * 1e6 / made.max(1) as f64;
+            let naive = (*rows <= options.naive_rows_max).then(|| {
+                let budget = Duration::from_secs_f64(options.naive_seconds);
+                windows::run(&windows::Way::Naive(function), &history, budget)
+            });
+            if let Some((cost, naive_made)) = &naive
+                && *naive_made == made
+                && cost.fingerprint != ours.fingerprint
+            {
+                return Err(format!("{} over {rows} rows: the two ways differ", function.name()).into());
+            }
+            let ours_us = per_change(&ours, made);
+            figures.push(ours_us);
+            let (naive_us, ratio) = match naive {
+                Some((cost, made)) => {
+                    let us = per_change(&cost, made);
+                    (format!("{us:.0}"), format!("{:.0}", us / ours_us))
+                }
+                None => ("-".to_owned(), "-".to_owned()),
+            };
+            println!(
+                "{:<18}{:>12}{:>12.1}{:>14.1}{:>16}{:>12}{:>10.2}",
+                function.name(),
+                grouped(*rows as i64),
+                ours_us,
+                ours.given as f64 / made.max(1) as f64,
+                naive_us,
+                ratio,
+                ours.load.as_secs_f64()
+            );
+        }
+        if let (Some(first), Some(last)) = (figures.first(), figures.last()) {
+            println!("{:<18}{:>12}{:>12.2}", "", "growth", last / first);
+        }
+    }
     Ok(())
 }
 

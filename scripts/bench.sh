@@ -4,6 +4,8 @@
 #
 #   scripts/x bench [--size S|M|L] [--runs N] [--changes N] [--only engine,run,serve,restart] [--limit DIR] [--save] [--profile NAME]
 #
+#   scripts/x bench windows [--rows N,N,...] [--changes N] [--save]      one changed row in a window's partition
+#
 #   --limit DIR      the hand-written program (or LIVEMART_LIMIT); it is copied to the cache and built there
 #   --save           keep the table as benches/runs/DATE-COMMIT.txt as well
 #   --profile NAME   cargo's profile; `release` builds everything a second time and is faster   (default: dev, the one of tests and demo)

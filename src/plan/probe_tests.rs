@@ -391,6 +391,7 @@ fn each_rule_alone_keeps_the_rows() {
         others.outer_join &= !flipped.outer_join;
         others.anti_join &= !flipped.anti_join;
         others.first_rows &= !flipped.first_rows;
+        others.windows &= !flipped.windows;
         others.distinct &= !flipped.distinct;
         others.demand &= !flipped.demand;
         others.null_keys &= !flipped.null_keys;
@@ -405,6 +406,7 @@ fn each_rule_alone_keeps_the_rows() {
         one(&|options| options.anti_join = true),
         one(&|options| options.or_join = true),
         one(&|options| options.first_rows = true),
+        one(&|options| options.windows = true),
         one(&|options| options.distinct = true),
         one(&|options| options.demand = true),
         one(&|options| options.null_keys = true),

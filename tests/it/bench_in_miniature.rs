@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -22,6 +24,9 @@ mod shop_stream;
 #[allow(dead_code)]
 #[path = "../../benches/ticks/mod.rs"]
 mod ticks;
+#[allow(dead_code)]
+#[path = "../../benches/windows/mod.rs"]
+mod windows;
 
 use mart::{ByHand, cents, fingerprint, first_difference, read_events};
 use shop_stream::{Size, Workload, workload};
@@ -77,6 +82,18 @@ fn a_day_moves_every_customer_and_a_minute_only_what_expires() {
     assert!(outcome.day_rows.iter().all(|rows| *rows == 600), "{outcome:?}");
     assert_eq!(outcome.expired, outcome.expired_by_hand);
     assert!(outcome.expired > 0, "{outcome:?}");
+}
+
+#[test]
+fn windows_kept_current_are_windows_computed_again() {
+    for function in windows::FUNCTIONS {
+        let history = Arc::new(windows::History::new(300, 100));
+        let engine = windows::Way::engine(function, 300).expect("the window can be planned");
+        let (ours, _) = windows::run(&engine, &history, Duration::MAX);
+        let (naive, _) = windows::run(&windows::Way::Naive(function), &history, Duration::MAX);
+        assert_eq!(ours.fingerprint, naive.fingerprint, "{}", function.name());
+        assert_eq!(ours.given, naive.given, "{}: rows are given out only where they change", function.name());
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Plans that give the same rows for less work.
 //!
 //! ```text
-//!   fold ─> fuse ─> [ pushdown ─> outer_join ─> anti_join ] twice ─> or_join ─> temporal ─> first_rows ─> distinct ─> demand ─> null_keys ─> intern (all models)
+//!   fold ─> fuse ─> [ pushdown ─> outer_join ─> anti_join ] twice ─> or_join ─> temporal ─> first_rows ─> windows ─> distinct ─> demand ─> null_keys ─> intern (all models)
 //! ```
 //!
 //! 1. Each rule can be switched off; with all off the plan is what `sql` bound, and the rows are the same.
@@ -23,6 +23,7 @@ mod or_join;
 mod outer_join;
 mod pushdown;
 mod temporal;
+mod windows;
 
 #[cfg(test)]
 mod rewrite_tests;
@@ -51,6 +52,8 @@ pub struct RewriteOptions {
     pub first_rows: bool,
     /// A join on one equality or another is a sum of joins.
     pub or_join: bool,
+    /// Windows over one partition that can share an order become one.
+    pub windows: bool,
     /// A DISTINCT over rows that are distinct already goes.
     pub distinct: bool,
     /// Columns that nobody reads are not carried along.
@@ -71,6 +74,7 @@ impl RewriteOptions {
         temporal: true,
         or_join: true,
         first_rows: true,
+        windows: true,
         distinct: true,
         demand: true,
         null_keys: true,
@@ -86,6 +90,7 @@ impl RewriteOptions {
         temporal: false,
         or_join: false,
         first_rows: false,
+        windows: false,
         distinct: false,
         demand: false,
         null_keys: false,
@@ -133,6 +138,7 @@ pub(crate) fn optimize_one(plan: &Arc<Plan>, options: &RewriteOptions) -> Arc<Pl
     run(options.pushdown, &pushdown::push_down);
     run(options.temporal, &temporal::to_temporal_filters);
     run(options.first_rows, &first_rows::keep_first_rows);
+    run(options.windows, &windows::join_windows);
     run(options.fuse, &fuse::fuse);
     run(options.distinct, &distinct::drop_distincts);
     run(options.demand, &demand::prune);
