@@ -85,7 +85,7 @@ impl History {
         let mut state = 0x5DEE_CE66_D1CE_4E5B_u64;
         let mut draw = |below: u64| {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (u128::from(state) * u128::from(below) >> 64) as u64
+            ((u128::from(state) * u128::from(below)) >> 64) as u64
         };
         let cents = (0..rows).map(|_| draw(CENTS_MAX) as i64).collect();
         let changes = (0..changes).map(|_| (draw(rows as u64) as usize, draw(CENTS_MAX) as i64)).collect();

@@ -109,6 +109,7 @@ fn check(index: &Index, model: &Model) {
         assert_eq!(index.rank(key, row.as_ref()), rows.iter().position(|entry| entry == &rows[i]).unwrap_or(0) as i64);
         let same = rows.iter().filter(|entry| *entry == &rows[i]).count() as i64;
         assert_eq!(index.rank_after(key, row.as_ref()), entry.rank + same);
+        assert_eq!(index.ranks(key, row.as_ref()), (entry.rank, entry.rank + same));
         assert_eq!(index.rank_of_key(key), rows.iter().filter(|entry| entry.0 < *key).count() as i64);
         assert_eq!(index.rank_after_key(key), rows.iter().filter(|entry| entry.0 <= *key).count() as i64);
         // The values are not negative, so this only grows.

@@ -102,6 +102,12 @@ impl Index {
         if path.found { self.root.leaf_at(&path).sums.row(path.slot)[ROWS] } else { 0 }
     }
 
+    /// The ranks of a row's copies, from the first to the one after the last.
+    pub fn ranks(&self, key: &[u8], row: RowRef<'_>) -> (i64, i64) {
+        let (rank, copies) = self.find(key, row);
+        (rank, rank + copies)
+    }
+
     /// Adds `diff` copies of a row (takes them away where negative), each of which weighs `weight`; gives the copies that are left.
     ///
     /// Panics when more copies are taken away than there are: the caller keeps those that come too early. A row's weight is

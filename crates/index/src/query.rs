@@ -31,19 +31,30 @@ impl Index {
     }
 
     fn rows_before(&self, target: &Target<'_>) -> i64 {
+        self.search(target).0
+    }
+
+    /// The rank of a row and its copies.
+    pub(crate) fn find(&self, key: &[u8], row: RowRef<'_>) -> (i64, i64) {
+        self.search(&Target::row(key, row))
+    }
+
+    /// Rows before a target, and its copies where it is a row that is there.
+    fn search(&self, target: &Target<'_>) -> (i64, i64) {
         let (mut node, mut rank) = (&self.root, 0);
         loop {
-            let (before, child) = match &node.body {
+            let rows = |children: usize| (0..children).map(|i| node.sums.row(i)[ROWS]).sum::<i64>();
+            match &node.body {
                 Body::Inner(inner) => {
                     let child = inner.child_of(target);
-                    (child, Some(&inner.children[child]))
+                    rank += rows(child);
+                    node = &inner.children[child];
                 }
-                Body::Leaf(leaf) => (leaf.search(target).0, None),
-            };
-            rank += (0..before).map(|i| node.sums.row(i)[ROWS]).sum::<i64>();
-            match child {
-                Some(child) => node = child,
-                None => return rank,
+                Body::Leaf(leaf) => {
+                    let (slot, found) = leaf.search(target);
+                    let copies = if found { node.sums.row(slot)[ROWS] } else { 0 };
+                    return (rank + rows(slot), copies);
+                }
             }
         }
     }

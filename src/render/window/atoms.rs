@@ -39,6 +39,8 @@ pub struct Atom {
     pub right: Expr,
     /// Calls that it reads.
     pub calls: Vec<usize>,
+    /// Whether it may fail for some rows and not for others, as a cast of too large a sum does.
+    pub may_fail_late: bool,
 }
 
 /// A filter that drops whole stretches of an atom.
@@ -224,7 +226,8 @@ impl Reader<'_> {
                 self.reading.growing.push(sum);
             }
         }
-        let atom = Atom { left: left.clone(), right: right.clone(), calls };
+        let may_fail_late = fails_late(left) || fails_late(right);
+        let atom = Atom { left: left.clone(), right: right.clone(), calls, may_fail_late };
         if let Some(known) = self.reading.atoms.iter().position(|known| *known == atom) {
             return known;
         }
@@ -285,6 +288,16 @@ impl Reader<'_> {
             Kind::Nth(_, n) => !positive(n),
             _ => false,
         }
+    }
+}
+
+/// A division by a constant of the partition fails for all its rows or for none.
+fn fails_late(expr: &Expr) -> bool {
+    match expr {
+        Expr::Call { function, args, ty } if function.name() == "/" && (ty.is_numeric() || ty.is_integer()) => {
+            args.iter().any(fails_late)
+        }
+        other => other.is_fallible(),
     }
 }
 

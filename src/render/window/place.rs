@@ -93,7 +93,16 @@ impl Place {
 
 /// The spans' rows as ranks of an index: in order, apart from each other, and only within `live`, which is so too.
 pub fn ranks(spans: &[Span], index: &Index, live: &[(i64, i64)]) -> Vec<(i64, i64)> {
-    let mut ranges: Vec<(i64, i64)> = spans.iter().map(|(from, to)| (from.rank(index), to.rank(index))).collect();
+    let range = |(from, to): &Span| match (from, to) {
+        // Most spans are of one row, which is looked up once.
+        (Place::Before(key, row), Place::After(other_key, other))
+            if Rc::ptr_eq(key, other_key) && Rc::ptr_eq(row, other) =>
+        {
+            index.ranks(key, row.as_ref().as_ref())
+        }
+        _ => (from.rank(index), to.rank(index)),
+    };
+    let mut ranges: Vec<(i64, i64)> = spans.iter().map(range).collect();
     ranges.retain(|(from, to)| from < to);
     ranges.sort_unstable();
     let mut merged: Vec<(i64, i64)> = Vec::with_capacity(ranges.len());

@@ -23,9 +23,6 @@ pub struct Change {
     /// Of one copy.
     pub lanes: Lanes,
     pub marks: Vec<Option<Vec<u8>>>,
-    /// Rank and copies before.
-    pub rank: i64,
-    pub copies: i64,
 }
 
 /// All changes of a key.
@@ -108,8 +105,8 @@ impl Change {
 
     /// So many rows before and after the changed one.
     fn around(&self, view: &View<'_>, before: i64, after: i64) -> Span {
-        let from = self.rank.saturating_sub(before);
-        let to = (self.rank + self.copies).saturating_add(after);
+        let (from, to) = view.index.ranks(&self.key, self.row.as_ref().as_ref());
+        let (from, to) = (from.saturating_sub(before), to.saturating_add(after));
         (Place::before_rank(view.index, from), Place::after_rank(view.index, to))
     }
 }

@@ -95,24 +95,25 @@ impl WindowState {
             }
         }
         let row = Rc::new(RowRef::new(iter.rest()).to_row());
-        Change { key, row, diff, lanes: self.lanes.dense_of(&self.weight), marks, rank: 0, copies: 0 }
+        Change { key, row, diff, lanes: self.lanes.dense_of(&self.weight), marks }
     }
 }
 
 impl Partition {
-    /// Finds out where the changes fall, pays what is owed, and leaves out what comes to nothing.
+    /// Pays what is owed, notes what is taken away too early, and puts the changes in order.
     fn settle(&mut self, changes: &mut Vec<Change>) {
         for change in changes.iter_mut() {
-            let row = change.row.as_ref().as_ref();
-            change.rank = self.index.rank(&change.key, row);
-            change.copies = self.index.copies(&change.key, row);
-            if self.owed.is_none() && change.copies + change.diff >= 0 {
+            if change.diff > 0 && self.owed.is_none() {
+                continue;
+            }
+            let copies = self.index.copies(&change.key, change.row.as_ref().as_ref());
+            if self.owed.is_none() && copies + change.diff >= 0 {
                 continue;
             }
             let owed = self.owed.get_or_insert_default();
             let place = (change.key.to_vec(), change.row.as_ref().clone());
-            let all = change.copies - owed.remove(&place).unwrap_or(0) + change.diff;
-            change.diff = all.max(0) - change.copies;
+            let all = copies - owed.remove(&place).unwrap_or(0) + change.diff;
+            change.diff = all.max(0) - copies;
             if all < 0 {
                 owed.insert(place, -all);
             }

@@ -7,6 +7,7 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use eval::Arena;
 use row::Datum;
@@ -56,14 +57,29 @@ pub fn stretches(view: &View<'_>, atom: &Atom, hints: &[i64]) -> Option<Stretche
         return None;
     }
     let mut probes: BTreeMap<i64, Outcome> = BTreeMap::new();
-    for rank in hints.iter().flat_map(|hint| [hint - 1, *hint]).chain([0, rows - 1]) {
-        if (0..rows).contains(&rank) && !probes.contains_key(&rank) {
-            probes.insert(rank, outcome(view, atom, rank)?);
+    let probe = |rank: i64, probes: &mut BTreeMap<i64, Outcome>| -> Option<()> {
+        if (0..rows).contains(&rank)
+            && let Entry::Vacant(place) = probes.entry(rank)
+        {
+            place.insert(outcome(view, atom, rank)?);
         }
+        Some(())
+    };
+    hints.iter().flat_map(|hint| [hint - 1, *hint]).try_for_each(|rank| probe(rank, &mut probes))?;
+    let (first, last) = (probes.values().next().cloned(), probes.values().next_back().cloned());
+    // Beyond a boundary from less to greater (or back) there is no other; only NULL may come before.
+    let is_extreme = |outcome: &Outcome| matches!(outcome, Outcome::Is(Ordering::Less | Ordering::Greater));
+    let has_both = !atom.may_fail_late
+        && matches!((&first, &last), (Some(first), Some(last)) if first != last && is_extreme(first) && is_extreme(last));
+    if !has_both {
+        probe(rows - 1, &mut probes)?;
+    }
+    if !has_both || atom.calls.iter().any(|call| matches!(view.call(*call).kind, Kind::Sum(_))) {
+        probe(0, &mut probes)?;
     }
     let mut probes = probes.into_iter();
     let (mut at, first) = probes.next()?;
-    let mut stretches = vec![(at, first)];
+    let mut stretches = vec![(0, first)];
     for (rank, found) in probes {
         while let Some((_, current)) = stretches.last()
             && *current != found
