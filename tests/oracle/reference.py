@@ -125,6 +125,8 @@ def decode(value, kind, column):
                 return number
         if (declared := NUMERIC.match(kind)) and NUMBER.match(str(value)):
             return decimal.Decimal(str(value)).quantize(decimal.Decimal(1).scaleb(-int(declared[2])), decimal.ROUND_HALF_UP)
+        if kind == "double precision" and not isinstance(value, bool) and isinstance(value, (int, float, decimal.Decimal)):
+            return float(value)
         if kind == "date" and isinstance(value, str):
             return datetime.date.fromisoformat(value)
         if kind == "timestamp" and (parts := TIMESTAMP.match(str(value))):

@@ -1,0 +1,370 @@
+#!/usr/bin/env python3
+"""Compares livemart with PostgreSQL and DuckDB on random queries over random change histories, at every cut.
+
+      N queries ──models of one dbt project──> livemart run, run, run … on a growing file ──> SQLite ─┐
+      history ──its first lines──> rows ──> PostgreSQL, DuckDB ──the same SQL──────────────────────────┴─> equal, or a small reproduction
+
+    random_queries.py --binary PATH [--seed N] [--histories 4] [--queries 100] [--cuts 3] [--events 300] [--only HISTORY:QUERY] [--keep]
+
+1. One process maintains all queries of a history; every cut but the first is reached from the cut before it, incrementally.
+2. PostgreSQL decides. DuckDB is asked where the dialects agree (query_generator.py says where not) and its difference is a failure too:
+   either a query has more than one right answer, or a new difference of the dialects must be named.
+3. Rows are compared as multisets: exact values, but for doubles, which may differ by 1e-12 of their size.
+4. What livemart refuses while planning is counted by reason and shown; what PostgreSQL itself refuses is a fault of the generator and shown too.
+5. A difference is printed with its seed, the query with as few columns and the history with as few lines as still show it.
+
+PostgreSQL is the one that LIVEMART_TEST_POSTGRES names; a database is made there and dropped. Exit code 1: a difference.
+"""
+
+import argparse
+import collections
+import decimal
+import json
+import math
+import os
+import pathlib
+import random
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.dont_write_bytecode = True  # nothing is written into the checkout
+
+import duckdb
+import psycopg2
+import psycopg2.extras
+
+import compare
+import sink as sinks
+from oracle import Databases, say
+from query_generator import TABLES, Generator
+from query_history import QueryHistory
+from reference import Inputs
+
+KINDS = {16: "boolean", 20: "integer", 21: "integer", 23: "integer", 25: "text", 701: "double", 1043: "text", 1082: "date", 1114: "timestamp", 1700: "numeric"}
+RUN_SECONDS_MAX = 300
+RELATIVE_MAX = 1e-12
+# How often a history is run again to make one reproduction smaller.
+SHRINK_RUNS_MAX = 60
+REFUSED = re.compile(r"Compilation Error in model (\w+) .*\n\s*(.*)")
+
+
+class Crashed(Exception):
+    """livemart ended in a way that no query may cause."""
+
+
+class Refused(Exception):
+    """A judge does not run the query."""
+
+
+class Postgres:
+    name = "PostgreSQL"
+
+    def __init__(self, connection):
+        self.connection = psycopg2.connect(**connection)
+        self.connection.autocommit = True
+        self.cursor = self.connection.cursor()
+        self.cursor.execute("set timezone = 'UTC'; set statement_timeout = '20s'; set jit = off; create schema shop")
+        for statement in declarations():
+            self.cursor.execute(statement)
+
+    def load(self, inputs):
+        for table in TABLES:
+            self.cursor.execute(f"truncate shop.{table}")
+            if rows := inputs.rows(table):
+                psycopg2.extras.execute_values(self.cursor, f"insert into shop.{table} values %s", rows, page_size=1000)
+
+    def answer(self, sql):
+        try:
+            self.cursor.execute(on_database(sql))
+        except psycopg2.Error as error:
+            raise Refused(str(error).split("\n")[0]) from None
+        kinds = [KINDS.get(d.type_code, f"type {d.type_code}") for d in self.cursor.description]
+        return compare.Relation([d.name for d in self.cursor.description], kinds, self.cursor.fetchall())
+
+
+class DuckDb:
+    name = "DuckDB"
+
+    def __init__(self):
+        self.connection = duckdb.connect()
+        for setting in ("timezone = 'UTC'", "threads = 1", "integer_division = true", "default_null_order = 'postgres'"):
+            self.connection.execute(f"set {setting}")
+        for statement in ["create schema shop", *declarations()]:
+            self.connection.execute(statement)
+
+    def load(self, inputs):
+        for table in TABLES:
+            self.connection.execute(f"delete from shop.{table}")
+            if rows := inputs.rows(table):
+                places = ", ".join(["(" + ", ".join("?" * len(rows[0])) + ")"] * len(rows))
+                self.connection.execute(f"insert into shop.{table} values {places}", [value for row in rows for value in row])
+
+    def rows(self, sql):
+        try:
+            return self.connection.execute(on_database(sql)).fetchall()
+        except duckdb.Error as error:
+            raise Refused(str(error).split("\n")[0]) from None
+
+
+class Batch:
+    """One dbt project of many queries, kept by livemart from cut to cut."""
+
+    def __init__(self, binary, folder, queries):
+        self.binary, self.folder, self.queries = binary, pathlib.Path(folder), dict(queries)  # name -> SQL
+        self.refused = {}  # name -> reason
+        models = self.folder / "models"
+        models.mkdir(parents=True)
+        tables = [{"name": t.name, "columns": [{"name": c, "data_type": k} for c, k in t.columns.items()]} for t in TABLES.values()]
+        source = {"connector": "file", "path": str(self.folder / "shop.jsonl"), "format": "json", "envelope": "debezium"}
+        keys = {f"shop.{t.name}": {"key": list(t.key)} for t in TABLES.values() if t.key}
+        output = {"type": "postgres", "host": "localhost", "port": 5432, "user": "nobody", "password": "", "dbname": "nobody", "schema": "marts", "threads": 1}
+        for name, content in {
+            "dbt_project.yml": {"name": "random_queries", "version": "1.0", "profile": "random_queries", "models": {"random_queries": {"+materialized": "table"}}},
+            "profiles.yml": {"random_queries": {"target": "dev", "outputs": {"dev": output}}},
+            "livemart.yml": {"targets": {"dev": {"sources": {"shop": source, **keys}, "sink": {"type": "sqlite", "path": str(self.folder / "marts.db")}, "clock": {"mode": "event"}}}},
+            "models/sources.yml": {"sources": [{"name": "shop", "schema": "shop", "tables": tables}]},
+        }.items():
+            (self.folder / name).write_text(json.dumps(content))  # JSON is YAML
+        for name, sql in queries:
+            (models / f"{name}.sql").write_text(re.sub(r"@(\w+)@", r"{{ source('shop', '\1') }}", sql))
+
+    def run(self, lines):
+        """The published tables over these lines, by query, and the errors that livemart set aside."""
+        (self.folder / "shop.jsonl").write_text("".join(line + "\n" for line in lines))
+        while True:
+            command = [self.binary, "run", "-t", "dev", "--project-dir", str(self.folder)]
+            try:
+                done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=RUN_SECONDS_MAX)
+            except subprocess.TimeoutExpired:
+                raise Crashed(f"livemart run takes more than {RUN_SECONDS_MAX} s") from None
+            if done.returncode == 0:
+                break
+            found = REFUSED.search(done.stdout)
+            if not found or found[1] not in self.queries:
+                raise Crashed(f"livemart run ended with exit code {done.returncode}:\n{done.stdout[-3000:]}")
+            self.refused[found[1]] = found[2].strip()
+            del self.queries[found[1]]
+            (self.folder / "models" / f"{found[1]}.sql").unlink()
+        return self.published() if self.queries else ({}, [])
+
+    def published(self):
+        sink = sinks.Sqlite(self.folder / "marts.db")
+        with sink.snapshot() as select:
+            tables = {name: select(f'select * from "{name}"') for name in self.queries if sink.has(select, name)}
+            columns, errors = select("select * from livemart_errors")
+        return tables, [dict(zip(columns, row)) for row in errors]
+
+
+class Hunt:
+    def __init__(self, arguments, work, postgres, duck):
+        self.arguments, self.work, self.postgres, self.duck = arguments, pathlib.Path(work), postgres, duck
+        self.counts = collections.Counter()
+        self.reasons = {"livemart refuses": collections.defaultdict(list), "PostgreSQL refuses": collections.defaultdict(list), "DuckDB refuses": collections.defaultdict(list)}
+        self.folders = 0
+
+    def history(self, number):
+        """All queries over one history. Gives the number of differences."""
+        a = self.arguments
+        lines = QueryHistory(random.Random(f"{a.seed} {number}")).lines(a.events)
+        rng = random.Random(f"{a.seed} {number} cuts")
+        cuts = sorted(rng.sample(range(1, len(lines)), a.cuts - 1)) + [len(lines)]
+        queries = {f"q{n}": Generator(random.Random(f"{a.seed} {number} {n}")).query() for n in range(a.queries) if a.only is None or n == a.only}
+        begun = time.monotonic()
+        differences, refused = self.compare({n: q.sql for n, q in queries.items()}, lines, cuts, {n for n, q in queries.items() if not q.differs})
+        for name, reason in refused.items():
+            self.note("livemart refuses", reason, f"{number}:{name[1:]}", queries[name].sql)
+        say(f"history {number}: {len(queries) - len(refused)} queries at cuts {cuts}, {len(differences)} differ, {time.monotonic() - begun:.1f} s")
+        for name, (judge, at, text) in differences.items():
+            say(f"\nDIFFERENT: --seed {a.seed} --only {number}:{name[1:]}, against {judge}, at cut {cuts[at]} of {cuts}\n  {queries[name].sql}\n  {text}")
+            if judge == self.postgres.name and a.shrink:
+                self.shrink(queries[name], lines, cuts[: at + 1])
+        return len(differences)
+
+    def compare(self, queries, lines, cuts, agreeing=()):
+        """name -> (judge, number of the cut, text) of the first difference of each query; and what livemart refuses, with its reason."""
+        folder = self.folder()
+        batch, found = Batch(self.arguments.binary, folder, queries.items()), {}
+        inputs, source = Inputs(TABLES), {"shop": lines}
+        try:
+            for at, end in enumerate(cuts):
+                tables, errors = batch.run(lines[:end])
+                inputs.apply_up_to(source, {"shop": end})
+                self.load(inputs)
+                for name in batch.queries:
+                    if name not in found and (difference := self.judge(name, queries[name], tables, errors, name in agreeing)):
+                        found[name] = (difference[0], at, difference[1])
+        except Crashed as crash:
+            if len(queries) == 1:
+                return {name: (self.postgres.name, len(cuts) - 1, str(crash)) for name in queries}, {}
+            names = list(queries)
+            halves = [self.compare({n: queries[n] for n in half}, lines, cuts, agreeing) for half in (names[: len(names) // 2], names[len(names) // 2 :])]
+            return {**halves[0][0], **halves[1][0]}, {**halves[0][1], **halves[1][1]}
+        finally:
+            if not self.arguments.keep:
+                shutil.rmtree(folder)
+        return found, batch.refused
+
+    def load(self, inputs):
+        self.postgres.load(inputs)
+        self.duck.load(inputs)
+
+    def judge(self, name, sql, tables, errors, agreeing):
+        """(judge, text) of a difference, or None."""
+        try:
+            expected = self.postgres.answer(sql)
+        except Refused as reason:
+            self.note("PostgreSQL refuses", str(reason), name, sql)
+            return None
+        self.counts["PostgreSQL"] += 1
+        self.counts["rows"] += len(expected.rows)
+        if name not in tables:
+            return self.postgres.name, "it is not published"
+        if wrong := different(name, expected, *tables[name]):
+            own = [json.dumps(e, default=str) for e in errors if name in str(e)]
+            return self.postgres.name, "\n  ".join(wrong + own[:3])
+        if agreeing:
+            try:
+                rows = self.duck.rows(sql)
+            except Refused as reason:
+                self.note("DuckDB refuses", str(reason), name, sql)
+                return None
+            self.counts["DuckDB"] += 1
+            if wrong := different(name, compare.Relation(expected.columns, expected.kinds, [plain_row(r) for r in rows]), *tables[name]):
+                return self.duck.name, "\n  ".join(wrong)
+        return None
+
+    def note(self, group, reason, where, sql):
+        reason = re.sub(r"\(line \d+, column \d+\)|LINE \d+.*", "", reason)
+        self.reasons[group][re.sub(r'"[^"]*"|\d+', "…", reason)].append((where, reason, sql))
+
+    def folder(self):
+        self.folders += 1
+        return self.work / f"batch{self.folders}"
+
+    # Reproductions
+
+    def shrink(self, query, lines, cuts):
+        """Fewer columns, then fewer lines; two runs are kept where one does not show it."""
+
+        def shows(sql, lines, cuts):
+            found, _ = self.compare({"q": sql}, lines, cuts)
+            return found.get("q")
+
+        sql = query.sql
+        smaller = {f"q{n}": text for n, text in enumerate(query.smaller())}
+        if smaller and (found := self.compare(smaller, lines, cuts)[0]):
+            sql = min((smaller[name] for name in found), key=len)
+        # The lines before the last cut but one, and those after it.
+        parts = [lines[: cuts[-1]]] if shows(sql, lines, cuts[-1:]) else [lines[: cuts[-2]], lines[cuts[-2] : cuts[-1]]] if len(cuts) > 1 and shows(sql, lines, cuts[-2:]) else None
+        if parts is None:
+            say(f"  smaller: {sql}\n  every cut is needed to see it")
+            return
+        ends = lambda parts: [sum(len(p) for p in parts[: n + 1]) for n in range(len(parts))]
+        runs, best = 0, None
+        for which in range(len(parts)):
+            step = max(1, len(parts[which]) // 2)
+            while runs < SHRINK_RUNS_MAX:
+                at = 0
+                while at < len(parts[which]) and runs < SHRINK_RUNS_MAX:
+                    fewer = [p if n != which else p[:at] + p[at + step :] for n, p in enumerate(parts)]
+                    runs += 1
+                    if all(fewer) and (found := shows(sql, sum(fewer, []), ends(fewer))):
+                        parts, best = fewer, found
+                    else:
+                        at += step
+                if step == 1:
+                    break
+                step = max(1, step // 2)
+        say(f"  smaller: {sql}")
+        for n, part in enumerate(parts):
+            inputs = Inputs(TABLES).apply_up_to({"shop": sum(parts[:n], [])}, {"shop": 0})
+            say(f"  lines of run {n + 1}:")
+            for line in part:
+                value = json.loads(line)
+                say(f"    {value['source']['table']} {value['op']} {json.dumps(value['before'])} -> {json.dumps(value['after'], ensure_ascii=False)}")
+        if best:
+            say(f"  {best[2]}")
+
+
+def declarations():
+    return [f"create table shop.{t.name} ({', '.join(f'{c} {k}' for c, k in t.columns.items())})" for t in TABLES.values()]
+
+
+def on_database(sql):
+    return re.sub(r"@(\w+)@", r"shop.\1", sql)
+
+
+def plain_row(row):
+    """DuckDB's sums of integers may be decimals without a fraction."""
+    return tuple(int(v) if isinstance(v, decimal.Decimal) and v == v.to_integral_value() else v for v in row)
+
+
+def different(name, expected, columns, rows):
+    """compare.differences, but doubles may differ by what the order of a sum does."""
+    if "double" in expected.kinds and list(expected.columns) == list(columns):
+        canonical = lambda row: tuple(compare.canonical(v, k) for v, k in zip(row, expected.kinds))
+        want, have = collections.Counter(map(canonical, expected.rows)), collections.Counter(map(canonical, rows))
+        missing, extra = list((want - have).elements()), list((have - want).elements())
+        if len(missing) == len(extra) and all(take_near(row, extra) for row in missing):
+            return []
+    return compare.differences(name, expected, columns, rows)
+
+
+def take_near(row, others):
+    for other in others:
+        if all(a == b or (isinstance(a, float) and isinstance(b, float) and math.isclose(a, b, rel_tol=RELATIVE_MAX)) for a, b in zip(row, other)):
+            others.remove(other)
+            return True
+    return False
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--binary", required=True, help="the livemart to test")
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1_000_000), help="default: a new one, which is printed")
+    parser.add_argument("--histories", type=int, default=4)
+    parser.add_argument("--queries", type=int, default=100, help="queries per history")
+    parser.add_argument("--cuts", type=int, default=3, help="cuts per history, the last at its end")
+    parser.add_argument("--events", type=int, default=300, help="changes per history")
+    parser.add_argument("--only", metavar="HISTORY:QUERY", help="one query again")
+    parser.add_argument("--no-shrink", dest="shrink", action="store_false", help="print differences as they are found")
+    parser.add_argument("--keep", action="store_true", help="keep the work folder")
+    arguments = parser.parse_args()
+    arguments.binary = str(pathlib.Path(arguments.binary).resolve())
+    arguments.numbers = range(arguments.histories)
+    if arguments.only:
+        number, arguments.only = map(int, arguments.only.split(":"))
+        arguments.numbers, arguments.queries = [number], arguments.only + 1
+    return arguments
+
+
+def main():
+    arguments = parse_arguments()
+    work = pathlib.Path(tempfile.mkdtemp(prefix="livemart-queries-"))
+    databases, differences = Databases(), 0
+    try:
+        hunt = Hunt(arguments, work, Postgres(databases.make("queries")), DuckDb())
+        say(f"seed {arguments.seed}")
+        for number in arguments.numbers:
+            differences += hunt.history(number)
+        for group, reasons in hunt.reasons.items():
+            for reason, places in sorted(reasons.items(), key=lambda item: -len(item[1])):
+                where, example, sql = min(places, key=lambda place: len(place[2]))
+                say(f"{group}, {len({p[0] for p in places})} times: {example}\n    {where}: {sql}")
+        c = hunt.counts
+        say(f"{differences} queries differ; {c['PostgreSQL']} comparisons with PostgreSQL ({c['rows']} rows), {c['DuckDB']} with DuckDB; the seed was {arguments.seed}")
+    finally:
+        databases.drop()
+        if arguments.keep:
+            say(f"kept: {work}")
+        else:
+            shutil.rmtree(work)
+    return 1 if differences else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
