@@ -35,6 +35,7 @@ DOMAINS = {
     ("orders", "day"): "day", ("visits", "day"): "day",
 }  # fmt: skip
 WORDS = ["a", "b", "ab", "Ada", "new", "paid", "card", "cash", "Oslo", "Łódź", "", "tea"]
+FRAMES_OF_GROUPS = ["", "", " groups between 1 preceding and current row", " groups between current row and 1 following"]
 SCALARS = ["integer", "numeric", "text", "boolean", "date", "timestamp", "double", "bigint"]
 ORDERED = ["integer", "numeric", "text", "date", "timestamp", "bigint", "double"]
 
@@ -91,11 +92,13 @@ class Generator:
             return self.set_operation(depth, kinds)
         if depth and kinds is None and rng.random() < 0.06:
             return self.with_query(depth)
+        if depth == 2 and kinds is None and rng.random() < 0.02:
+            return self.recursive_query()
         make = rng.choices([self.plain, self.grouped, self.windowed, self.distinct, self.first_rows, self.total], [28, 30, 26, 5, 6, 5])[0]
         return make(self.relation(depth), depth, kinds)
 
     def plain(self, relation, depth, kinds):
-        items = self.items(kinds, lambda kind: self.expression(kind, relation, 2))
+        items = self.items(kinds, lambda kind: self.expression(kind, relation, 2), relation)
         if kinds is None and depth and self.chance(0.25):
             items.append(self.scalar_subquery(relation))
         return Query(items, "select ", self.body(relation, depth))
@@ -108,7 +111,7 @@ class Generator:
         keys = list({k.sql: k for k in keys}.values())
         groups, grouping = ", ".join(k.sql for k in keys), []
         # A grouping set needs its keys to be columns: an expression would be taken apart.
-        if len(keys) == 2 and kinds is None and all(k.domain is not None or k.declared for k in keys) and self.chance(0.3):
+        if len(keys) == 2 and kinds is None and all(k.domain is not None or k.declared for k in keys) and self.chance(0.15):
             groups = self.rng.choice([f"rollup({groups})", f"cube({groups})", f"grouping sets (({keys[0].sql}), ({keys[1].sql}), ())"])
             grouping = [Column(f"grouping({keys[0].sql})", "integer")]
         if kinds is None:
@@ -118,7 +121,7 @@ class Generator:
         else:
             items = [self.aggregate(relation, kind) for kind in kinds]
         tail = f"{self.body(relation, depth)} group by {groups}"
-        if self.chance(0.25):
+        if self.chance(0.15):
             tail += f" having {self.rng.choice(['count(*) > 1', 'count(*) < 4', self.compare_aggregate(relation)])}"
         return Query(items, "select ", tail)
 
@@ -139,7 +142,7 @@ class Generator:
         return Query(derived.columns, "select ", self.body(derived, 0))
 
     def first_rows(self, relation, depth, kinds):
-        items = self.items(kinds, lambda kind: self.expression(kind, relation, 1))
+        items = self.items(kinds, lambda kind: self.expression(kind, relation, 1), relation)
         if self.chance(0.4):
             key = self.group_key(relation).sql
             return Query(items, f"select distinct on ({key}) ", f"{self.body(relation, depth)} order by {key}, {self.total_order(relation)}")
@@ -162,6 +165,18 @@ class Generator:
         joined = self.join(left, right)
         outer = self.rng.choice([self.plain, self.grouped])(joined, 0, None)
         return Query(outer.columns, f"with {name} as ({inner.sql}) {outer.head}", outer.tail)
+
+    def recursive_query(self):
+        """From customers along their orders' numbers, a few steps far."""
+        self.aliases += 1
+        name, table, word = f"w{self.aliases}", self.rng.choice(["orders", "payments"]), self.rng.choice(["union", "union all"])
+        column = {"orders": "customer_id", "payments": "order_id"}[table]
+        base = self.table()
+        first = self.expression("integer", base, 0).sql
+        step = f"select s.{column}, r.steps + 1 from {name} r join @{table}@ s on s.id = r.number where r.steps < {self.rng.randrange(1, 4)}"
+        relation = Relation(f"{name} r", [Column("r.number", "integer", "customer"), Column("r.steps", "integer", "small")], ["r.number", "r.steps"])
+        outer = self.rng.choice([self.plain, self.grouped, self.windowed])(relation, 0, None)
+        return Query(outer.columns, f"with recursive {name}(number, steps) as (select {first}, 0 from {base.sql} {word} {step}) {outer.head}", outer.tail)
 
     # Relations
 
@@ -200,6 +215,9 @@ class Generator:
         if close or pairs:
             a, b = rng.choice(close if close and rng.random() < 0.85 else pairs)
             on = f"{a.sql} = {b.sql}"
+            if kind == "join" and len(pairs) > 1 and rng.random() < 0.15:
+                c, d = rng.choice(pairs)
+                on = f"({on} or {c.sql} = {d.sql})"
         else:  # nothing that they share: the few rows of one side that carry a word
             kind = rng.choice(["join", "left join"])
             both = Relation("", left.columns + right.columns, [])
@@ -239,7 +257,7 @@ class Generator:
     def body(self, relation, depth):
         """`from …`, often with a `where`."""
         conditions = []
-        if self.chance(0.45):
+        if self.chance(0.3):
             conditions.append(self.condition(relation, 2))
         if depth and self.chance(0.18):
             conditions.append(self.subquery_condition(relation))
@@ -250,7 +268,11 @@ class Generator:
         draw = self.rng.random()
         if draw < 0.45:
             return f"{self.rng.choice(['exists', 'not exists'])} (select 1 from {inner.sql} where {self.correlation(relation, inner)})"
-        if draw < 0.75:
+        if draw < 0.53:
+            return f"({self.condition(relation, 1)} or exists (select 1 from {inner.sql} where {self.correlation(relation, inner)}))"
+        if draw < 0.58:
+            return f"{self.expression('integer', relation, 0).sql} {self.rng.choice(['= any', '> all', '<> all', '<= any'])} (select {self.expression('integer', inner, 0).sql} from {inner.sql})"
+        if draw < 0.77:
             kind = self.rng.choice(["integer", "text", "date"])
             where = f" where {self.condition(inner, 1)}" if self.chance(0.5) else ""
             return f"{self.expression(kind, relation, 0).sql} {self.rng.choice(['in', 'not in'])} (select {self.expression(kind, inner, 0).sql} from {inner.sql}{where})"
@@ -272,12 +294,12 @@ class Generator:
         draw = self.rng.random()
         if draw < 0.7:
             return self.rng.choice(relation.columns)
-        return self.expression(self.rng.choice(["integer", "text", "boolean", "date"]), relation, 1, constant=False)
+        return self.expression(self.some_kind(relation, ["integer", "text", "boolean", "date"]), relation, 1, constant=False)
 
     def aggregate(self, relation, kind=None):
         """An aggregate, of that type if one is given."""
         rng, of = self.rng, lambda k: self.expression(k, relation, 1).sql
-        kind = kind or rng.choice(["bigint", "bigint", "numeric", "numeric", "text", "integer", "double", "double", "boolean", "date", "timestamp"])
+        kind = kind or ("bigint" if self.chance(0.2) else self.some_kind(relation, SCALARS))
         filtered = f" filter (where {self.condition(relation, 1)})" if rng.random() < 0.25 else ""
         many = lambda k: self.group_of(relation, k)
         draw = rng.random()
@@ -337,7 +359,7 @@ class Generator:
         rng = self.rng
         part = f"partition by {rng.choice([c.sql for c in relation.columns])} " if rng.random() < 0.75 else ""
         total, loose = self.total_order(relation), self.order_item(relation)
-        kind = rng.choice(["integer", "numeric", "text", "date", "double", "timestamp"])
+        kind = self.some_kind(relation, ["integer", "numeric", "text", "date", "double", "timestamp"])
         of = self.expression(kind, relation, 1).sql
         draw = rng.random()
         if draw < 0.22:
@@ -354,7 +376,7 @@ class Generator:
         if rng.random() < 0.2:
             order = ""
         elif rng.random() < 0.4:  # peers share one value: the order need not be total
-            order = f"order by {loose}{rng.choice(['', '', ' groups between 1 preceding and current row', ' range between unbounded preceding and unbounded following', ' groups between current row and 1 following'])}"
+            order = f"order by {loose}{rng.choice(['', '', '', ' range between unbounded preceding and unbounded following', ' range between current row and unbounded following', rng.choice(FRAMES_OF_GROUPS)])}"
         elif rng.random() < 0.25:
             order = self.range_frame(relation)
         else:
@@ -382,7 +404,7 @@ class Generator:
         high = self.rng.randrange(max(low, 1), 5)
         if low == high and low != 2:
             high = 4
-        exclude = self.rng.choice([" exclude current row", " exclude ties", " exclude group"]) if self.chance(0.1) else ""
+        exclude = self.rng.choice([" exclude current row", " exclude ties", " exclude group"]) if self.chance(0.03) else ""
         return f" rows between {bounds[low]} and {bounds[high]}{exclude}"
 
     def range_frame(self, relation):
@@ -401,8 +423,13 @@ class Generator:
 
     # Expressions
 
-    def items(self, kinds, make):
-        kinds = kinds or [self.rng.choice(SCALARS) for _ in range(self.rng.randrange(1, 5))]
+    def some_kind(self, relation, kinds):
+        """Mostly of a column's type, so that expressions are not made of literals alone."""
+        there = [c.kind for c in relation.columns if c.kind in kinds]
+        return self.rng.choice(there if there and self.chance(0.9) else kinds)
+
+    def items(self, kinds, make, relation):
+        kinds = kinds or [self.some_kind(relation, SCALARS) for _ in range(self.rng.randrange(1, 5))]
         return [make(kind) for kind in kinds]
 
     def chance(self, share):
@@ -498,7 +525,7 @@ class Generator:
             return f"({self.condition(relation, depth - 1)} {rng.choice(['and', 'or'])} {self.condition(relation, depth - 1)})"
         if depth and draw < 0.38:
             return f"not ({self.condition(relation, depth - 1)})"
-        kind = rng.choice(ORDERED)
+        kind = self.some_kind(relation, ORDERED)
         left = self.expression(kind, relation, max(0, depth - 1)).sql
         if draw < 0.48:
             return f"{left} is {rng.choice(['', 'not '])}null"

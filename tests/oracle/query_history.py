@@ -44,7 +44,7 @@ class QueryHistory:
         rng = self.rng
         name = rng.choices(list(TABLES), [2, 5, 6, 5, 5])[0]
         table, alive = TABLES[name], self.alive[name]
-        deletes = 0.06 if step < count / 3 else 0.12 if step < count * 5 / 6 else 0.75
+        deletes = 0.05 if step < count / 2 else 0.12 if step < count * 7 / 8 else 0.8
         draw = rng.random()
         if alive and draw < deletes:
             key = rng.choice(list(alive))

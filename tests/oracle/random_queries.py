@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Compares livemart with PostgreSQL and DuckDB on random queries over random change histories, at every cut.
 
-      N queries ──models of one dbt project──> livemart run, run, run … on a growing file ──> SQLite ─┐
+      N queries ──models of one dbt project──> livemart run, run, run … on a growing file ──> tables ─┐
       history ──its first lines──> rows ──> PostgreSQL, DuckDB ──the same SQL──────────────────────────┴─> equal, or a small reproduction
 
-    random_queries.py --binary PATH [--seed N] [--histories 4] [--queries 100] [--cuts 3] [--events 300] [--only HISTORY:QUERY] [--keep]
+    random_queries.py --binary PATH [--seed N] [--histories 4] [--queries 100] [--cuts 3] [--events 400] [--only HISTORY:QUERY] [--keep]
 
 1. One process maintains all queries of a history; every cut but the first is reached from the cut before it, incrementally.
 2. PostgreSQL decides. DuckDB is asked where the dialects agree (query_generator.py says where not) and its difference is a failure too:
@@ -13,6 +13,7 @@
 4. What livemart refuses while planning is counted by reason and shown; what PostgreSQL itself refuses is a fault of the generator and shown too.
 5. A difference is printed with its seed, the query with as few columns and the history with as few lines as still show it.
 
+The sink is PostgreSQL too: SQLite keeps numerics to 15 digits only. Every batch publishes into a schema of its own.
 PostgreSQL is the one that LIVEMART_TEST_POSTGRES names; a database is made there and dropped. Exit code 1: a difference.
 """
 
@@ -30,6 +31,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.parse
 
 sys.dont_write_bytecode = True  # nothing is written into the checkout
 
@@ -64,6 +66,7 @@ class Postgres:
     name = "PostgreSQL"
 
     def __init__(self, connection):
+        self.where = connection  # psycopg2's keywords
         self.connection = psycopg2.connect(**connection)
         self.connection.autocommit = True
         self.cursor = self.connection.cursor()
@@ -113,19 +116,22 @@ class DuckDb:
 class Batch:
     """One dbt project of many queries, kept by livemart from cut to cut."""
 
-    def __init__(self, binary, folder, queries):
+    def __init__(self, binary, folder, connection, queries):
         self.binary, self.folder, self.queries = binary, pathlib.Path(folder), dict(queries)  # name -> SQL
+        self.connection, self.instance = connection, self.folder.name
         self.refused = {}  # name -> reason
         models = self.folder / "models"
         models.mkdir(parents=True)
         tables = [{"name": t.name, "columns": [{"name": c, "data_type": k} for c, k in t.columns.items()]} for t in TABLES.values()]
         source = {"connector": "file", "path": str(self.folder / "shop.jsonl"), "format": "json", "envelope": "debezium"}
         keys = {f"shop.{t.name}": {"key": list(t.key)} for t in TABLES.values() if t.key}
-        output = {"type": "postgres", "host": "localhost", "port": 5432, "user": "nobody", "password": "", "dbname": "nobody", "schema": "marts", "threads": 1}
+        password = ":" + urllib.parse.quote(connection["password"], safe="") if "password" in connection else ""
+        sink = {"type": "postgres", "url": "postgres://{user}{0}@{host}:{port}/{dbname}".format(password, **connection), "schema": self.instance}
+        output = {"type": "postgres", "host": "localhost", "port": 5432, "user": "nobody", "password": "", "dbname": "nobody", "schema": self.instance, "threads": 1}
         for name, content in {
-            "dbt_project.yml": {"name": "random_queries", "version": "1.0", "profile": "random_queries", "models": {"random_queries": {"+materialized": "table"}}},
+            "dbt_project.yml": {"name": self.instance, "version": "1.0", "profile": "random_queries", "models": {self.instance: {"+materialized": "table"}}},
             "profiles.yml": {"random_queries": {"target": "dev", "outputs": {"dev": output}}},
-            "livemart.yml": {"targets": {"dev": {"sources": {"shop": source, **keys}, "sink": {"type": "sqlite", "path": str(self.folder / "marts.db")}, "clock": {"mode": "event"}}}},
+            "livemart.yml": {"targets": {"dev": {"sources": {"shop": source, **keys}, "sink": sink, "clock": {"mode": "event"}}}},
             "models/sources.yml": {"sources": [{"name": "shop", "schema": "shop", "tables": tables}]},
         }.items():
             (self.folder / name).write_text(json.dumps(content))  # JSON is YAML
@@ -152,11 +158,18 @@ class Batch:
         return self.published() if self.queries else ({}, [])
 
     def published(self):
-        sink = sinks.Sqlite(self.folder / "marts.db")
+        sink = sinks.Postgres(self.connection)
         with sink.snapshot() as select:
-            tables = {name: select(f'select * from "{name}"') for name in self.queries if sink.has(select, name)}
-            columns, errors = select("select * from livemart_errors")
+            tables = {name: select(f"select * from {sink.mart(name, self.instance)}") for name in self.queries if sink.has_mart(select, name, self.instance)}
+            columns, errors = select(f"select * from {sink.own('errors')} where instance = '{self.instance}.dev'")
         return tables, [dict(zip(columns, row)) for row in errors]
+
+    def drop(self):
+        connection = psycopg2.connect(**self.connection)
+        connection.autocommit = True
+        connection.cursor().execute(f'drop schema if exists "{self.instance}" cascade')
+        connection.close()
+        shutil.rmtree(self.folder)
 
 
 class Hunt:
@@ -186,8 +199,7 @@ class Hunt:
 
     def compare(self, queries, lines, cuts, agreeing=()):
         """name -> (judge, number of the cut, text) of the first difference of each query; and what livemart refuses, with its reason."""
-        folder = self.folder()
-        batch, found = Batch(self.arguments.binary, folder, queries.items()), {}
+        batch, found = Batch(self.arguments.binary, self.folder(), self.postgres.where, queries.items()), {}
         inputs, source = Inputs(TABLES), {"shop": lines}
         try:
             for at, end in enumerate(cuts):
@@ -205,7 +217,7 @@ class Hunt:
             return {**halves[0][0], **halves[1][0]}, {**halves[0][1], **halves[1][1]}
         finally:
             if not self.arguments.keep:
-                shutil.rmtree(folder)
+                batch.drop()
         return found, batch.refused
 
     def load(self, inputs):
@@ -329,7 +341,7 @@ def parse_arguments():
     parser.add_argument("--histories", type=int, default=4)
     parser.add_argument("--queries", type=int, default=100, help="queries per history")
     parser.add_argument("--cuts", type=int, default=3, help="cuts per history, the last at its end")
-    parser.add_argument("--events", type=int, default=300, help="changes per history")
+    parser.add_argument("--events", type=int, default=400, help="changes per history")
     parser.add_argument("--only", metavar="HISTORY:QUERY", help="one query again")
     parser.add_argument("--no-shrink", dest="shrink", action="store_false", help="print differences as they are found")
     parser.add_argument("--keep", action="store_true", help="keep the work folder")
