@@ -4,7 +4,7 @@
       N queries ──models of one dbt project──> livemart run, run, run … on a growing file ──> tables ─┐
       history ──its first lines──> rows ──> PostgreSQL, DuckDB ──the same SQL──────────────────────────┴─> equal, or a small reproduction
 
-    random_queries.py --binary PATH [--seed N] [--histories 4] [--queries 100] [--cuts 3] [--events 400] [--only HISTORY:QUERY] [--keep]
+    random_queries.py --binary PATH [--seed N] [--histories 4] [--queries 100] [--cuts 3] [--events 400] [--only HISTORY[:QUERY]] [--keep]
 
 1. One process maintains all queries of a history; every cut but the first is reached from the cut before it, incrementally.
 2. PostgreSQL decides. DuckDB is asked where the dialects agree (query_generator.py says where not) and its difference is a failure too:
@@ -342,15 +342,17 @@ def parse_arguments():
     parser.add_argument("--queries", type=int, default=100, help="queries per history")
     parser.add_argument("--cuts", type=int, default=3, help="cuts per history, the last at its end")
     parser.add_argument("--events", type=int, default=400, help="changes per history")
-    parser.add_argument("--only", metavar="HISTORY:QUERY", help="one query again")
+    parser.add_argument("--only", metavar="HISTORY[:QUERY]", help="one history or one query again")
     parser.add_argument("--no-shrink", dest="shrink", action="store_false", help="print differences as they are found")
     parser.add_argument("--keep", action="store_true", help="keep the work folder")
     arguments = parser.parse_args()
     arguments.binary = str(pathlib.Path(arguments.binary).resolve())
     arguments.numbers = range(arguments.histories)
     if arguments.only:
-        number, arguments.only = map(int, arguments.only.split(":"))
-        arguments.numbers, arguments.queries = [number], arguments.only + 1
+        number, _, query = arguments.only.partition(":")
+        arguments.numbers, arguments.only = [int(number)], int(query) if query else None
+        if query:
+            arguments.queries = max(arguments.queries, arguments.only + 1)
     return arguments
 
 
