@@ -70,23 +70,86 @@ enum Update {
     Hub(Row, Row, Diff),
 }
 
-/// The groups that the open epoch has touched, and what they gave before it.
-struct Touched<D> {
-    groups: Vec<(At, usize, usize)>,
-    /// Records and errors of the groups before the epoch, those of one group together.
+/// The groups of one worker, those that the open epoch has touched, and what these gave before it.
+struct Groups<D> {
+    logic: Logic<D>,
+    has_hub: bool,
+    table: KeyTable<State>,
+    /// Each touched group, and how many of the records and errors below are its own.
+    touched: Vec<(At, usize, usize)>,
     records: Vec<(D, Diff)>,
     errors: Vec<(Row, Diff)>,
+    now: Given<D>,
 }
 
-/// What a group gives now.
-struct Now<D> {
+/// What one group gives.
+struct Given<D> {
     records: Vec<(D, Diff)>,
     errors: Vec<(Row, Diff)>,
+    /// Buffers.
     emit: Emit<D>,
     lanes: Vec<i64>,
 }
 
-impl<D> Now<D> {
+impl<D: PartialEq> Groups<D> {
+    fn new(logic: Logic<D>, has_hub: bool) -> Groups<D> {
+        let now = Given { records: Vec::new(), errors: Vec::new(), emit: Emit::default(), lanes: Vec::new() };
+        Groups {
+            logic,
+            has_hub,
+            table: KeyTable::new(),
+            touched: Vec::new(),
+            records: Vec::new(),
+            errors: Vec::new(),
+            now,
+        }
+    }
+
+    /// Takes one update of the open epoch in.
+    fn update(&mut self, update: Update) {
+        let at = match &update {
+            Update::Lanes(key, _) | Update::Hub(key, _, _) => self.table.place(key),
+        };
+        let (key, state) = self.table.get_mut(at);
+        if !state.touched {
+            state.touched = true;
+            self.now.compute(key.as_ref(), state, self.has_hub, &mut self.logic);
+            self.touched.push((at, self.now.records.len(), self.now.errors.len()));
+            self.records.append(&mut self.now.records);
+            self.errors.append(&mut self.now.errors);
+        }
+        match update {
+            Update::Lanes(_, lanes) => state.lanes.plus_equals(&lanes),
+            Update::Hub(_, row, diff) => state.hub.add(row.as_ref(), diff),
+        }
+    }
+
+    /// Ends the open epoch: gives the changes of the records, and returns those of the errors.
+    fn close(&mut self, mut give: impl FnMut(D, Diff)) -> Vec<(Row, Diff)> {
+        let mut failed = Vec::new();
+        let mut before = std::mem::take(&mut self.records).into_iter();
+        let mut errors_before = std::mem::take(&mut self.errors).into_iter();
+        for (at, records, errors) in self.touched.drain(..) {
+            let (key, state) = self.table.get_mut(at);
+            state.touched = false;
+            self.now.compute(key.as_ref(), state, self.has_hub, &mut self.logic);
+            if state.lanes.is_zero() && state.hub.is_empty() {
+                self.table.remove(at);
+            }
+            if before.as_slice()[..records] == self.now.records[..] {
+                before.by_ref().take(records).for_each(drop);
+            } else {
+                before.by_ref().take(records).for_each(|(record, count)| give(record, -count));
+                self.now.records.drain(..).for_each(|(record, count)| give(record, count));
+            }
+            failed.extend(errors_before.by_ref().take(errors).map(|(error, count)| (error, -count)));
+            failed.append(&mut self.now.errors);
+        }
+        failed
+    }
+}
+
+impl<D> Given<D> {
     fn compute(&mut self, key: RowRef<'_>, state: &State, has_hub: bool, logic: &mut Logic<D>) {
         self.records.clear();
         self.errors.clear();
@@ -115,7 +178,7 @@ impl<D> Now<D> {
 fn keyed_groups<'scope, D: PartialEq + 'static, U: Clone + 'static>(
     lanes: Accums<'scope>,
     hub: Option<Keyed<'scope>>,
-    mut logic: Logic<D>,
+    logic: Logic<D>,
     update: impl Fn(D, Epoch, Diff) -> U + 'static,
 ) -> (Stream<'scope, Epoch, Vec<U>>, Rows<'scope>) {
     let has_hub = hub.is_some();
@@ -130,10 +193,8 @@ fn keyed_groups<'scope, D: PartialEq + 'static, U: Clone + 'static>(
     let mut errors = OutputBuilder::<Epoch, CapacityContainerBuilder<Vec<(Row, Epoch, Diff)>>>::from(errors);
     builder.build(move |_| {
         let mut waiting: Waiting<Update> = Waiting::new();
-        let mut table: KeyTable<State> = KeyTable::new();
-        let mut touched: Touched<D> = Touched { groups: Vec::new(), records: Vec::new(), errors: Vec::new() };
+        let mut groups = Groups::new(logic, has_hub);
         let mut current: Option<Epoch> = None;
-        let mut now = Now { records: Vec::new(), errors: Vec::new(), emit: Emit::default(), lanes: Vec::new() };
         move |frontiers| {
             lanes.for_each(|capability, data| {
                 waiting.hold(*capability.time(), || vec![capability.retain(0), capability.retain(1)]);
@@ -149,65 +210,25 @@ fn keyed_groups<'scope, D: PartialEq + 'static, U: Clone + 'static>(
             let open = frontiers.iter().filter_map(|frontier| frontier.frontier().first().copied()).min();
             let mut ready = waiting.take_ready(open);
             let (mut records, mut errors) = (records.activate(), errors.activate());
-            let mut close = |epoch: Epoch,
-                             touched: &mut Touched<D>,
-                             table: &mut KeyTable<State>,
-                             now: &mut Now<D>,
-                             logic: &mut Logic<D>,
-                             waiting: &Waiting<Update>| {
+            let mut close = |groups: &mut Groups<D>, epoch: Epoch, waiting: &Waiting<Update>| {
                 let capability = waiting.capability(0, epoch);
                 let mut session = records.session(&capability);
-                let mut before = std::mem::take(&mut touched.records).into_iter();
-                let mut errors_before = std::mem::take(&mut touched.errors).into_iter();
-                let mut failed: Vec<(Row, Epoch, Diff)> = Vec::new();
-                for (at, records, errors) in touched.groups.drain(..) {
-                    let (key, state) = table.get_mut(at);
-                    state.touched = false;
-                    now.compute(key.as_ref(), state, has_hub, logic);
-                    if state.lanes.is_zero() && state.hub.is_empty() {
-                        table.remove(at);
-                    }
-                    if before.as_slice()[..records] == now.records[..] {
-                        before.by_ref().take(records).for_each(drop);
-                    } else {
-                        for (record, count) in before.by_ref().take(records) {
-                            session.give(update(record, epoch, -count));
-                        }
-                        now.records.drain(..).for_each(|(record, count)| session.give(update(record, epoch, count)));
-                    }
-                    failed.extend(errors_before.by_ref().take(errors).map(|(error, count)| (error, epoch, -count)));
-                    failed.extend(now.errors.drain(..).map(|(error, count)| (error, epoch, count)));
-                }
-                drop(session);
+                let failed = groups.close(|record, diff| session.give(update(record, epoch, diff)));
                 if !failed.is_empty() {
                     let capability = waiting.capability(1, epoch);
                     let mut session = errors.session(&capability);
-                    failed.drain(..).for_each(|error| session.give(error));
+                    failed.into_iter().for_each(|(error, diff)| session.give((error, epoch, diff)));
                 }
             };
-            for (epoch, change) in ready.drain(..) {
+            for (epoch, update) in ready.drain(..) {
                 if let Some(closed) = current.filter(|current| *current < epoch) {
-                    close(closed, &mut touched, &mut table, &mut now, &mut logic, &waiting);
+                    close(&mut groups, closed, &waiting);
                 }
                 current = Some(epoch);
-                let at = match &change {
-                    Update::Lanes(key, _) | Update::Hub(key, _, _) => table.place(key),
-                };
-                let (key, state) = table.get_mut(at);
-                if !state.touched {
-                    state.touched = true;
-                    now.compute(key.as_ref(), state, has_hub, &mut logic);
-                    touched.groups.push((at, now.records.len(), now.errors.len()));
-                    touched.records.append(&mut now.records);
-                    touched.errors.append(&mut now.errors);
-                }
-                match change {
-                    Update::Lanes(_, lanes) => state.lanes.plus_equals(&lanes),
-                    Update::Hub(_, row, diff) => state.hub.add(row.as_ref(), diff),
-                }
+                groups.update(update);
             }
             if let Some(closed) = current.filter(|current| open.is_none_or(|open| *current < open)) {
-                close(closed, &mut touched, &mut table, &mut now, &mut logic, &waiting);
+                close(&mut groups, closed, &waiting);
                 current = None;
             }
             waiting.reuse(ready);
