@@ -27,6 +27,13 @@ pub struct ArrangementKey {
     pub drops_null: Vec<bool>,
 }
 
+impl ArrangementKey {
+    /// The own arrangement of a grouping. Its mark is a column that no relation has: an empty key is a cross join's.
+    fn own(plan: &Arc<Plan>) -> ArrangementKey {
+        ArrangementKey { node: node_key(plan), key: vec![Expr::Column(usize::MAX - 1)], drops_null: Vec::new() }
+    }
+}
+
 /// One side of a join: what is arranged, by what, and how the side's columns come from the arranged ones.
 #[derive(Clone, Debug)]
 pub struct Side {
@@ -207,7 +214,7 @@ impl<'scope> Context<'scope> {
     /// Whether some join side reads a grouping's own arrangement.
     pub fn is_arranged(&self, plan: &Arc<Plan>, groups: usize) -> bool {
         let key: Vec<Expr> = (0..groups).map(Expr::Column).collect();
-        let own = ArrangementKey { node: node_key(plan), key: Vec::new(), drops_null: Vec::new() };
+        let own = ArrangementKey::own(plan);
         self.arrangements.contains_key(&own)
             || self.demands.sides.keys().any(|side| side.node == node_key(plan) && side.is_grouped_by(&key))
     }
@@ -274,7 +281,7 @@ impl<'scope> Context<'scope> {
 
     /// The own arrangement of a grouping node.
     pub fn groups(&mut self, plan: &Arc<Plan>) -> Arrangement<'scope> {
-        let key = ArrangementKey { node: node_key(plan), key: Vec::new(), drops_null: Vec::new() };
+        let key = ArrangementKey::own(plan);
         if let Some(arrangement) = self.arrangements.get(&key) {
             return arrangement.clone();
         }
