@@ -53,6 +53,7 @@ class Relation:
     sql: str  # what stands after `from`
     columns: list
     key: list  # SQL that tells all rows apart, but for rows equal in every column
+    unique: bool = True  # no two rows are equal in every column
 
 
 @dataclasses.dataclass
@@ -134,7 +135,8 @@ class Generator:
         if kinds is not None:
             return self.plain(relation, depth, kinds)
         items = [Column(k, self.kind_of(relation, k)) for k in relation.key[:3]]
-        items += [self.window(relation) for _ in range(self.rng.randrange(1, 4))]
+        # Of equal rows it is open which is the first, and each window may answer in its own way.
+        items += [self.window(relation) for _ in range(self.rng.randrange(1, 4) if relation.unique else 1)]
         inner = Query(items, "select ", self.body(relation, depth))
         if not self.chance(0.2):
             return inner
@@ -174,7 +176,7 @@ class Generator:
         base = self.table()
         first = self.expression("integer", base, 0).sql
         step = f"select s.{column}, r.steps + 1 from {name} r join @{table}@ s on s.id = r.number where r.steps < {self.rng.randrange(1, 4)}"
-        relation = Relation(f"{name} r", [Column("r.number", "integer", "customer"), Column("r.steps", "integer", "small")], ["r.number", "r.steps"])
+        relation = Relation(f"{name} r", [Column("r.number", "integer", "customer"), Column("r.steps", "integer", "small")], ["r.number", "r.steps"], False)
         outer = self.rng.choice([self.plain, self.grouped, self.windowed])(relation, 0, None)
         return Query(outer.columns, f"with recursive {name}(number, steps) as (select {first}, 0 from {base.sql} {word} {step}) {outer.head}", outer.tail)
 
@@ -198,14 +200,14 @@ class Generator:
     def table(self):
         table, alias = self.rng.choice(list(TABLES.values())), self.alias()
         columns = [Column(f"{alias}.{c}", plain(k), DOMAINS.get((table.name, c)), True) for c, k in table.columns.items()]
-        return Relation(f"@{table.name}@ {alias}", columns, [f"{alias}.{c}" for c in table.key or table.columns])
+        return Relation(f"@{table.name}@ {alias}", columns, [f"{alias}.{c}" for c in table.key or table.columns], bool(table.key))
 
     def derived(self, query):
         return self.named(f"({query.sql})", self.alias(), query)
 
     def named(self, sql, alias, query):
         columns = [Column(f"{alias}.c{n}", c.kind, c.domain) for n, c in enumerate(query.columns)]
-        return Relation(f"{sql} {alias}", columns, [c.sql for c in columns])
+        return Relation(f"{sql} {alias}", columns, [c.sql for c in columns], False)
 
     def join(self, left, right):
         rng = self.rng
@@ -229,7 +231,7 @@ class Generator:
             if days:
                 a, b = rng.choice(days)
                 on = f"{a.sql} between {b.sql} - {rng.randrange(0, 4)} and {b.sql} + {rng.randrange(0, 4)}"
-        return Relation(f"{left.sql} {kind} {right.sql} on {on}", left.columns + right.columns, left.key + right.key)
+        return Relation(f"{left.sql} {kind} {right.sql} on {on}", left.columns + right.columns, left.key + right.key, left.unique and right.unique)
 
     def lateral(self, left):
         """The first rows, or a total, of what belongs to each row."""
@@ -244,7 +246,7 @@ class Generator:
         columns = [Column(f"{alias}.c{n}", c.kind, c.domain) for n, c in enumerate(columns)]
         how = self.rng.choice(["left join lateral", "cross join lateral"])
         on = " on true" if how.startswith("left") else ""
-        return Relation(f"{left.sql} {how} ({inner.sql}) {alias}{on}", left.columns + columns, left.key + [c.sql for c in columns])
+        return Relation(f"{left.sql} {how} ({inner.sql}) {alias}{on}", left.columns + columns, left.key + [c.sql for c in columns], False)
 
     def correlation(self, outer, inner):
         pairs = [(a, b) for a in outer.columns for b in inner.columns if a.domain and a.domain == b.domain and a.kind == b.kind]

@@ -147,6 +147,8 @@ class Batch:
                 done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=RUN_SECONDS_MAX)
             except subprocess.TimeoutExpired:
                 raise Crashed(f"livemart run takes more than {RUN_SECONDS_MAX} s") from None
+            if "panicked at" in done.stdout:
+                raise Crashed(f"livemart run ended with exit code {done.returncode}:\n{done.stdout[done.stdout.index('panicked at') - 40 :][:1500]}")
             if done.returncode == 0:
                 break
             found = REFUSED.search(done.stdout)
@@ -212,9 +214,14 @@ class Hunt:
         except Crashed as crash:
             if len(queries) == 1:
                 return {name: (self.postgres.name, len(cuts) - 1, str(crash)) for name in queries}, {}
-            names = list(queries)
-            halves = [self.compare({n: queries[n] for n in half}, lines, cuts, agreeing) for half in (names[: len(names) // 2], names[len(names) // 2 :])]
-            return {**halves[0][0], **halves[1][0]}, {**halves[0][1], **halves[1][1]}
+            names, found, refused = list(queries), {}, {}
+            for half in (names[: len(names) // 2], names[len(names) // 2 :]):
+                differing, without = self.compare({n: queries[n] for n in half}, lines, cuts, agreeing)
+                found.update(differing)
+                refused.update(without)
+            if not found:  # only together: what they share is to blame
+                found[names[0]] = (self.postgres.name, len(cuts) - 1, f"together with {', '.join(names[1:])}: {crash}")
+            return found, refused
         finally:
             if not self.arguments.keep:
                 batch.drop()
