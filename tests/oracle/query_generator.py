@@ -81,7 +81,7 @@ class Generator:
         self.rng, self.aliases, self.differs, self.outer = rng, 0, set(), None
 
     def query(self):
-        found = self.any_query(2)
+        found = self.any_query(3 if self.chance(0.2) else 2)
         found.differs = self.differs
         return found
 
@@ -93,7 +93,7 @@ class Generator:
             return self.set_operation(depth, kinds)
         if depth and kinds is None and rng.random() < 0.06:
             return self.with_query(depth)
-        if depth == 2 and kinds is None and rng.random() < 0.02:
+        if depth >= 2 and kinds is None and rng.random() < 0.02:
             return self.recursive_query()
         make = rng.choices([self.plain, self.grouped, self.windowed, self.distinct, self.first_rows, self.total], [28, 30, 26, 5, 6, 5])[0]
         return make(self.relation(depth), depth, kinds)
@@ -101,7 +101,7 @@ class Generator:
     def plain(self, relation, depth, kinds):
         items = self.items(kinds, lambda kind: self.expression(kind, relation, 2), relation)
         if kinds is None and depth and self.chance(0.25):
-            items.append(self.scalar_subquery(relation))
+            items.append(self.scalar_subquery(relation) if self.chance(0.7) else Column(f"({self.subquery_condition(relation)})", "boolean"))
         return Query(items, "select ", self.body(relation, depth))
 
     def distinct(self, relation, depth, kinds):
@@ -188,8 +188,10 @@ class Generator:
             return self.derived(self.any_query(depth - 1))
         if draw < 0.55:
             return self.table()
-        if draw < 0.62:
+        if draw < 0.61:
             return self.lateral(self.table())
+        if draw < 0.65:
+            return self.join(self.table(), self.values())
         found = self.join(self.table(), self.derived(self.any_query(depth - 1)) if depth and self.chance(0.3) else self.table())
         return self.join(found, self.table()) if self.chance(0.25) else found
 
@@ -201,6 +203,14 @@ class Generator:
         table, alias = self.rng.choice(list(TABLES.values())), self.alias()
         columns = [Column(f"{alias}.{c}", plain(k), DOMAINS.get((table.name, c)), True) for c, k in table.columns.items()]
         return Relation(f"@{table.name}@ {alias}", columns, [f"{alias}.{c}" for c in table.key or table.columns], bool(table.key))
+
+    def values(self):
+        """A few rows that the query brings along, or a series of numbers."""
+        alias, rng = self.alias(), self.rng
+        if rng.random() < 0.4:
+            return Relation(f"generate_series(0, {rng.randrange(1, 6)}) {alias}(c0)", [Column(f"{alias}.c0", "integer", "small")], [f"{alias}.c0"])
+        rows = ", ".join(f"({n}, {rng.choice([self.literal('text'), 'null'])}, {self.literal('date')})" for n in rng.sample(range(8), 3))
+        return Relation(f"(values {rows}) {alias}(c0, c1, c2)", [Column(f"{alias}.c0", "integer", rng.choice(["customer", "order", "small"])), Column(f"{alias}.c1", "text"), Column(f"{alias}.c2", "date")], [f"{alias}.c0"])
 
     def derived(self, query):
         return self.named(f"({query.sql})", self.alias(), query)
@@ -340,6 +350,8 @@ class Generator:
     def group_of(self, relation, kind):
         """string_agg in a total order: by all that tells rows apart, or by the text itself."""
         text = self.expression(kind, relation, 1).sql
+        if self.chance(0.15):
+            return f"array_to_string(array_agg({text} order by {self.total_order(relation)}), ',', '-')"
         if self.chance(0.3):
             return f"string_agg(distinct {text}, ',' order by {text})"
         return f"string_agg({text}, '|' order by {self.rng.choice([text, text + ' desc', self.total_order(relation)])})"
@@ -483,7 +495,7 @@ class Generator:
         return self.rng.choice([
             f"({number} + {sub('integer')})", f"({number} - {sub('integer')})", f"({number} * {self.rng.randrange(2, 4)})", f"abs({number})", f"({number} % 3)",
             f"({number} / {self.rng.randrange(2, 5)})", f"length({text})", f"extract(year from {sub('date')})::integer", f"extract(dow from {sub('timestamp')})::integer",
-            f"({sub('date')} - {self.literal('date')})", f"position('a' in {text})", f"(- {number})",
+            f"({sub('date')} - {sub('date')})", f"extract(day from {sub('timestamp')} - {self.literal('timestamp')})::integer", f"position('a' in {text})", f"(- {number})",
         ])  # fmt: skip
 
     def bigint_expression(self, sub, relation, depth):
