@@ -539,7 +539,8 @@ impl<'a> Drive<'a> {
         while let Ok(published) = self.published.recv() {
             self.settle(published)?;
         }
-        Ok(())
+        // The publisher ends without a word when a worker is gone.
+        if self.in_flight.is_empty() { Ok(()) } else { Err(WorkersGone.into()) }
     }
 
     fn settle(&mut self, published: Published) -> Result<(), EngineError> {
