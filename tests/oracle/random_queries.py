@@ -4,7 +4,7 @@
       N queries ──models of one dbt project──> livemart run, run, run … on a growing file ──> tables ─┐
       history ──its first lines──> rows ──> PostgreSQL, DuckDB ──the same SQL──────────────────────────┴─> equal, or a small reproduction
 
-    random_queries.py --binary PATH [--seed N] [--histories 4] [--queries 100] [--cuts 3] [--events 400] [--only HISTORY[:QUERY]] [--keep]
+    random_queries.py --binary PATH [--seed N] [--histories 20] [--queries 100] [--cuts 3] [--events 400] [--only HISTORY[:QUERY]] [--keep]
 
 1. One process maintains all queries of a history; every cut but the first is reached from the cut before it, incrementally.
 2. PostgreSQL decides. DuckDB is asked where the dialects agree (query_generator.py says where not) and its difference is a failure too:
@@ -345,7 +345,7 @@ def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--binary", required=True, help="the livemart to test")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1_000_000), help="default: a new one, which is printed")
-    parser.add_argument("--histories", type=int, default=4)
+    parser.add_argument("--histories", type=int, default=20)
     parser.add_argument("--queries", type=int, default=100, help="queries per history")
     parser.add_argument("--cuts", type=int, default=3, help="cuts per history, the last at its end")
     parser.add_argument("--events", type=int, default=400, help="changes per history")
