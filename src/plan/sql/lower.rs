@@ -443,8 +443,9 @@ impl Lowering<'_> {
             (SetOp::Except, false) => minus(distinct(left), distinct(right)),
             // What is left of `a` without what `a` has more than `b`: the lesser count of each row.
             (SetOp::Intersect, true) => {
+                // Taken away by value: the surplus may spell a number in another way than `a` does.
                 let surplus = minus(Arc::clone(&left), right);
-                Arc::new(Plan::Union { inputs: vec![left, Arc::new(Plan::Negate { input: surplus })] })
+                minus(left, surplus)
             }
             (SetOp::Intersect, false) => {
                 let (left_type, right_type) = (self.typ(&left), self.typ(&right));
