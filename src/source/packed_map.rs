@@ -232,7 +232,7 @@ impl PackedMap {
 
     /// A small map should not take a whole page.
     fn page_capacity(&self) -> usize {
-        if self.used < PAGE_BYTES { self.used.clamp(1 << 10, PAGE_BYTES) } else { PAGE_BYTES }
+        self.used.clamp(1 << 10, PAGE_BYTES)
     }
 
     fn bury(&mut self, address: u32) {
