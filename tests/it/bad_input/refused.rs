@@ -97,13 +97,13 @@ fn the_time_of_each_row_is_refused_with_a_hint() {
 }
 
 #[test]
-fn window_function_is_refused_by_name() {
-    let folder = shop("window");
+fn what_is_not_maintained_is_refused_by_name() {
+    let folder = shop("rollup");
     folder.write(
         "models/large.sql",
-        "select id, ntile(4) over (partition by status order by amount) as quarter from {{ source('raw', 'orders') }}",
+        "select status, count(*) as orders from {{ source('raw', 'orders') }} group by rollup (status)",
     );
-    assert_run_refused(&folder, 1, &["large", "models/large.sql", "ntile"]);
+    assert_run_refused(&folder, 1, &["large", "models/large.sql", "ROLLUP"]);
 }
 
 #[test]
