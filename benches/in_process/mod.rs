@@ -235,7 +235,7 @@ impl Running {
         self.epoch += 1;
         let changes = self.workers.changes();
         for _ in 0..self.workers.count() {
-            let Changes { mut outputs, .. } = changes.recv().map_err(|_| WorkersGone)?;
+            let Changes { mut outputs, .. } = changes.recv().unwrap_or(Err(WorkersGone))?;
             self.set_aside += outputs.get(&Output::Errors).map_or(0, Vec::len);
             self.changes.extend(outputs.remove(&self.output).unwrap_or_default());
         }

@@ -134,7 +134,7 @@ impl Running {
         self.workers.set_clock(Moment::new(micros, chrono_tz::Tz::UTC))?;
         self.workers.close(self.epoch)?;
         self.epoch += 1;
-        let Changes { mut outputs, .. } = self.workers.changes().recv().map_err(|_| WorkersGone)?;
+        let Changes { mut outputs, .. } = self.workers.changes().recv().unwrap_or(Err(WorkersGone))?;
         let changes = outputs.remove(&Output::Model(0)).unwrap_or_default();
         Ok((process_cpu() - cpu, changes))
     }

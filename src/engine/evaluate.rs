@@ -74,7 +74,7 @@ pub fn evaluate(
     }
     workers.set_clock(if positions.is_some() { clock.moment() } else { clock.advance() })?;
     workers.close(0)?;
-    let changes = workers.changes().recv().map_err(|_| super::WorkersGone)?;
+    let changes = workers.changes().recv().unwrap_or(Err(super::WorkersGone))?;
     workers.stop();
     for (output, updates) in changes.outputs {
         let rows = match output {

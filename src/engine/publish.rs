@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, select};
 use row::{Datum, Diff, Epoch, Row};
 
-use super::workers::{Changes, Output};
+use super::workers::{Changes, Output, WorkersGone};
 use crate::render::error_columns;
 use crate::sink::{Commit, ERRORS_KEPT_MAX, ErrorRow, ProgressRow, Sink, SinkError, TestRow};
 use crate::time::Due;
@@ -165,7 +165,12 @@ impl Publisher {
     }
 
     /// Runs until the notes' queue is closed and every noted epoch is dealt with; then closes the sink.
-    pub fn run(mut self, notes: &Receiver<EpochNotes>, changes: &Receiver<Changes>, published: &Sender<Published>) {
+    pub fn run(
+        mut self,
+        notes: &Receiver<EpochNotes>,
+        changes: &Receiver<Result<Changes, WorkersGone>>,
+        published: &Sender<Published>,
+    ) {
         while let Ok(note) = notes.recv() {
             let Some((outputs, due)) = self.await_epoch(note.epoch, changes) else { return };
             let report = match self.take(&note, outputs, published) {
@@ -185,14 +190,18 @@ impl Publisher {
     }
 
     /// All workers' changes of an epoch; None when a worker is gone.
-    fn await_epoch(&mut self, epoch: Epoch, changes: &Receiver<Changes>) -> Option<(Outputs, Due)> {
+    fn await_epoch(
+        &mut self,
+        epoch: Epoch,
+        changes: &Receiver<Result<Changes, WorkersGone>>,
+    ) -> Option<(Outputs, Due)> {
         loop {
             if let Some((count, ..)) = self.arriving.get(&epoch)
                 && *count == self.workers
             {
                 return self.arriving.remove(&epoch).map(|(_, outputs, due)| (outputs, due));
             }
-            let arrived = select! { recv(changes) -> arrived => arrived.ok()? };
+            let arrived = select! { recv(changes) -> arrived => arrived.ok()?.ok()? };
             let (count, outputs, due) = self.arriving.entry(arrived.epoch).or_default();
             *count += 1;
             *due = due.or_earlier(arrived.due);

@@ -6,11 +6,13 @@
 //!
 //! 1. A worker works only between `Close` and the end of that epoch; otherwise it sleeps on its queue.
 //! 2. Queues are bounded: an engine ahead of the dataflow waits.
-//! 3. A worker that panics ends its thread; the engine sees the queue break and stops. Nothing is recovered in the process.
+//! 3. A worker that panics says so and ends, the others end with it, and the engine stops. Nothing is recovered in the process.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -85,8 +87,8 @@ pub enum Output {
 /// The running workers.
 pub struct Workers {
     commands: Vec<Sender<Command>>,
-    changes: Receiver<Changes>,
-    guards: WorkerGuards<()>,
+    changes: Receiver<Result<Changes, WorkersGone>>,
+    guards: Option<WorkerGuards<()>>,
     pub statistics: Statistics,
 }
 
@@ -101,12 +103,14 @@ impl Workers {
         let (changes_in, changes) = bounded(COMMANDS_MAX);
         let (statistics_in, statistics) = bounded(count);
         let (commands, queues): (Vec<_>, Vec<_>) = (0..count).map(|_| bounded(COMMANDS_MAX)).unzip();
+        let is_gone = Arc::new(AtomicBool::new(false));
         let guards = timely::execute(timely::Config::process(count), move |worker| {
-            work(worker, &dataflow, &queues[worker.index()], &changes_in, &statistics_in);
+            let _last_word = LastWord { is_gone: is_gone.clone(), changes: changes_in.clone() };
+            work(worker, &dataflow, &queues[worker.index()], &changes_in, &statistics_in, &is_gone);
         })
         .expect("threads of one process need nothing from outside");
         let statistics = statistics.recv().unwrap_or_default();
-        Workers { commands, changes, guards, statistics }
+        Workers { commands, changes, guards: Some(guards), statistics }
     }
 
     pub fn count(&self) -> usize {
@@ -144,8 +148,8 @@ impl Workers {
         (0..self.commands.len()).try_for_each(|worker| self.send(worker, Command::Close { epoch }))
     }
 
-    /// Where every worker's changes of every epoch arrive.
-    pub fn changes(&self) -> Receiver<Changes> {
+    /// Where every worker's changes of every epoch arrive, or that a worker is gone.
+    pub fn changes(&self) -> Receiver<Result<Changes, WorkersGone>> {
         self.changes.clone()
     }
 
@@ -155,9 +159,15 @@ impl Workers {
 
     /// Lets the workers end and waits for them.
     pub fn stop(self) {
-        drop(self.commands);
-        drop(self.changes);
-        for outcome in self.guards.join() {
+        drop(self);
+    }
+}
+
+impl Drop for Workers {
+    fn drop(&mut self) {
+        self.commands.clear();
+        self.changes = crossbeam_channel::never();
+        for outcome in self.guards.take().into_iter().flat_map(WorkerGuards::join) {
             // A panic has been printed by its own thread; there is nothing to add.
             let _ = outcome;
         }
@@ -170,8 +180,9 @@ fn work(
     worker: &mut Worker,
     dataflow: &Dataflow,
     commands: &Receiver<Command>,
-    changes: &Sender<Changes>,
+    changes: &Sender<Result<Changes, WorkersGone>>,
     statistics: &Sender<Statistics>,
+    is_gone: &AtomicBool,
 ) {
     let probe = ProbeHandle::new();
     let captured: Captured = Rc::default();
@@ -218,14 +229,37 @@ fn work(
                     input.flush();
                 }
                 while probe.less_than(&next) {
+                    end_with_the_others(is_gone);
                     worker.step_or_park(Some(PARK_MAX));
                 }
                 let outputs = std::mem::take(&mut *captured.borrow_mut());
-                if changes.send(Changes { epoch, due: clock.due(), outputs }).is_err() {
-                    return;
+                if changes.send(Ok(Changes { epoch, due: clock.due(), outputs })).is_err() {
+                    break;
                 }
             }
         }
+    }
+    end_with_the_others(is_gone);
+}
+
+/// What a worker that panics leaves behind: the others must not wait for it, nor the engine.
+struct LastWord {
+    is_gone: Arc<AtomicBool>,
+    changes: Sender<Result<Changes, WorkersGone>>,
+}
+
+impl Drop for LastWord {
+    fn drop(&mut self) {
+        if std::thread::panicking() && !self.is_gone.swap(true, Ordering::SeqCst) {
+            let _ = self.changes.send(Err(WorkersGone));
+        }
+    }
+}
+
+/// Ends this worker's thread where another has panicked: its dataflow would wait for that one's progress for ever.
+fn end_with_the_others(is_gone: &AtomicBool) {
+    if is_gone.load(Ordering::SeqCst) {
+        std::panic::resume_unwind(Box::new(WorkersGone));
     }
 }
 
@@ -313,5 +347,33 @@ impl ClockInputs {
             });
         }
         due
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use eval::Expr;
+    use row::{Datum, ScalarType};
+
+    use super::*;
+    use crate::plan::{Column, Plan, RelationType};
+
+    #[test]
+    fn a_worker_that_panics_takes_the_others_with_it_and_the_engine_is_told() {
+        let relation = RelationId("raw.numbers".into());
+        let column = Column { name: "id".into(), ty: ScalarType::Int64, nullable: true, scale_max: None };
+        let typ = RelationType { columns: vec![column], keys: Vec::new() };
+        let input = Arc::new(Plan::Get { relation: relation.clone(), typ });
+        // No plan of ours negates a number: the evaluator panics at the first row.
+        let plan = Arc::new(Plan::Filter { input, predicates: vec![Expr::Not(Box::new(Expr::Column(0)))] });
+        let models = vec![RenderModel { id: "m".into(), plan }];
+        let workers = Workers::start(Dataflow { inputs: vec![relation], models, arranged_only: false }, 3);
+        workers.feed(0, vec![(Row::pack([Datum::Int(1)]), 1)]).expect("the workers wait for commands");
+        // A worker that is gone already takes no command.
+        let _ = workers.close(0);
+        assert!(workers.changes().recv().is_ok_and(|changes| changes.is_err()));
+        workers.stop();
     }
 }

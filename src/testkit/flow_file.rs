@@ -25,7 +25,7 @@ use std::sync::Arc;
 use eval::{Arena, Expr};
 use row::{Datum, Diff, Row, ScalarType, calendar};
 
-use crate::engine::{Dataflow, Output, Workers};
+use crate::engine::{Dataflow, Output, Workers, WorkersGone};
 use crate::plan::clock::ClockReading;
 use crate::plan::rewrite::{RewriteOptions, optimize};
 use crate::plan::{self, Column, Plan, RelationId, RelationType};
@@ -328,7 +328,8 @@ impl Running {
         self.next += 1;
         let mut all = Vec::new();
         for _ in 0..self.workers.count() {
-            let changes = self.workers.changes().recv().map_err(|error| error.to_string())?;
+            let changes =
+                self.workers.changes().recv().unwrap_or(Err(WorkersGone)).map_err(|error| error.to_string())?;
             for (output, updates) in changes.outputs {
                 debug_assert!(!matches!(output, Output::Model(i) if i >= self.outputs));
                 all.extend(updates.into_iter().map(|(row, diff)| (output, row, diff)));

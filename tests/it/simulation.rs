@@ -19,9 +19,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use eval::Expr;
 use livemart::engine::{Deployment, Drive, EngineError, Inheritance, Limits, ModelPlan, PublishedModel, StopFlag};
 use livemart::plan::rewrite::{RewriteOptions, optimize};
-use livemart::plan::{self, Column, RelationId, RelationType};
+use livemart::plan::{self, Column, Plan, RelationId, RelationType};
 use livemart::sink::{Sink, TableColumn, TableSpec};
 use livemart::source::{Connector, Format, Positions, TableSource};
 use livemart::state::{KeeperLimits, StateFolder, StoredTable, resume};
@@ -285,4 +286,17 @@ fn simulation_of_crashes_loses_and_doubles_nothing() {
     }
     println!("{seeds} seeds, {crashes} crashes, {restores} restored sinks, {forgetful} worlds whose sources forget");
     assert!(seeds < 20 || crashes > seeds && forgetful > 0 && forgetful < seeds, "the world is unkind");
+}
+
+#[test]
+fn a_run_whose_worker_is_gone_ends_with_an_error_and_publishes_nothing_more() {
+    let mut world = World::new(7);
+    let clicks = &mut world.deployment.models[1].plan;
+    // No plan of ours negates a number: the evaluator panics at the first row.
+    let predicates = vec![Expr::Not(Box::new(Expr::Column(0)))];
+    *clicks = Arc::new(Plan::Filter { input: clicks.clone(), predicates });
+    let error = world.run(true).expect_err("a worker is gone");
+    assert!(error.contains("worker stopped unexpectedly"), "{error}");
+    // Epochs before the first click may have been published; none with a click was.
+    assert!(world.store.inner().tables.get("clicks").is_none_or(BTreeMap::is_empty));
 }

@@ -13,10 +13,10 @@ use differential_dataflow::{AsCollection, Hashable};
 use row::{Diff, Epoch, Row, RowRef};
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::channels::pact::Exchange;
-use timely::dataflow::operators::Capability;
 use timely::dataflow::operators::generic::OutputBuilder;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 
+use crate::waiting::Waiting;
 use crate::{Keyed, Rows};
 
 /// The changes that a key's changes make.
@@ -48,42 +48,28 @@ pub fn keyed<'scope>(input: Keyed<'scope>, name: &str, mut state: Box<dyn KeyedS
     let mut rows = OutputBuilder::<Epoch, CapacityContainerBuilder<Vec<(Row, Epoch, Diff)>>>::from(rows);
     let mut errors = OutputBuilder::<Epoch, CapacityContainerBuilder<Vec<(Row, Epoch, Diff)>>>::from(errors);
     builder.build(move |_| {
-        // Updates whose epoch is open, and the capabilities to send at the earliest of them.
-        let mut waiting: Vec<(Epoch, (Row, Row), Diff)> = Vec::new();
-        let mut capabilities = None;
+        let mut waiting: Waiting<((Row, Row), Diff)> = Waiting::new();
         let mut changes = Changes::default();
-        let mut values: Vec<(Row, Diff)> = Vec::new();
         move |frontiers| {
             input.for_each(|capability, data| {
-                let is_earlier = capabilities
-                    .as_ref()
-                    .is_none_or(|(rows, _): &(Capability<Epoch>, Capability<Epoch>)| rows.time() > capability.time());
-                if is_earlier {
-                    capabilities = Some((capability.retain(0), capability.retain(1)));
-                }
-                waiting.extend(data.drain(..).map(|(record, epoch, diff)| (epoch, record, diff)));
+                waiting.hold(*capability.time(), || vec![capability.retain(0), capability.retain(1)]);
+                data.drain(..).for_each(|(record, epoch, diff)| waiting.push(epoch, (record, diff)));
             });
-            let open = frontiers[0].frontier().first().copied();
-            let closed = |epoch: Epoch| open.is_none_or(|open| epoch < open);
-            if !waiting.iter().any(|(epoch, ..)| closed(*epoch)) {
+            let closed = waiting.take_closed(frontiers[0].frontier().first().copied());
+            if closed.is_empty() {
                 return;
             }
-            let Some((row_capability, error_capability)) = &mut capabilities else { return };
-            let (mut ready, later): (Vec<_>, Vec<_>) =
-                std::mem::take(&mut waiting).into_iter().partition(|(epoch, ..)| closed(*epoch));
-            waiting = later;
-            let mut ready: Vec<((Epoch, (Row, Row)), Diff)> =
-                ready.drain(..).map(|(epoch, record, diff)| ((epoch, record), diff)).collect();
-            consolidate(&mut ready);
-            let mut ready = ready.into_iter().peekable();
+            let mut closed: Vec<((Epoch, (Row, Row)), Diff)> =
+                closed.into_iter().map(|(epoch, (record, diff))| ((epoch, record), diff)).collect();
+            consolidate(&mut closed);
+            let mut closed = closed.into_iter().peekable();
             let (mut rows, mut errors) = (rows.activate(), errors.activate());
-            while let Some(((epoch, _), _)) = ready.peek() {
+            while let Some(((epoch, _), _)) = closed.peek() {
                 let epoch = *epoch;
-                while let Some(((_, (key, value)), diff)) = ready.next_if(|((at, _), _)| *at == epoch) {
-                    values.clear();
-                    values.push((value, diff));
+                while let Some(((_, (key, value)), diff)) = closed.next_if(|((at, _), _)| *at == epoch) {
+                    let mut values = vec![(value, diff)];
                     while let Some(((_, (_, value)), diff)) =
-                        ready.next_if(|((at, (other, _)), _)| *at == epoch && *other == key)
+                        closed.next_if(|((at, (other, _)), _)| *at == epoch && *other == key)
                     {
                         values.push((value, diff));
                     }
@@ -91,23 +77,17 @@ pub fn keyed<'scope>(input: Keyed<'scope>, name: &str, mut state: Box<dyn KeyedS
                 }
                 state.close_epoch(epoch, &mut changes);
                 if !changes.rows.is_empty() {
-                    let capability = row_capability.delayed(&epoch);
+                    let capability = waiting.capability(0, epoch);
                     let mut session = rows.session(&capability);
                     changes.rows.drain(..).for_each(|(row, diff)| session.give((row, epoch, diff)));
                 }
                 if !changes.errors.is_empty() {
-                    let capability = error_capability.delayed(&epoch);
+                    let capability = waiting.capability(1, epoch);
                     let mut session = errors.session(&capability);
                     changes.errors.drain(..).for_each(|(row, diff)| session.give((row, epoch, diff)));
                 }
             }
-            match waiting.iter().map(|(epoch, ..)| *epoch).min() {
-                Some(earliest) => {
-                    row_capability.downgrade(&earliest);
-                    error_capability.downgrade(&earliest);
-                }
-                None => capabilities = None,
-            }
+            waiting.release(None);
         }
     });
     (row_stream.as_collection(), error_stream.as_collection())

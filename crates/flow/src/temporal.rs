@@ -18,10 +18,10 @@ use differential_dataflow::{AsCollection, Hashable};
 use row::{Datum, Diff, Epoch, Row, RowRef};
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::channels::pact::{Exchange, Pipeline};
-use timely::dataflow::operators::Capability;
 use timely::dataflow::operators::generic::OutputBuilder;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 
+use crate::waiting::Waiting;
 use crate::{Keyed, Rows};
 
 /// The least turn that a temporal operator waits for.
@@ -46,40 +46,32 @@ pub fn temporal<'scope>(
     let next_turn = NextTurn::default();
     let told = next_turn.clone();
     builder.build(move |_| {
-        let mut waiting: Vec<((Epoch, Event), Diff)> = Vec::new();
-        let mut capability: Option<Capability<Epoch>> = None;
-        let mut state = Waiting::default();
+        let mut waiting: Waiting<(Event, Diff)> = Waiting::new();
+        let mut state = Turns::default();
         let mut changes: Vec<(Row, Diff)> = Vec::new();
         move |frontiers| {
-            let is_earlier =
-                |held: &Option<Capability<Epoch>>, time: &Epoch| held.as_ref().is_none_or(|held| held.time() > time);
-            input.for_each(|token, data| {
-                if is_earlier(&capability, token.time()) {
-                    capability = Some(token.retain(0));
-                }
-                waiting.extend(data.drain(..).map(|((times, row), epoch, diff)| {
+            input.for_each(|capability, data| {
+                waiting.hold(*capability.time(), || vec![capability.retain(0)]);
+                for ((times, row), epoch, diff) in data.drain(..) {
                     let (from, until) = read_times(times.as_ref());
-                    ((epoch, Event::Row { from, until, row }), diff)
-                }));
-            });
-            ticks.for_each(|token, data| {
-                if is_earlier(&capability, token.time()) {
-                    capability = Some(token.retain(0));
+                    waiting.push(epoch, (Event::Row { from, until, row }, diff));
                 }
-                waiting.extend(data.drain(..).filter(|(_, _, diff)| *diff > 0).map(|(tick, epoch, diff)| {
+            });
+            ticks.for_each(|capability, data| {
+                waiting.hold(*capability.time(), || vec![capability.retain(0)]);
+                for (tick, epoch, diff) in data.drain(..).filter(|(_, _, diff)| *diff > 0) {
                     let clock = tick.iter().nth(reading).map(|datum| datum.unwrap_int());
-                    ((epoch, Event::Tick(clock.expect("a tick has a column for each reading"))), diff)
-                }));
+                    let tick = Event::Tick(clock.expect("a tick has a column for each reading"));
+                    waiting.push(epoch, (tick, diff));
+                }
             });
             let open = frontiers.iter().filter_map(|frontier| frontier.frontier().first().copied()).min();
-            let closed = |epoch: Epoch| open.is_none_or(|open| epoch < open);
-            if !waiting.iter().any(|((epoch, _), _)| closed(*epoch)) {
+            let closed = waiting.take_closed(open);
+            if closed.is_empty() {
                 return;
             }
-            let Some(held) = &mut capability else { return };
-            let (mut ready, later): (Vec<_>, Vec<_>) =
-                std::mem::take(&mut waiting).into_iter().partition(|((epoch, _), _)| closed(*epoch));
-            waiting = later;
+            let mut ready: Vec<((Epoch, Event), Diff)> =
+                closed.into_iter().map(|(epoch, (event, diff))| ((epoch, event), diff)).collect();
             // By epoch; in it the tick first.
             consolidate(&mut ready);
             let mut ready = ready.into_iter().peekable();
@@ -93,16 +85,13 @@ pub fn temporal<'scope>(
                     }
                 }
                 if !changes.is_empty() {
-                    let at = held.delayed(&epoch);
-                    let mut session = output.session(&at);
+                    let capability = waiting.capability(0, epoch);
+                    let mut session = output.session(&capability);
                     changes.drain(..).for_each(|(row, diff)| session.give((row, epoch, diff)));
                 }
             }
             told.set(state.next_turn());
-            match waiting.iter().map(|((epoch, _), _)| *epoch).min() {
-                Some(earliest) => held.downgrade(&earliest),
-                None => capability = None,
-            }
+            waiting.release(None);
         }
     });
     (stream.as_collection(), next_turn)
@@ -126,19 +115,19 @@ fn read_times(times: RowRef<'_>) -> (i64, i64) {
 
 /// Rows whose turn is still to come.
 #[derive(Debug)]
-struct Waiting {
+struct Turns {
     clock: i64,
     /// By next turn: `from` of a row that is to come, `until` of one that is there. The value: its `until` and its count.
     turns: BTreeMap<(i64, Row), (i64, Diff)>,
 }
 
-impl Default for Waiting {
-    fn default() -> Waiting {
-        Waiting { clock: i64::MIN, turns: BTreeMap::new() }
+impl Default for Turns {
+    fn default() -> Turns {
+        Turns { clock: i64::MIN, turns: BTreeMap::new() }
     }
 }
 
-impl Waiting {
+impl Turns {
     fn update(&mut self, from: i64, until: i64, row: Row, diff: Diff, changes: &mut Vec<(Row, Diff)>) {
         if from >= until || until <= self.clock {
             return;
@@ -206,7 +195,7 @@ mod tests {
 
     #[test]
     fn rows_enter_and_leave_at_their_turns_and_leave_nothing_behind() {
-        let (mut state, mut changes) = (Waiting::default(), Vec::new());
+        let (mut state, mut changes) = (Turns::default(), Vec::new());
         state.advance(10, &mut changes);
         state.update(0, 20, row(1), 1, &mut changes);
         state.update(15, 30, row(2), 2, &mut changes);
@@ -228,7 +217,7 @@ mod tests {
 
     #[test]
     fn a_row_taken_back_before_its_time_never_comes() {
-        let (mut state, mut changes) = (Waiting::default(), Vec::new());
+        let (mut state, mut changes) = (Turns::default(), Vec::new());
         state.advance(0, &mut changes);
         state.update(5, 9, row(1), 1, &mut changes);
         state.update(5, 9, row(1), -1, &mut changes);

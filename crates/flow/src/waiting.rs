@@ -26,20 +26,28 @@ impl<U> Waiting<U> {
         self.updates.push((epoch, update));
     }
 
-    /// Takes the updates that no earlier one can precede any more: those not beyond `open`, the first open epoch.
+    /// Takes the updates that no earlier one can precede any more: those not beyond `open`, the first open epoch. By epoch.
     pub fn take_ready(&mut self, open: Option<Epoch>) -> Vec<(Epoch, U)> {
-        let is_ready = |epoch: Epoch| open.is_none_or(|open| epoch <= open);
-        let mut ready = if self.updates.iter().all(|(epoch, _)| is_ready(*epoch)) {
+        self.take(|epoch| open.is_none_or(|open| epoch <= open))
+    }
+
+    /// Takes the updates of the epochs before `open`, to which nothing can be added any more. By epoch.
+    pub fn take_closed(&mut self, open: Option<Epoch>) -> Vec<(Epoch, U)> {
+        self.take(|epoch| open.is_none_or(|open| epoch < open))
+    }
+
+    fn take(&mut self, is_ready: impl Fn(Epoch) -> bool) -> Vec<(Epoch, U)> {
+        let mut taken = if self.updates.iter().all(|(epoch, _)| is_ready(*epoch)) {
             std::mem::take(&mut self.updates)
         } else {
-            let (ready, later) = std::mem::take(&mut self.updates).into_iter().partition(|(epoch, _)| is_ready(*epoch));
+            let (taken, later) = std::mem::take(&mut self.updates).into_iter().partition(|(epoch, _)| is_ready(*epoch));
             self.updates = later;
-            ready
+            taken
         };
-        if !ready.is_sorted_by_key(|(epoch, _)| *epoch) {
-            ready.sort_by_key(|(epoch, _)| *epoch);
+        if !taken.is_sorted_by_key(|(epoch, _)| *epoch) {
+            taken.sort_by_key(|(epoch, _)| *epoch);
         }
-        ready
+        taken
     }
 
     /// Gives an emptied buffer back.

@@ -421,7 +421,11 @@ impl<'q> Binder<'q> {
             }
             Target::Value(bound) => {
                 let bound = if bound.ty == ScalarType::Unknown { bound.cast(&ScalarType::Text, false)? } else { bound };
-                Ok(binder.assign(bound, "order", &mut exprs))
+                // The same expression again, in DISTINCT ON and ORDER BY or in the select list, is the same column.
+                match exprs.iter().find(|(_, known)| *known == bound.expr) {
+                    Some((id, _)) => Ok(*id),
+                    None => Ok(binder.assign(bound, "order", &mut exprs)),
+                }
             }
         };
         let mut on = Vec::new();

@@ -7,7 +7,7 @@ use eval::{AggregateCall, AggregateFunction, Expr, OrderTerm, resolve};
 use proptest::prelude::*;
 use row::{Datum, Diff, Numeric, NumericTypmod, OwnedDatum, Row, ScalarType, SortDirection};
 
-use crate::engine::{Dataflow, Output, Workers};
+use crate::engine::{Dataflow, Output, Workers, WorkersGone};
 use crate::plan::{Column, Frame, FrameBound, FrameUnits, Plan, RelationId, RelationType, WindowCall, WindowFunction};
 use crate::render::{RenderModel, error_columns};
 use crate::testkit::interpret;
@@ -332,14 +332,7 @@ fn check(plan: &Arc<Plan>, pool: &[Row], epochs: &Epochs, workers: usize) -> Res
         workers.feed(0, updates).and_then(|()| workers.close(epoch as u64)).map_err(|error| error.to_string())?;
         let mut net: BTreeMap<(Output, Row), Diff> = BTreeMap::new();
         for _ in 0..workers.count() {
-            let changes = match workers.changes().recv() {
-                Ok(changes) => changes,
-                Err(error) => {
-                    // Its threads are gone, and dropping it would panic again.
-                    std::mem::forget(workers);
-                    return Err(error.to_string());
-                }
-            };
+            let changes = workers.changes().recv().unwrap_or(Err(WorkersGone)).map_err(|error| error.to_string())?;
             for (output, updates) in changes.outputs {
                 updates.into_iter().for_each(|(row, diff)| *net.entry((output, row)).or_default() += diff);
             }
