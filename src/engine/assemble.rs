@@ -18,7 +18,8 @@ use crate::plan::sql::parse_type;
 use crate::plan::{self, BoundModel, Column, Plan, RelationId, RelationType};
 use crate::project::{self, Materialization, Node, Project, ResourceType, SourceTable};
 use crate::sink::{TableColumn, TableSpec};
-use crate::source::{self, Connector, Envelope, Format, SourceColumn, TableSource};
+use crate::source::discover;
+use crate::source::{self, Connector, Envelope, Format, RegistrySettings, SourceColumn, TableSource};
 
 /// Part of every fingerprint: raised when the engine gives other values for the same plan.
 const SEMANTICS_VERSION: u32 = 1;
@@ -405,39 +406,53 @@ fn refuse_twins(project: &Project, deployment: &Deployment) -> Result<(), Assemb
     Ok(())
 }
 
-/// The columns and key of a declared source table.
+/// The columns and key of a declared source table: types from `data_type`, else from the schema that its data has.
 fn source_type(project: &Project, table: &SourceTable) -> Result<RelationType, AssembleError> {
+    let is_complete = !table.columns.is_empty() && table.columns.iter().all(|column| column.data_type.is_some());
+    let found = if is_complete { None } else { travelled_types(project, table)? };
+    let mut columns = Vec::new();
+    for column in &table.columns {
+        let name = folded(&column.name);
+        let ty = match (&column.data_type, &found) {
+            (Some(data_type), _) => parse_type(data_type).map_err(|error| {
+                AssembleError::source(
+                    table,
+                    format!("column \"{}\": {error}", column.name),
+                    "write a type as PostgreSQL names it: bigint, numeric(12,2), text, timestamp, date, boolean, jsonb, …",
+                )
+            })?,
+            (None, found) => {
+                let found = found.iter().flatten().find(|(found, _)| folded(found) == name);
+                let reason = match found {
+                    Some((_, Some(ty))) => {
+                        columns.push(nullable(name, ty.clone()));
+                        continue;
+                    }
+                    Some((_, None)) => "has no data_type, and its values have a type of which there is no like",
+                    None => "has no data_type",
+                };
+                return Err(AssembleError::source(
+                    table,
+                    format!("column \"{}\" {reason}", column.name),
+                    format!("write  - name: {}  with  data_type: text  (or what it is)", column.name),
+                ));
+            }
+        };
+        columns.push(nullable(name, ty));
+    }
     if table.columns.is_empty() {
+        let typed = found.into_iter().flatten().filter_map(|(name, ty)| Some(nullable(folded(&name), ty?)));
+        columns.extend(typed);
+    }
+    if columns.is_empty() {
         return Err(AssembleError::source(
             table,
             "it declares no columns, so its types are not known",
             "list its columns with their data_type",
         ));
     }
-    let mut columns = Vec::new();
-    for column in &table.columns {
-        let Some(data_type) = &column.data_type else {
-            return Err(AssembleError::source(
-                table,
-                format!("column \"{}\" has no data_type", column.name),
-                format!("write  - name: {}  with  data_type: text  (or what it is)", column.name),
-            ));
-        };
-        let ty = parse_type(data_type).map_err(|error| {
-            AssembleError::source(
-                table,
-                format!("column \"{}\": {error}", column.name),
-                "write a type as PostgreSQL names it: bigint, numeric(12,2), text, timestamp, date, boolean, jsonb, …",
-            )
-        })?;
-        let scale_max = match &ty {
-            ScalarType::Numeric(Some(typmod)) => u16::try_from(typmod.scale).ok(),
-            _ => None,
-        };
-        columns.push(Column { name: folded(&column.name), ty, nullable: true, scale_max });
-    }
     let mut keys = Vec::new();
-    if let Some(key) = key_columns(project, table)? {
+    if let Some(key) = key_columns(project, table, &columns)? {
         for column in &key {
             columns[*column].nullable = false;
         }
@@ -446,20 +461,64 @@ fn source_type(project: &Project, table: &SourceTable) -> Result<RelationType, A
     Ok(RelationType { columns, keys })
 }
 
+fn nullable(name: String, ty: ScalarType) -> Column {
+    let scale_max = match &ty {
+        ScalarType::Numeric(Some(typmod)) => u16::try_from(typmod.scale).ok(),
+        _ => None,
+    };
+    Column { name, ty, nullable: true, scale_max }
+}
+
+/// (name, type) of the columns as the data's own schema has them, where the data has one.
+fn travelled_types(
+    project: &Project,
+    table: &SourceTable,
+) -> Result<Option<Vec<(String, Option<ScalarType>)>>, AssembleError> {
+    let Some(settings) = project.target.sources.get(&table.unique_id) else { return Ok(None) };
+    let place = match &settings.connector {
+        project::Connector::File { path } => discover::Place::File(plain_path(path)),
+        project::Connector::Kafka { topic, .. } => discover::Place::Topic(topic.clone()),
+    };
+    let found = match settings.format {
+        project::Format::Avro => {
+            let Some(registry_of) = &settings.schema_registry else { return Ok(None) };
+            let subject = match (&registry_of.subject, &place) {
+                (Some(subject), _) => subject.clone(),
+                (None, discover::Place::Topic(topic)) => format!("{topic}-value"),
+                (None, discover::Place::File(_)) => return Ok(None),
+            };
+            discover::avro(&registry(registry_of), &subject).map(Some)
+        }
+        project::Format::Json => match &place {
+            discover::Place::File(path) => discover::json_file(path, &table.identifier),
+            discover::Place::Topic(_) => return Ok(None),
+        },
+        project::Format::Csv | project::Format::Parquet => return Ok(None),
+    };
+    found.map_err(|error| {
+        let hint = error.hint.clone().unwrap_or_else(|| "write a data_type for each column in sources.yml".to_owned());
+        AssembleError::source(table, error.message, hint)
+    })
+}
+
 /// A declared name as PostgreSQL would fold it; dbt creates tables with unquoted names.
 fn folded(name: &str) -> String {
     name.to_lowercase()
 }
 
 /// Positions of the key's columns: livemart.yml's, else the declared one; append-only tables have one only when livemart.yml says so.
-fn key_columns(project: &Project, table: &SourceTable) -> Result<Option<Vec<usize>>, AssembleError> {
+fn key_columns(
+    project: &Project,
+    table: &SourceTable,
+    columns: &[Column],
+) -> Result<Option<Vec<usize>>, AssembleError> {
     let settings = project.target.sources.get(&table.unique_id);
     let configured = settings.and_then(|settings| settings.key.clone());
     let appends = settings.is_some_and(|settings| settings.envelope == project::EnvelopeKind::Append);
     let key = configured.or_else(|| if appends { None } else { table.declared_key.clone() });
     let Some(key) = key else { return Ok(None) };
     let position = |name: &String| {
-        table.columns.iter().position(|column| column.name.eq_ignore_ascii_case(name)).ok_or_else(|| {
+        columns.iter().position(|column| column.name.eq_ignore_ascii_case(name)).ok_or_else(|| {
             AssembleError::source(
                 table,
                 format!("its key names the column \"{name}\", which it does not declare"),
@@ -549,11 +608,12 @@ fn sources(
         let format = match settings.format {
             project::Format::Json => Format::Json,
             project::Format::Csv => Format::Csv,
-            project::Format::Avro | project::Format::Parquet => {
+            project::Format::Avro => Format::Avro,
+            project::Format::Parquet => {
                 return Err(AssembleError::source(
                     table,
                     format!("format {:?} is not read yet", settings.format).to_lowercase(),
-                    "use json or csv",
+                    "use json, avro or csv",
                 ));
             }
         };
@@ -579,9 +639,20 @@ fn sources(
             connector,
             format,
             encodings: BTreeMap::new(),
+            registry: settings.schema_registry.as_ref().map(registry),
         });
     }
     Ok(sources)
+}
+
+fn registry(settings: &project::RegistryConfig) -> RegistrySettings {
+    RegistrySettings {
+        url: settings.url.clone(),
+        user_info: settings.user_info.clone(),
+        ca: settings.ca.clone(),
+        certificate: settings.certificate.clone(),
+        private_key: settings.private_key.clone(),
+    }
 }
 
 /// A path without `.` and `..`: positions are kept under it, however the project's folder was spelled.

@@ -49,8 +49,8 @@ pub use seed::SeedTable;
 pub use select::{Indirect, LISTED_TYPES, Selected, Selection};
 pub use settings::Settings;
 pub use target::{
-    ClockConfig, ClockMode, Connector, EnvelopeKind, Format, Retain, SinkConfig, SourceSettings, TargetConfig,
-    parse_duration,
+    ClockConfig, ClockMode, Connector, EnvelopeKind, Format, RegistryConfig, Retain, SinkConfig, SourceSettings,
+    TargetConfig, parse_duration,
 };
 pub use yaml::{Value as YamlValue, Yaml, parse as parse_yaml};
 

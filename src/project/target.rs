@@ -53,18 +53,36 @@ pub struct SourceSettings {
     pub retain: Option<Retain>,
     /// Of CSV files.
     pub delimiter: char,
+    /// Where the schemas of Avro are.
+    pub schema_registry: Option<RegistryConfig>,
+}
+
+/// A schema registry, or a file of schemas.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RegistryConfig {
+    /// `http://…`, `https://…`, or a path.
+    pub url: String,
+    /// `user:password`.
+    pub user_info: Option<String>,
+    /// PEM files.
+    pub ca: Option<PathBuf>,
+    pub certificate: Option<PathBuf>,
+    pub private_key: Option<PathBuf>,
+    /// The subject of the table's values; `<topic>-value` by default.
+    pub subject: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Connector {
     /// A path or a glob.
-    File { path: PathBuf },
+    File {
+        path: PathBuf,
+    },
     Kafka {
         brokers: String,
         topic: String,
         group_id: Option<String>,
         properties: BTreeMap<String, String>,
-        schema_registry: Option<String>,
     },
 }
 
@@ -337,7 +355,8 @@ impl Target {
     }
 
     fn source(&self, fields: &Fields<'_>, table: &DeclaredTable<'_>) -> Result<SourceSettings> {
-        const SHARED: [&str; 7] = ["connector", "format", "envelope", "key", "event_time", "retain", "delimiter"];
+        const SHARED: [&str; 8] =
+            ["connector", "format", "envelope", "key", "event_time", "retain", "delimiter", "schema_registry"];
         let fill = |text: String| {
             text.replace("{table}", table.table)
                 .replace("{identifier}", table.identifier)
@@ -349,9 +368,7 @@ impl Target {
                 Connector::File { path: self.folder.join(fill(fields.require_text("path")?)) }
             }
             "kafka" => {
-                fields.only(
-                    &[&SHARED[..], &["brokers", "topic", "properties", "group_id", "schema_registry"]].concat(),
-                )?;
+                fields.only(&[&SHARED[..], &["brokers", "topic", "properties", "group_id"]].concat())?;
                 let mut properties = BTreeMap::new();
                 if let Some(map) = fields.map("properties")? {
                     for (key, value) in map.iter() {
@@ -369,7 +386,6 @@ impl Target {
                     topic: fill(fields.require_text("topic")?),
                     group_id: fields.text("group_id")?,
                     properties,
-                    schema_registry: fields.text("schema_registry")?,
                 }
             }
             other => return Err(fields.unknown_value("connector", other, &["file", "kafka"])),
@@ -409,7 +425,37 @@ impl Target {
             event_time: fields.text("event_time")?,
             retain,
             delimiter,
+            schema_registry: self.registry(fields, &fill)?,
         })
+    }
+
+    /// An address alone, or a map with the names that Kafka's clients use.
+    fn registry(&self, fields: &Fields<'_>, fill: &dyn Fn(String) -> String) -> Result<Option<RegistryConfig>> {
+        let place = |url: String| match url.starts_with("http://") || url.starts_with("https://") {
+            true => url,
+            false => self.folder.join(fill(url)).display().to_string(),
+        };
+        if let Some(Yaml { value: Value::Map(_), .. }) = fields.map.get("schema_registry") {
+            let Some(registry) = fields.sub("schema_registry")? else { return Ok(None) };
+            registry.only(&[
+                "url",
+                "basic.auth.user.info",
+                "ssl.ca.location",
+                "ssl.certificate.location",
+                "ssl.key.location",
+                "subject",
+            ])?;
+            let file = |key: &str| Ok(registry.text(key)?.map(|path| self.folder.join(path)));
+            return Ok(Some(RegistryConfig {
+                url: place(registry.require_text("url")?),
+                user_info: registry.text("basic.auth.user.info")?,
+                ca: file("ssl.ca.location")?,
+                certificate: file("ssl.certificate.location")?,
+                private_key: file("ssl.key.location")?,
+                subject: registry.text("subject")?.map(fill),
+            }));
+        }
+        Ok(fields.text("schema_registry")?.map(|url| RegistryConfig { url: place(url), ..RegistryConfig::default() }))
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use row::Row;
 
+use super::registry::RegistrySettings;
 use super::settings::{Connector, Format, Positions};
 use super::testing::{Sample, values};
 use super::{Poll, Resolved, Resolver, Until, open_readers};
@@ -54,8 +55,14 @@ fn expected(path: &Path, table: &str) -> Expected {
 fn replay(capture: &Path, tables: &[Expected]) {
     let text: Vec<&str> = tables.iter().map(|table| table.columns.as_str()).collect();
     let connector = Connector::File { path: capture.to_path_buf(), topic: None };
-    let mut sample = Sample::new(&text.join("\n")).at(connector, Format::Json);
-    sample.tables.iter_mut().for_each(|table| table.is_shared = true);
+    let schemas = capture.with_extension("schemas.json");
+    let format = if schemas.exists() { Format::Avro } else { Format::Json };
+    let mut sample = Sample::new(&text.join("\n")).at(connector, format);
+    for table in &mut sample.tables {
+        table.is_shared = true;
+        table.registry = Some(RegistrySettings { url: schemas.display().to_string(), ..Default::default() })
+            .filter(|_| format == Format::Avro);
+    }
     let specs = sample.specs();
     let mut opened = open_readers(sample.tables, &Positions::new(), Until::End).expect("opened");
     assert_eq!(opened.len(), 1, "one reader for a shared file");
@@ -113,7 +120,7 @@ fn captures_end_as_postgresql_had_the_tables() {
             captures.entry((capture.into(), variant.into())).or_default().push(expected(&path, table));
         }
     }
-    assert!(captures.len() >= 14, "{} captures found", captures.len());
+    assert!(captures.len() >= 28, "{} captures found", captures.len());
     for ((capture, _), tables) in captures {
         replay(&folder().join(format!("{capture}.jsonl")), &tables);
     }

@@ -9,6 +9,7 @@
 //! 2. A missing field is NULL, and so is an explicit null.
 //! 3. Fields mostly come in the same order, so a field's column is found by comparing one name, not by hashing.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 use bumpalo::Bump as Arena;
@@ -23,6 +24,15 @@ const UNAVAILABLE: &str = "__debezium_unavailable_value";
 const UNAVAILABLE_BASE64: &str = "X19kZWJleml1bV91bmF2YWlsYWJsZV92YWx1ZQ==";
 const UNAVAILABLE_HEX: &str = "5f5f646562657a69756d5f756e617661696c61626c655f76616c7565";
 const UNAVAILABLE_ARRAY: &str = "[\"__debezium_unavailable_value\"]";
+
+/// A message's key.
+#[derive(Clone, Copy, Debug)]
+pub enum Key<'a> {
+    /// JSON, or text that is none.
+    Bytes(&'a [u8]),
+    /// Of a binary format.
+    Value(Value<'a>),
+}
 
 /// A value that its column cannot take.
 #[derive(Clone, Debug)]
@@ -113,9 +123,9 @@ impl Columns {
         arena.alloc_slice_fill_copy(self.count(), None)
     }
 
-    /// Puts the fields of an object into their columns' slots.
-    pub fn collect<'a>(&mut self, object: &'a str, slots: &mut Slots<'a>) -> Result<(), JsonError> {
-        collect(&mut self.row_memo, &self.names, object, slots)
+    /// Puts the fields of an object into their columns' slots; an error where the value has none.
+    pub fn collect<'a>(&mut self, value: Value<'a>, slots: &mut Slots<'a>) -> Result<(), JsonError> {
+        collect(&mut self.row_memo, &self.names, value, slots)
     }
 
     /// Packs the wanted columns, and the others where all are kept; the second list names the columns whose value Debezium left out
@@ -144,7 +154,7 @@ impl Columns {
                     match self.read(column, *value, arena) {
                         Ok(datum) => builder.push(&datum),
                         Err(error) if is_wanted => return Err(error),
-                        Err(error) => unread::push(builder, &error.reason, as_it_came(value)),
+                        Err(error) => unread::push(builder, &error.reason, &as_it_came(value)),
                     }
                 }
                 _ => builder.push(&Datum::Null),
@@ -175,18 +185,23 @@ impl Columns {
     ///
     /// An object is taken field by field (inside its `payload` where a schema travels along); any other value is the key itself
     /// where the key has one column, and so is text that is no JSON.
-    pub fn fill_from_key<'a>(&mut self, key: &'a [u8], slots: &mut Slots<'a>, arena: &'a Arena) -> bool {
-        let Ok(text) = std::str::from_utf8(key) else { return false };
-        let mut cursor = Cursor::new(text);
-        let value = match cursor.value().and_then(|value| cursor.end().map(|()| value)) {
-            Ok(value) => value,
-            Err(_) => Value::Text(super::format::json::RawText::plain(text)),
+    pub fn fill_from_key<'a>(&mut self, key: Key<'a>, slots: &mut Slots<'a>, arena: &'a Arena) -> bool {
+        let value = match key {
+            Key::Value(value) => value,
+            Key::Bytes(bytes) => {
+                let Ok(text) = std::str::from_utf8(bytes) else { return false };
+                let mut cursor = Cursor::new(text);
+                match cursor.value().and_then(|value| cursor.end().map(|()| value)) {
+                    Ok(value) => unwrap_payload(value),
+                    Err(_) => Value::Text(super::format::json::RawText::plain(text)),
+                }
+            }
         };
         let key_columns = self.key.clone().unwrap_or_default();
-        match unwrap_payload(value) {
-            Value::Object(object) => {
+        match value {
+            Value::Object(_) | Value::Record(_) => {
                 let found = self.slots(arena);
-                if collect(&mut self.key_memo, &self.names, object, found).is_err() {
+                if collect(&mut self.key_memo, &self.names, value, found).is_err() {
                     return false;
                 }
                 for column in key_columns {
@@ -194,7 +209,7 @@ impl Columns {
                 }
                 true
             }
-            Value::Null | Value::Array(_) => false,
+            Value::Null | Value::Array(_) | Value::List(_) => false,
             scalar => match key_columns[..] {
                 [column] => {
                     slots[column] = slots[column].or(Some(scalar));
@@ -206,7 +221,7 @@ impl Columns {
     }
 
     /// The key inside a message's key, if all its columns are there and readable.
-    pub fn message_key<'a>(&mut self, key: &'a [u8], arena: &'a Arena, builder: &mut RowBuilder) -> Option<Row> {
+    pub fn message_key<'a>(&mut self, key: Key<'a>, arena: &'a Arena, builder: &mut RowBuilder) -> Option<Row> {
         let slots = self.slots(arena);
         if !self.fill_from_key(key, slots, arena) {
             return None;
@@ -232,29 +247,44 @@ impl Columns {
 fn collect<'a>(
     memo: &mut Memo,
     names: &HashMap<Box<str>, usize>,
-    object: &'a str,
+    value: Value<'a>,
     slots: &mut Slots<'a>,
 ) -> Result<(), JsonError> {
     let mut at = 0;
-    Cursor::new(object).object(|name, cursor| {
+    let mut column_of = |name: &str| {
         let column = match memo.get(at) {
             Some((known, column)) if **known == *name => *column,
             _ => {
-                let column = names.get(name.as_ref()).copied();
+                let column = names.get(name).copied();
                 memo.truncate(at);
                 if at < FIELDS_REMEMBERED_MAX {
-                    memo.push((name.as_ref().into(), column));
+                    memo.push((name.into(), column));
                 }
                 column
             }
         };
         at += 1;
-        let value = cursor.value()?;
-        if let Some(column) = column {
-            slots[column] = Some(value);
+        column
+    };
+    match value {
+        Value::Object(text) => Cursor::new(text).object(|name, cursor| {
+            let column = column_of(&name);
+            let value = cursor.value()?;
+            if let Some(column) = column {
+                slots[column] = Some(value);
+            }
+            Ok(())
+        }),
+        Value::Record(fields) => {
+            for (name, value) in fields {
+                if let Some(column) = column_of(name) {
+                    slots[column] = Some(*value);
+                }
+            }
+            Ok(())
         }
-        Ok(())
-    })
+        _ => Err(JsonError { at: 0, what: "no object" }),
+    }
 }
 
 /// A bound for what an object with endless fields can make us remember.
@@ -265,17 +295,21 @@ fn is_unavailable(value: &Value<'_>) -> bool {
         Value::Text(text) if text.raw.len() == UNAVAILABLE.len() => text.raw == UNAVAILABLE,
         Value::Text(text) => text.raw == UNAVAILABLE_BASE64 || text.raw == UNAVAILABLE_HEX,
         Value::Array(text) => *text == UNAVAILABLE_ARRAY,
+        Value::Bytes(bytes) => *bytes == UNAVAILABLE.as_bytes(),
+        Value::List([Value::Text(text)]) => text.raw == UNAVAILABLE,
         _ => false,
     }
 }
 
-fn as_it_came<'a>(value: &Value<'a>) -> &'a str {
+fn as_it_came<'a>(value: &Value<'a>) -> Cow<'a, str> {
     match value {
-        Value::Null => "null",
-        Value::Bool(true) => "true",
-        Value::Bool(false) => "false",
-        Value::Number(text) | Value::Object(text) | Value::Array(text) => text,
-        Value::Text(text) => text.raw,
+        Value::Number(text) | Value::Object(text) | Value::Array(text) => Cow::Borrowed(*text),
+        Value::Text(text) => Cow::Borrowed(text.raw),
+        other => {
+            let mut text = String::new();
+            other.write_json(&mut text);
+            Cow::Owned(text)
+        }
     }
 }
 

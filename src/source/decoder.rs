@@ -3,27 +3,32 @@
 //! ```text
 //!   JSONL line ──captured record?──> Message {topic, key, value, …} ─┐
 //!   Kafka message ───────────────────────────────────────────────────┴─> scan ──unwrap schema──> route ──envelope──> Record
+//!                                                 Avro: id ──registry──> record
 //!   CSV record ──────────────────────────────────────────────────────────────────────────────────────> row ───────> Record
 //! ```
 //!
 //! 1. Every record gives changes, or nothing, or one `Malformed`; none stops the reader.
 //! 2. Everything borrowed lives in an arena that is emptied after each record.
 //! 3. Both changes of a keyless update carry the offset of their record.
+//! 4. A record whose schema cannot be had now is not taken: `NotYet`. Nothing of it is remembered; it is offered again.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Instant;
 
 use bumpalo::Bump as Arena;
 use row::RowBuilder;
 
-use super::columns::{ColumnError, Columns};
+use super::columns::{ColumnError, Columns, Key};
 use super::envelope::{self, Changes, Desk, Payload, excerpt};
 use super::format::json::{Cursor, Value};
 use super::format::scalar::Encoding;
-use super::format::{binary, connect, csv};
+use super::format::{avro, binary, connect, csv};
+use super::registry::{Miss, Registry, Written};
 use super::route::{Routed, Routes};
 use super::scan::{Scan, SourceBlock, integer, plain_text};
-use super::settings::TableSource;
-use super::{Change, Envelope, Record};
+use super::settings::{Format, TableSource};
+use super::{Change, Envelope, Record, SourceError};
 
 /// A record as a transport has it.
 pub struct Message<'a> {
@@ -48,11 +53,29 @@ struct Schemas {
     first: usize,
 }
 
+/// The record cannot be decoded before something else is there: its schema.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotYet(pub String);
+
+/// What the registry says about the two parts of a message.
+#[derive(Default)]
+struct Fetched {
+    key: Option<Arc<Written>>,
+    value: Option<Arc<Written>>,
+    /// There is no such schema.
+    refused: Option<String>,
+}
+
+/// Numbers of Avro schemas are above those of JSON ones.
+const AVRO_NUMBERS: usize = 1 << 40;
+
 /// Decodes the records of one place for all tables that read it.
 pub struct Decoder {
     tables: Vec<Columns>,
     routes: Routes,
     schemas: Schemas,
+    /// Records are Avro, and this knows their schemas.
+    registry: Option<Registry>,
     arena: Arena,
     builder: RowBuilder,
     /// Of a CSV file: the column at each place of a record.
@@ -64,7 +87,10 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    pub fn new(tables: &[TableSource]) -> Decoder {
+    pub fn new(tables: &[TableSource]) -> Result<Decoder, SourceError> {
+        let registry =
+            tables.iter().find(|table| table.format == Format::Avro).and_then(|table| table.registry.as_ref());
+        let registry = registry.map(Registry::open).transpose()?;
         let mut routes = Routes::default();
         for table in tables {
             routes.add(&table.identifier, table.topic());
@@ -73,17 +99,23 @@ impl Decoder {
             tables.iter().map(|table| Columns::new(table.table, &table.spec, &table.encodings)).collect();
         let only = routes.only().map(|table| &columns[table]);
         let declares = |name| only.is_some_and(|columns| columns.declares(name));
-        Decoder {
+        Ok(Decoder {
             declares_table: declares("table"),
             declares_source: declares("source"),
             declares_record: declares("topic") && declares("value"),
             tables: columns,
             routes,
             schemas: Schemas::default(),
+            registry,
             arena: Arena::new(),
             builder: RowBuilder::default(),
             header: Vec::new(),
-        }
+        })
+    }
+
+    /// Refuses a registry that cannot be asked.
+    pub fn check_registry(&self) -> Result<(), SourceError> {
+        self.registry.as_ref().map_or(Ok(()), Registry::check)
     }
 
     /// Records of undeclared tables, counted by name.
@@ -92,19 +124,21 @@ impl Decoder {
     }
 
     /// Decodes a Kafka message.
-    pub fn message(&mut self, offset: u64, message: &Message<'_>, out: &mut Vec<Record>) {
+    pub fn message(&mut self, offset: u64, message: &Message<'_>, out: &mut Vec<Record>) -> Result<(), NotYet> {
         let mut arena = std::mem::take(&mut self.arena);
-        self.decode(offset, message, &arena, out);
+        let decoded = self.decode(offset, message, &arena, out);
         arena.reset();
         self.arena = arena;
+        decoded
     }
 
     /// Decodes a line of a JSONL file, without its line end.
-    pub fn line(&mut self, offset: u64, line: &[u8], out: &mut Vec<Record>) {
+    pub fn line(&mut self, offset: u64, line: &[u8], out: &mut Vec<Record>) -> Result<(), NotYet> {
         let mut arena = std::mem::take(&mut self.arena);
-        self.decode_line(offset, line, &arena, out);
+        let decoded = self.decode_line(offset, line, &arena, out);
         arena.reset();
         self.arena = arena;
+        decoded
     }
 
     /// Takes the names in a CSV file's first record. The error says which declared columns the file lacks.
@@ -144,7 +178,7 @@ impl Decoder {
     fn decode_csv(&mut self, offset: u64, record: &[u8], arena: &Arena, out: &mut Vec<Record>) {
         let text = String::from_utf8_lossy(record);
         if matches!(text, std::borrow::Cow::Owned(_)) {
-            return self.unreadable(offset, None, &text, "the record is not UTF-8", arena, out);
+            return self.unreadable(offset, None, None, &text, "the record is not UTF-8", arena, out);
         }
         let text: &str = arena.alloc_str(&text);
         let slots = self.tables[0].slots(arena);
@@ -162,7 +196,7 @@ impl Decoder {
             }
             Ok(()) => None,
         };
-        let payload = Payload { text, scan: Scan::default(), key: None, header: &|_| None };
+        let payload = Payload { value: None, text, scan: Scan::default(), key: None, header: &|_| None };
         let mut desk = Desk { columns: &mut self.tables[0], arena, builder: &mut self.builder };
         let changes = match problem {
             Some(reason) => desk.refused(&payload, reason),
@@ -171,21 +205,26 @@ impl Decoder {
         push(offset, None, 0, changes, out);
     }
 
-    fn decode_line(&mut self, offset: u64, line: &[u8], arena: &Arena, out: &mut Vec<Record>) {
+    fn decode_line(&mut self, offset: u64, line: &[u8], arena: &Arena, out: &mut Vec<Record>) -> Result<(), NotYet> {
         let line = line.trim_ascii();
         if line.is_empty() {
-            return;
+            return Ok(());
         }
         let Ok(text) = std::str::from_utf8(line) else {
-            return self.unreadable(offset, None, &String::from_utf8_lossy(line), "the line is not UTF-8", arena, out);
+            self.unreadable(offset, None, None, &String::from_utf8_lossy(line), "the line is not UTF-8", arena, out);
+            return Ok(());
         };
         let scan = match Scan::read(text, &self.schemas.texts) {
             Ok(scan) => scan,
-            Err(error) => return self.unreadable(offset, None, text, &error.to_string(), arena, out),
+            Err(error) => {
+                self.unreadable(offset, None, None, text, &error.to_string(), arena, out);
+                return Ok(());
+            }
         };
         let (Some(topic), Some(value), false) = (scan.topic, scan.value, self.declares_record) else {
             let message = Message { topic: None, key: None, value: None, timestamp_ms: None, header: &|_| None };
-            return self.value(offset, &message, text, scan, arena, out);
+            self.value(offset, &message, None, Some(Value::Object(text)), scan, None, arena, out);
+            return Ok(());
         };
         let captured = (|| {
             Some((
@@ -196,7 +235,8 @@ impl Decoder {
         })();
         let Some((topic, value, key)) = captured else {
             let reason = "a captured record whose topic, key or value is neither text, null nor base64";
-            return self.unreadable(offset, None, text, reason, arena, out);
+            self.unreadable(offset, None, None, text, reason, arena, out);
+            return Ok(());
         };
         let headers = scan.headers;
         let message = Message {
@@ -206,51 +246,159 @@ impl Decoder {
             timestamp_ms: scan.timestamp.and_then(integer),
             header: &|name| captured_header(headers?, name),
         };
-        self.decode(offset, &message, arena, out);
+        self.decode(offset, &message, arena, out)
     }
 
-    fn decode(&mut self, offset: u64, message: &Message<'_>, arena: &Arena, out: &mut Vec<Record>) {
+    fn decode(
+        &mut self,
+        offset: u64,
+        message: &Message<'_>,
+        arena: &Arena,
+        out: &mut Vec<Record>,
+    ) -> Result<(), NotYet> {
+        if self.registry.is_some() {
+            let fetched = self.fetch(message)?;
+            self.decode_avro(offset, message, &fetched, arena, out);
+            return Ok(());
+        }
+        let key = message.key.map(Key::Bytes);
         let Some(bytes) = message.value else {
-            return self.value(offset, message, "", Scan::default(), arena, out);
+            self.value(offset, message, key, None, Scan::default(), None, arena, out);
+            return Ok(());
         };
         let Ok(text) = std::str::from_utf8(bytes) else {
             let text = String::from_utf8_lossy(bytes);
-            return self.unreadable(offset, Some(message), &text, "the value is not UTF-8", arena, out);
+            self.unreadable(offset, Some(message), key, &text, "the value is not UTF-8", arena, out);
+            return Ok(());
         };
         let text = text.trim_ascii();
         if text == "null" {
-            return self.value(offset, message, "", Scan::default(), arena, out);
+            self.value(offset, message, key, None, Scan::default(), None, arena, out);
+            return Ok(());
         }
         match Scan::read(text, &self.schemas.texts) {
-            Ok(scan) => self.value(offset, message, text, scan, arena, out),
-            Err(error) => self.unreadable(offset, Some(message), text, &error.to_string(), arena, out),
+            Ok(scan) => self.value(offset, message, key, Some(Value::Object(text)), scan, None, arena, out),
+            Err(error) => self.unreadable(offset, Some(message), key, text, &error.to_string(), arena, out),
+        }
+        Ok(())
+    }
+
+    /// The schemas of an Avro message.
+    fn fetch(&mut self, message: &Message<'_>) -> Result<Fetched, NotYet> {
+        let Some(registry) = &mut self.registry else { return Ok(Fetched::default()) };
+        if message.topic.is_some_and(|topic| matches!(self.routes.route(Some(topic), None), Routed::Unknown(_))) {
+            return Ok(Fetched::default());
+        }
+        let now = Instant::now();
+        let mut fetched = Fetched::default();
+        for (bytes, slot) in [(message.key, &mut fetched.key), (message.value, &mut fetched.value)] {
+            let Some((id, _)) = bytes.and_then(avro::unframe) else { continue };
+            match registry.schema(id, now) {
+                Ok(written) => *slot = Some(written),
+                Err(Miss::Unknown(reason)) => fetched.refused = Some(reason),
+                Err(Miss::Away(reason)) => return Err(NotYet(reason)),
+            }
+        }
+        Ok(fetched)
+    }
+
+    fn decode_avro<'a>(
+        &mut self,
+        offset: u64,
+        message: &Message<'a>,
+        fetched: &'a Fetched,
+        arena: &'a Arena,
+        out: &mut Vec<Record>,
+    ) {
+        if let Some(name) = message.topic
+            && let Routed::Unknown(_) = self.routes.route(Some(name), None)
+        {
+            return self.routes.skip(name);
+        }
+        let shown = |bytes: Option<&[u8]>| {
+            let mut text = String::new();
+            binary::write_base64(bytes.unwrap_or_default(), &mut text);
+            text
+        };
+        if let Some(reason) = &fetched.refused {
+            return self.unreadable(offset, Some(message), None, &shown(message.value), reason, arena, out);
+        }
+        let key = match (message.key, &fetched.key) {
+            (Some(bytes), Some(written)) => {
+                let body = avro::unframe(bytes).map_or(bytes, |(_, body)| body);
+                match avro::read(&written.schema, body, arena) {
+                    Ok(value) => Some(Key::Value(value)),
+                    Err(reason) => {
+                        let reason = format!("the key is not what schema {} describes: {reason}", written.id);
+                        return self.unreadable(
+                            offset,
+                            Some(message),
+                            None,
+                            &shown(message.value),
+                            &reason,
+                            arena,
+                            out,
+                        );
+                    }
+                }
+            }
+            (key, _) => key.map(Key::Bytes),
+        };
+        let Some(bytes) = message.value else {
+            return self.value(offset, message, key, None, Scan::default(), None, arena, out);
+        };
+        let Some((written, (_, body))) = fetched.value.as_ref().zip(avro::unframe(bytes)) else {
+            let reason = "the value does not begin with 0 and a schema's number: it is not Avro as a registry's clients write it";
+            return self.unreadable(offset, Some(message), key, &shown(message.value), reason, arena, out);
+        };
+        match avro::read(&written.schema, body, arena) {
+            Ok(value @ Value::Record(fields)) => {
+                let schema = Some((AVRO_NUMBERS + written.id as usize, &written.encodings));
+                self.value(offset, message, key, Some(value), Scan::of_record(fields), schema, arena, out);
+            }
+            Ok(Value::Null) => self.value(offset, message, key, None, Scan::default(), None, arena, out),
+            Ok(_) => {
+                let reason = format!("schema {} describes no record", written.id);
+                self.unreadable(offset, Some(message), key, &shown(message.value), &reason, arena, out);
+            }
+            Err(reason) => {
+                let reason = format!("the value is not what schema {} describes: {reason}", written.id);
+                self.unreadable(offset, Some(message), key, &shown(message.value), &reason, arena, out);
+            }
         }
     }
 
-    /// Routes a value and lets its table's envelope read it. `text` is empty for a null value.
+    /// Routes a value and lets its table's envelope read it; None is a null value. `written` is the number of the schema that a
+    /// binary value was written with, and what it says about columns.
     fn value<'a>(
         &mut self,
         offset: u64,
         message: &Message<'a>,
-        text: &'a str,
+        key: Option<Key<'a>>,
+        value: Option<Value<'a>>,
         scan: Scan<'a>,
+        written: Option<(usize, &HashMap<String, Encoding>)>,
         arena: &'a Arena,
         out: &mut Vec<Record>,
     ) {
-        let (text, scan, schema) = match scan.wrapped() {
-            None => (text, scan, None),
+        let (value, scan, schema) = match scan.wrapped() {
+            None => (value, scan, None),
             Some(payload) => {
                 let schema = scan.known_schema.or_else(|| self.schemas.remember(scan.schema));
                 match payload {
                     Value::Object(text) => match Scan::read(text, &[]) {
-                        Ok(scan) => (text, scan, schema),
+                        Ok(scan) => (Some(payload), scan, schema),
                         Err(error) => {
-                            return self.unreadable(offset, Some(message), text, &error.to_string(), arena, out);
+                            return self.unreadable(offset, Some(message), key, text, &error.to_string(), arena, out);
                         }
                     },
-                    _ => ("", Scan::default(), schema),
+                    _ => (None, Scan::default(), schema),
                 }
             }
+        };
+        let text = match value {
+            Some(Value::Object(text)) => text,
+            _ => "",
         };
         let block = scan.source_block();
         let named = block.table.filter(|_| !self.declares_source);
@@ -261,13 +409,14 @@ impl Decoder {
             Routed::Nameless if scan.is_heartbeat() || scan.is_transaction_mark() => return,
             Routed::Nameless => {
                 let reason = "the record names no table, neither by topic nor by source.table or table";
-                return self.unreadable(offset, Some(message), text, reason, arena, out);
+                return self.unreadable(offset, Some(message), key, text, reason, arena, out);
             }
         };
         let columns = &mut self.tables[table];
-        columns.use_schema(schema.map(|at| (self.schemas.first + at, &self.schemas.encodings[at])));
+        let known = schema.map(|at| (self.schemas.first + at, &self.schemas.encodings[at]));
+        columns.use_schema(written.or(known));
         let (event_ms, sequence) = times(columns.envelope, &scan, &block, message.timestamp_ms);
-        let payload = Payload { text, scan, key: message.key, header: message.header };
+        let payload = Payload { value, text, scan, key, header: message.header };
         let mut desk = Desk { columns, arena, builder: &mut self.builder };
         let changes = match desk.columns.envelope {
             Envelope::Debezium => envelope::debezium::decode(&mut desk, &payload),
@@ -278,13 +427,14 @@ impl Decoder {
     }
 
     /// A record of which not even the envelope could be read.
-    fn unreadable(
+    fn unreadable<'a>(
         &mut self,
         offset: u64,
-        message: Option<&Message<'_>>,
+        message: Option<&Message<'a>>,
+        key: Option<Key<'a>>,
         text: &str,
         reason: &str,
-        arena: &Arena,
+        arena: &'a Arena,
         out: &mut Vec<Record>,
     ) {
         let topic = message.and_then(|message| message.topic);
@@ -296,10 +446,8 @@ impl Decoder {
         let sequence = timestamp_ms.unwrap_or(0);
         let changes = match table {
             Some(table) => {
-                let key = message.and_then(|message| message.key);
                 let text: &str = arena.alloc_str(&excerpt(text));
-                let key = key.map(|key| &*arena.alloc_slice_copy(key));
-                let payload = Payload { text, scan: Scan::default(), key, header: &|_| None };
+                let payload = Payload { value: None, text, scan: Scan::default(), key, header: &|_| None };
                 let mut desk = Desk { columns: &mut self.tables[table], arena, builder: &mut self.builder };
                 desk.malformed(&payload, None, ColumnError { column: String::new(), reason: reason.to_string() })
             }
@@ -363,6 +511,9 @@ fn captured_bytes<'a>(value: Value<'a>, arena: &'a Arena) -> Option<Option<&'a [
         Value::Number(text) | Value::Array(text) => Some(text.as_bytes()),
         Value::Bool(true) => Some(b"true"),
         Value::Bool(false) => Some(b"false"),
+        Value::Bytes(bytes) => Some(bytes),
+        // Only binary formats have these.
+        Value::Int(_) | Value::Float(_) | Value::Double(_) | Value::Record(_) | Value::List(_) => return None,
     })
 }
 

@@ -46,7 +46,7 @@ pub struct FileReader {
     current: usize,
     globbed_at: Instant,
     gate: Gate,
-    /// Some file was not looked at because of the gate.
+    /// Some file was not looked at because of the gate, or waits for a schema.
     waits: bool,
 }
 
@@ -66,6 +66,8 @@ struct Tail {
     hash: PrefixHash,
     header: Option<Vec<u8>>,
     at_end: bool,
+    /// The next record cannot be decoded yet.
+    waits: bool,
 }
 
 impl FileReader {
@@ -78,12 +80,14 @@ impl FileReader {
         until: Until,
     ) -> Result<OpenReader, SourceError> {
         let format = tables.iter().map(|table| table.format).max().unwrap_or(Format::Json);
+        let decoder = Decoder::new(&tables)?;
+        decoder.check_registry()?;
         let is_pattern = glob::is_pattern(path);
         let mut reader = FileReader {
             source: source.into(),
             path: path.to_path_buf(),
             format,
-            decoder: Decoder::new(&tables),
+            decoder,
             until,
             from: from
                 .iter()
@@ -153,6 +157,7 @@ impl FileReader {
             }
             let mut records = Vec::new();
             tail.read_batch(self.format, &mut self.decoder, &mut records)?;
+            self.waits |= tail.waits;
             if tail.position > before {
                 self.current = at;
                 return Ok(Some(Batch {
@@ -239,6 +244,7 @@ impl Tail {
             hash: skipped.hash,
             header: skipped.header,
             at_end: false,
+            waits: false,
             path,
         })
     }
@@ -250,11 +256,12 @@ impl Tail {
         decoder: &mut Decoder,
         records: &mut Vec<super::Record>,
     ) -> Result<(), SourceError> {
+        self.waits = false;
         let (mut consumed, mut count) = (0, 0);
         while count < BATCH_RECORDS_MAX && consumed < BATCH_BYTES_MAX {
             let rest = &self.buffer[self.start..];
             let length = match format {
-                Format::Json => rest.iter().position(|byte| *byte == b'\n').map(|at| at + 1),
+                Format::Json | Format::Avro => rest.iter().position(|byte| *byte == b'\n').map(|at| at + 1),
                 Format::Csv => csv::record_len(rest),
             };
             let Some(length) = length else {
@@ -264,13 +271,18 @@ impl Tail {
                 break;
             };
             let record = &self.buffer[self.start..self.start + length];
-            self.hash.update(record);
             let text = without_line_end(record);
             match (format, &self.header) {
-                (Format::Json, _) => decoder.line(self.position, text, records),
+                (Format::Json | Format::Avro, _) => {
+                    if decoder.line(self.position, text, records).is_err() {
+                        self.waits = true; // its schema is not to be had now: the line is offered again
+                        break;
+                    }
+                }
                 (Format::Csv, None) => {
                     take_header(decoder, &self.path, text)?;
                     self.header = Some(text.to_vec());
+                    self.hash.update(&self.buffer[self.start..self.start + length]);
                     self.start += length;
                     continue;
                 }
@@ -281,6 +293,7 @@ impl Tail {
                     decoder.csv_record(self.position, text, records);
                 }
             }
+            self.hash.update(&self.buffer[self.start..self.start + length]);
             self.start += length;
             self.position += 1;
             consumed += length;

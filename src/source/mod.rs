@@ -14,6 +14,7 @@
 
 pub mod columns;
 pub mod decoder;
+pub mod discover;
 pub mod envelope;
 pub mod faults;
 pub mod feed;
@@ -25,6 +26,7 @@ pub mod kafka;
 pub mod open;
 pub mod packed_map;
 pub mod prefix;
+pub mod registry;
 pub mod restore;
 pub mod route;
 pub mod scan;
@@ -45,6 +47,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 pub use open::{OpenReader, open_readers, source_names};
+pub use registry::RegistrySettings;
 pub use settings::{Connector, Format, Positions, TableSource, first_position};
 pub use upsert::{Resolved, Resolver, SourceFault};
 

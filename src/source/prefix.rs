@@ -130,7 +130,7 @@ impl<R: BufRead> Records<R> {
             if read == 0 || self.record.last() != Some(&b'\n') {
                 return Ok(false);
             }
-            if self.format == Format::Json || csv::record_len(&self.record) == Some(self.record.len()) {
+            if self.format != Format::Csv || csv::record_len(&self.record) == Some(self.record.len()) {
                 return Ok(true);
             }
         }

@@ -38,6 +38,17 @@ pub struct SourceBlock<'a> {
     pub lsn: Option<i64>,
 }
 
+impl<'a> SourceBlock<'a> {
+    fn take(&mut self, name: &str, value: Value<'a>) {
+        match name {
+            "table" => self.table = plain_text(value),
+            "ts_ms" => self.ts_ms = integer(value),
+            "lsn" => self.lsn = integer(value),
+            _ => {}
+        }
+    }
+}
+
 impl<'a> Scan<'a> {
     /// Looks over an object. `schemas` are texts of schemas met before: one of them is stepped over by comparing.
     pub fn read(text: &'a str, schemas: &[String]) -> Result<Scan<'a>, JsonError> {
@@ -101,20 +112,40 @@ impl<'a> Scan<'a> {
 
     pub fn source_block(&self) -> SourceBlock<'a> {
         let mut block = SourceBlock::default();
-        if let Some(Value::Object(text)) = self.source {
-            // A block that is broken in its middle still tells what came before.
-            let _ = Cursor::new(text).object(|name, cursor| {
-                let value = cursor.value()?;
-                match name.as_ref() {
-                    "table" => block.table = plain_text(value),
-                    "ts_ms" => block.ts_ms = integer(value),
-                    "lsn" => block.lsn = integer(value),
-                    _ => {}
-                }
-                Ok(())
-            });
+        match self.source {
+            Some(Value::Object(text)) => {
+                // A block that is broken in its middle still tells what came before.
+                let _ = Cursor::new(text).object(|name, cursor| {
+                    block.take(&name, cursor.value()?);
+                    Ok(())
+                });
+            }
+            Some(Value::Record(fields)) => fields.iter().for_each(|(name, value)| block.take(name, *value)),
+            _ => {}
         }
         block
+    }
+
+    /// The same look over a record of a binary format.
+    pub fn of_record(fields: &'a [(&'a str, Value<'a>)]) -> Scan<'a> {
+        let mut scan = Scan { fields: fields.len(), ..Scan::default() };
+        for (name, value) in fields {
+            let field = match *name {
+                "op" => &mut scan.op,
+                "before" => &mut scan.before,
+                "after" => &mut scan.after,
+                "source" => &mut scan.source,
+                "ts_ms" => &mut scan.ts_ms,
+                "status" => &mut scan.status,
+                "id" => &mut scan.id,
+                "__deleted" => &mut scan.flat_deleted,
+                "__lsn" | "__source_lsn" => &mut scan.flat_lsn,
+                "__source_ts_ms" => &mut scan.flat_ts_ms,
+                _ => continue,
+            };
+            *field = Some(*value);
+        }
+        scan
     }
 }
 
@@ -130,6 +161,7 @@ pub fn integer(value: Value<'_>) -> Option<i64> {
     match value {
         Value::Number(text) => text.parse().ok(),
         Value::Text(text) => text.raw.parse().ok(),
+        Value::Int(value) => Some(value),
         _ => None,
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::format::scalar::Encoding;
+use super::registry::RegistrySettings;
 use super::{Envelope, SourceError, TableIndex, TableSpec};
 
 /// One source table and where its records are.
@@ -22,6 +23,8 @@ pub struct TableSource {
     pub format: Format,
     /// Encodings of columns whose JSON leaves a choice, by column name (`created_at: ms`, `payload: hex`).
     pub encodings: BTreeMap<String, Encoding>,
+    /// Where Avro's schemas are.
+    pub registry: Option<RegistrySettings>,
 }
 
 /// Where the records are; `{table}` has been replaced.
@@ -44,6 +47,7 @@ pub enum Connector {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Format {
     Json,
+    Avro,
     Csv,
 }
 
@@ -81,6 +85,12 @@ impl TableSource {
         if self.format == Format::Csv && self.is_shared {
             return Err(SourceError::new(format!("source table {name}: a CSV file holds one table"))
                 .with_hint("put {table} into the path, or give each table its own"));
+        }
+        if self.format == Format::Avro && self.registry.is_none() {
+            return Err(SourceError::new(format!(
+                "source table {name} is Avro, and there is no registry for its schemas"
+            ))
+            .with_hint("set schema_registry: http://… beside the format (or the path of a file of schemas)"));
         }
         if let Some(column) =
             self.encodings.keys().find(|wanted| !self.spec.columns.iter().any(|has| has.name == **wanted))

@@ -64,6 +64,7 @@ fn table(index: usize, line: &str, is_shared: bool) -> TableSource {
         connector: Connector::File { path: "none.jsonl".into(), topic: None },
         format: Format::Json,
         encodings,
+        registry: None,
     }
 }
 

@@ -101,6 +101,7 @@ fn table(index: usize, topic: &str) -> TableSource {
         connector: Connector::Kafka { brokers: brokers(), topic: topic.into(), properties: BTreeMap::new() },
         format: Format::Json,
         encodings: BTreeMap::new(),
+        registry: None,
     }
 }
 

@@ -85,6 +85,7 @@ fn deployment() -> Deployment {
         connector: Connector::File { path: "none".into(), topic: None },
         format: Format::Json,
         encodings: BTreeMap::new(),
+        registry: None,
     };
     deployment.sources = specs().into_iter().enumerate().map(source).collect();
     deployment

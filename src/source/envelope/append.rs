@@ -6,11 +6,9 @@
 use super::{Changes, Desk, Payload};
 
 pub fn decode<'a>(desk: &mut Desk<'a, '_>, payload: &Payload<'a>) -> Changes {
-    if payload.text.is_empty() {
-        return Changes::NONE; // a null value is no row
-    }
+    let Some(value) = payload.value else { return Changes::NONE }; // a null value is no row
     let slots = desk.columns.slots(desk.arena);
-    if let Err(error) = desk.columns.collect(payload.text, slots) {
+    if let Err(error) = desk.columns.collect(value, slots) {
         return desk.refused(payload, error.to_string());
     }
     desk.row(payload, slots)

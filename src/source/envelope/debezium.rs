@@ -20,14 +20,14 @@ use row::Row;
 
 use super::{Changes, Desk, Payload};
 use crate::source::Change;
-use crate::source::columns::{ColumnError, Slots};
+use crate::source::columns::{ColumnError, Key, Slots};
 use crate::source::format::json::Value;
 
 /// Names the old key in the `c` of a changed key.
 const OLD_KEY_HEADER: &str = "__debezium.oldkey";
 
 pub fn decode<'a>(desk: &mut Desk<'a, '_>, payload: &Payload<'a>) -> Changes {
-    if payload.text.is_empty() {
+    if payload.value.is_none() {
         return Changes::NONE; // a tombstone: the `d` before it said it all
     }
     let scan = &payload.scan;
@@ -77,18 +77,10 @@ fn upsert<'a>(desk: &mut Desk<'a, '_>, payload: &Payload<'a>) -> Changes {
         Ok((row, unavailable)) if unavailable.is_empty() => Changes::one(Change::Upsert { table, key, row }),
         Ok((row, kept)) => {
             let old_key = (payload.header)(OLD_KEY_HEADER);
-            let old_key = old_key.map(|bytes| &*desk.arena.alloc_slice_copy(&bytes));
-            let moved_from = old_key.and_then(|bytes| desk.columns.message_key(bytes, desk.arena, desk.builder));
+            let old_key = old_key.map(|bytes| Key::Bytes(desk.arena.alloc_slice_copy(&bytes)));
+            let moved_from = old_key.and_then(|key| desk.columns.message_key(key, desk.arena, desk.builder));
             let column = desk.columns.column_name(kept[0]).to_string();
-            Changes::one(Change::Patch {
-                table,
-                key,
-                row,
-                kept,
-                column,
-                moved_from,
-                record: super::excerpt(payload.text),
-            })
+            Changes::one(Change::Patch { table, key, row, kept, column, moved_from, record: payload.excerpt() })
         }
         Err(error) => desk.malformed(payload, Some(key), error),
     }
@@ -104,7 +96,7 @@ fn delete<'a>(desk: &mut Desk<'a, '_>, payload: &Payload<'a>) -> Changes {
 /// The key of a delete whose message has no key that fits.
 fn delete_key<'a>(desk: &mut Desk<'a, '_>, payload: &Payload<'a>) -> Result<Row, ColumnError> {
     let slots = desk.columns.slots(desk.arena);
-    if let Some(Value::Object(_)) = payload.scan.key {
+    if let Some(Value::Object(_) | Value::Record(_)) = payload.scan.key {
         object(desk, payload.scan.key, "key", slots)?;
         if let Ok(key) = desk.columns.pack_key(slots, desk.arena, desk.builder) {
             return Ok(key);
@@ -158,8 +150,8 @@ fn object<'a>(
 ) -> Result<(), ColumnError> {
     let error = |reason: String| ColumnError { column: String::new(), reason };
     match value {
-        Some(Value::Object(text)) => {
-            desk.columns.collect(text, slots).map_err(|cause| error(cause.to_string()))?;
+        Some(value @ (Value::Object(_) | Value::Record(_))) => {
+            desk.columns.collect(value, slots).map_err(|cause| error(cause.to_string()))?;
             Ok(())
         }
         Some(Value::Null) | None if field == "before" && desk.columns.key.is_none() => {

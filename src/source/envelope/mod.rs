@@ -17,17 +17,34 @@ use bumpalo::Bump as Arena;
 use row::{Row, RowBuilder};
 
 use super::Change;
-use super::columns::{ColumnError, Columns, Slots};
+use super::columns::{ColumnError, Columns, Key, Slots};
+use super::format::json::Value;
 use super::scan::Scan;
 
 /// One value with all that its envelope may look at.
 pub struct Payload<'a> {
-    /// The value, without the wrapper of a schema; empty for a null value.
+    /// The value, without the wrapper of a schema; None for a null value, and where only its text is known.
+    pub value: Option<Value<'a>>,
+    /// Its text, for errors, where it is one.
     pub text: &'a str,
     pub scan: Scan<'a>,
-    pub key: Option<&'a [u8]>,
+    pub key: Option<Key<'a>>,
     /// A header's value by its name.
     pub header: &'a dyn Fn(&str) -> Option<Vec<u8>>,
+}
+
+impl Payload<'_> {
+    /// The value as an error shows it.
+    pub fn excerpt(&self) -> String {
+        match self.value {
+            Some(value) if self.text.is_empty() => {
+                let mut text = String::new();
+                value.write_json(&mut text);
+                excerpt(&text)
+            }
+            _ => excerpt(self.text),
+        }
+    }
 }
 
 /// What an envelope made of a record; a keyless update makes two changes.
@@ -58,7 +75,7 @@ impl<'a> Desk<'a, '_> {
             key,
             column: Some(error.column).filter(|column| !column.is_empty()),
             reason: error.reason,
-            record: excerpt(payload.text),
+            record: payload.excerpt(),
         })
     }
 

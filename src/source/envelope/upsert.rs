@@ -9,14 +9,14 @@ use crate::source::format::json::Value;
 
 pub fn decode<'a>(desk: &mut Desk<'a, '_>, payload: &Payload<'a>) -> Changes {
     let table = desk.columns.table;
-    if payload.text.is_empty() {
+    let Some(value) = payload.value else {
         return match desk.message_key(payload) {
             Some(key) => Changes::one(Change::Delete { table, key }),
             None => desk.refused(payload, "a null value whose message key does not hold the table's key"),
         };
-    }
+    };
     let slots = desk.columns.slots(desk.arena);
-    if let Err(error) = desk.columns.collect(payload.text, slots) {
+    if let Err(error) = desk.columns.collect(value, slots) {
         return desk.refused(payload, error.to_string());
     }
     if payload.scan.flat_deleted.is_some_and(|deleted| is_true(&deleted)) {

@@ -27,6 +27,20 @@ pub fn base64(text: &str) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
+/// Appends standard base64 with padding.
+pub fn write_base64(bytes: &[u8], out: &mut String) {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for three in bytes.chunks(3) {
+        let at = |index: usize| u32::from(three.get(index).copied().unwrap_or(0));
+        let bits = at(0) << 16 | at(1) << 8 | at(2);
+        for digit in 0..4usize {
+            let is_padding = digit > three.len();
+            let value = (bits >> (18 - 6 * digit)) & 63;
+            out.push(if is_padding { '=' } else { char::from(DIGITS[value as usize]) });
+        }
+    }
+}
+
 /// Bytes of pairs of hex digits; `None` if the text is something else.
 pub fn hex(text: &str) -> Option<Vec<u8>> {
     if !text.len().is_multiple_of(2) {
@@ -49,6 +63,16 @@ mod tests {
         assert_eq!(base64("12.5"), None);
         assert_eq!(base64("A"), None);
         assert_eq!(base64("AA==="), None);
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        for length in 0..20u8 {
+            let bytes: Vec<u8> = (0..length).map(|byte| byte.wrapping_mul(77)).collect();
+            let mut text = String::new();
+            write_base64(&bytes, &mut text);
+            assert_eq!((text.len() % 4, base64(&text)), (0, Some(bytes)));
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 
+use row::{NumericTypmod, ScalarType};
 use serde::Deserialize;
 
 use super::scalar::Encoding;
@@ -30,13 +31,15 @@ struct Schema {
 /// `None` when the text is no schema of a struct.
 pub fn encodings(text: &str) -> Option<HashMap<String, Encoding>> {
     let schema: Schema = serde_json::from_str(text).ok()?;
-    if schema.kind != "struct" {
-        return None;
-    }
-    let inner = |wanted: &str| schema.fields.iter().find(|field| field.field.as_deref() == Some(wanted));
-    let row = inner("after").or_else(|| inner("before")).filter(|row| row.kind == "struct").unwrap_or(&schema);
-    let columns = row.fields.iter().filter_map(|column| Some((column.field.clone()?, encoding(column)?)));
+    let columns = row(&schema)?.fields.iter().filter_map(|column| Some((column.field.clone()?, encoding(column)?)));
     Some(columns.collect())
+}
+
+/// The row inside an envelope's schema, or the flat row itself.
+fn row(schema: &Schema) -> Option<&Schema> {
+    let inner = |wanted: &str| schema.fields.iter().find(|field| field.field.as_deref() == Some(wanted));
+    let row = inner("after").or_else(|| inner("before")).filter(|row| row.kind == "struct").unwrap_or(schema);
+    Some(row).filter(|row| row.kind == "struct")
 }
 
 fn encoding(column: &Schema) -> Option<Encoding> {
@@ -44,24 +47,85 @@ fn encoding(column: &Schema) -> Option<Encoding> {
         return encoding(column.items.as_deref()?);
     }
     match column.name.as_deref() {
-        Some("io.debezium.time.Timestamp" | "io.debezium.time.Time") => Some(Encoding::Millis),
-        Some("org.apache.kafka.connect.data.Timestamp" | "org.apache.kafka.connect.data.Time") => {
-            Some(Encoding::Millis)
-        }
-        Some("io.debezium.time.MicroTimestamp" | "io.debezium.time.MicroTime" | "io.debezium.time.MicroDuration") => {
-            Some(Encoding::Micros)
-        }
-        Some("io.debezium.time.NanoTimestamp" | "io.debezium.time.NanoTime" | "io.debezium.time.NanoDuration") => {
-            Some(Encoding::Nanos)
-        }
-        Some("org.apache.kafka.connect.data.Decimal") => {
-            Some(Encoding::Decimal(column.parameters.get("scale")?.parse().ok()?))
-        }
-        Some(_) => None,
+        Some(name) => encoding_of(name, column.parameters.get("scale").and_then(|scale| scale.parse().ok())),
         None if column.kind == "bytes" => Some(Encoding::Base64),
         // A bytea as hex or as base64 text is a plain string here (binary.handling.mode): only the settings can tell.
         None => None,
     }
+}
+
+/// What a schema's name says about the values.
+pub fn encoding_of(name: &str, scale: Option<i32>) -> Option<Encoding> {
+    match name {
+        "io.debezium.time.Timestamp"
+        | "io.debezium.time.Time"
+        | "org.apache.kafka.connect.data.Timestamp"
+        | "org.apache.kafka.connect.data.Time" => Some(Encoding::Millis),
+        "io.debezium.time.MicroTimestamp" | "io.debezium.time.MicroTime" | "io.debezium.time.MicroDuration" => {
+            Some(Encoding::Micros)
+        }
+        "io.debezium.time.NanoTimestamp" | "io.debezium.time.NanoTime" | "io.debezium.time.NanoDuration" => {
+            Some(Encoding::Nanos)
+        }
+        "org.apache.kafka.connect.data.Decimal" => Some(Encoding::Decimal(scale?)),
+        _ => None,
+    }
+}
+
+/// The type that a schema's name stands for; a numeric is given without its precision.
+pub fn scalar_type_of(name: &str) -> Option<ScalarType> {
+    let name = name.strip_prefix("io.debezium.").or_else(|| name.strip_prefix("org.apache.kafka.connect."))?;
+    Some(match name {
+        "time.Timestamp" | "time.MicroTimestamp" | "time.NanoTimestamp" | "time.IsoTimestamp" | "data.Timestamp" => {
+            ScalarType::Timestamp
+        }
+        "time.ZonedTimestamp" => ScalarType::TimestampTz,
+        "time.Date" | "time.IsoDate" | "data.Date" => ScalarType::Date,
+        "time.Time" | "time.MicroTime" | "time.NanoTime" | "time.IsoTime" | "time.ZonedTime" | "data.Time" => {
+            ScalarType::Time
+        }
+        "time.MicroDuration" | "time.NanoDuration" | "time.Interval" => ScalarType::Interval,
+        "data.Decimal" | "data.VariableScaleDecimal" => ScalarType::Numeric(None),
+        "data.Uuid" => ScalarType::Uuid,
+        "data.Json" => ScalarType::Jsonb,
+        "data.Xml" | "data.Enum" | "data.Tsvector" | "data.Ltree" => ScalarType::Text,
+        _ => return None,
+    })
+}
+
+/// (name, type) of each column of a row's schema, as `encodings` finds it; None for a type that has no like.
+pub fn column_types(text: &str) -> Option<Vec<(String, Option<ScalarType>)>> {
+    let schema: Schema = serde_json::from_str(text).ok()?;
+    let columns = row(&schema)?.fields.iter();
+    Some(columns.filter_map(|column| Some((column.field.clone()?, scalar_type(column)))).collect())
+}
+
+fn scalar_type(column: &Schema) -> Option<ScalarType> {
+    if let Some(ty) = column.name.as_deref().and_then(scalar_type_of) {
+        let number = |key: &str| column.parameters.get(key)?.parse::<i32>().ok();
+        return Some(match (ty, number("connect.decimal.precision"), number("scale")) {
+            (ScalarType::Numeric(_), Some(precision @ 1..=1000), Some(scale)) if (0..=precision).contains(&scale) => {
+                ScalarType::Numeric(Some(NumericTypmod { precision: precision as u16, scale: scale as i16 }))
+            }
+            (ty, _, _) => ty,
+        });
+    }
+    Some(match column.kind.as_str() {
+        "boolean" => ScalarType::Bool,
+        "int8" | "int16" => ScalarType::Int16,
+        "int32" => ScalarType::Int32,
+        "int64" => ScalarType::Int64,
+        "float" | "float32" => ScalarType::Float32,
+        "double" | "float64" => ScalarType::Float64,
+        "string" => ScalarType::Text,
+        "bytes" => ScalarType::Bytes,
+        "map" => ScalarType::Jsonb,
+        "array" => match scalar_type(column.items.as_deref()?)? {
+            ScalarType::Array(_) => return None,
+            element => ScalarType::Array(Box::new(element)),
+        },
+        _ => return None,
+    })
 }
 
 #[cfg(test)]

@@ -25,6 +25,11 @@ pub fn numeric(text: &str, typmod: Option<NumericTypmod>) -> Result<Numeric, Str
     fit(value, typmod)
 }
 
+/// A whole number.
+pub fn whole(value: i64, typmod: Option<NumericTypmod>) -> Result<Numeric, String> {
+    fit(Numeric::from_parts(i128::from(value), 0), typmod)
+}
+
 /// Reads a big-endian two's complement number of `scale` digits after the point.
 pub fn unscaled(bytes: &[u8], scale: i64, typmod: Option<NumericTypmod>) -> Result<Numeric, String> {
     let limit = i64::from(SCALE_MAX);

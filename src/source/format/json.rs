@@ -32,6 +32,87 @@ pub enum Value<'a> {
     Object(&'a str),
     /// The slice from bracket to bracket; its inside is not checked.
     Array(&'a str),
+    // Of binary formats:
+    Int(i64),
+    Float(f32),
+    Double(f64),
+    Bytes(&'a [u8]),
+    /// Names and values of fields.
+    Record(&'a [(&'a str, Value<'a>)]),
+    List(&'a [Value<'a>]),
+}
+
+impl Value<'_> {
+    /// Appends the value as JSON; bytes as base64 in a string, numbers that JSON lacks as words.
+    pub fn write_json(&self, out: &mut String) {
+        use std::fmt::Write;
+        match self {
+            Value::Null => out.push_str("null"),
+            Value::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
+            Value::Number(text) | Value::Object(text) | Value::Array(text) => out.push_str(text),
+            Value::Text(RawText { raw, escaped: true }) => {
+                out.push('"');
+                out.push_str(raw);
+                out.push('"');
+            }
+            Value::Text(RawText { raw, escaped: false }) => write_text(raw, out),
+            // Writing to a String cannot fail.
+            Value::Int(value) => drop(write!(out, "{value}")),
+            Value::Float(value) if value.is_finite() => drop(write!(out, "{value}")),
+            Value::Double(value) if value.is_finite() => drop(write!(out, "{value}")),
+            Value::Float(value) => write_text(word(f64::from(*value)), out),
+            Value::Double(value) => write_text(word(*value), out),
+            Value::Bytes(bytes) => {
+                out.push('"');
+                super::binary::write_base64(bytes, out);
+                out.push('"');
+            }
+            Value::Record(fields) => {
+                out.push('{');
+                for (at, (name, value)) in fields.iter().enumerate() {
+                    out.push_str(if at > 0 { "," } else { "" });
+                    write_text(name, out);
+                    out.push(':');
+                    value.write_json(out);
+                }
+                out.push('}');
+            }
+            Value::List(values) => {
+                out.push('[');
+                for (at, value) in values.iter().enumerate() {
+                    out.push_str(if at > 0 { "," } else { "" });
+                    value.write_json(out);
+                }
+                out.push(']');
+            }
+        }
+    }
+}
+
+/// What a number is called that is none.
+pub fn word(value: f64) -> &'static str {
+    match (value.is_nan(), value > 0.0) {
+        (true, _) => "NaN",
+        (false, true) => "Infinity",
+        (false, false) => "-Infinity",
+    }
+}
+
+fn write_text(text: &str, out: &mut String) {
+    use std::fmt::Write;
+    out.push('"');
+    for character in text.chars() {
+        match character {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            '\0'..='\u{1f}' => drop(write!(out, "\\u{:04x}", u32::from(character))),
+            _ => out.push(character),
+        }
+    }
+    out.push('"');
 }
 
 /// The inside of a JSON string, still escaped.

@@ -16,6 +16,8 @@
 //! | uuid | its text, in any case |
 //! | arrays | a JSON array of the element type |
 //!
+//! Binary formats have integers, floats and bytes of their own; they are read like their text, bytes as they are.
+//!
 //! **Units of numbers.** A column's `Encoding` says them: from the schema that travels with the message, else from the table's
 //! settings. Without either: microseconds in a Debezium envelope (its default for `timestamp` and `time`; Debezium writes
 //! milliseconds for `timestamp(0..3)` and says so only in the schema), milliseconds in a plain row; intervals are microseconds.
@@ -77,6 +79,10 @@ const NEG_INFINITY_MILLIS: i64 = -9_223_372_036_832_400;
 /// Debezium's day for the date `infinity`.
 const INFINITY_DAYS: i64 = -2_147_472_692;
 
+/// The same two as Debezium's ISO text: days that neither PostgreSQL nor a calendar has.
+const INFINITY_ISO_DATE: &str = "-5877611-06-21Z";
+const INFINITY_ISO_TIMESTAMP: &str = "+294247-01-10T04:00:25.2Z";
+
 /// How one column is read.
 #[derive(Clone, Debug)]
 pub struct Reading {
@@ -101,12 +107,19 @@ fn read_as<'a>(value: Value<'a>, ty: &ScalarType, how: &Reading, arena: &'a Aren
         ScalarType::Int32 => integer(value, i64::from(i32::MIN), i64::from(i32::MAX), ty).map(Datum::Int),
         ScalarType::Int64 => integer(value, i64::MIN, i64::MAX, ty).map(Datum::Int),
         ScalarType::Numeric(typmod) => numeric(value, *typmod, how.encoding).map(Datum::Numeric),
-        ScalarType::Float32 => {
-            float(value, ty, |text| text.parse().ok().filter(|value: &f32| value.is_finite())).map(Datum::Float32)
-        }
-        ScalarType::Float64 => {
-            float(value, ty, |text| text.parse().ok().filter(|value: &f64| value.is_finite())).map(Datum::Float64)
-        }
+        ScalarType::Float32 => match value {
+            Value::Float(value) => Ok(Datum::Float32(value)),
+            Value::Double(wide) if wide.is_finite() && !(wide as f32).is_finite() => Err(refused(value, ty)),
+            Value::Double(value) => Ok(Datum::Float32(value as f32)),
+            Value::Int(value) => Ok(Datum::Float32(value as f32)),
+            _ => float(value, ty, |text| text.parse().ok().filter(|value: &f32| value.is_finite())).map(Datum::Float32),
+        },
+        ScalarType::Float64 => match value {
+            Value::Float(value) => Ok(Datum::Float64(f64::from(value))),
+            Value::Double(value) => Ok(Datum::Float64(value)),
+            Value::Int(value) => Ok(Datum::Float64(value as f64)),
+            _ => float(value, ty, |text| text.parse().ok().filter(|value: &f64| value.is_finite())).map(Datum::Float64),
+        },
         ScalarType::Bool => boolean(value).map(Datum::Bool),
         ScalarType::Text | ScalarType::Unknown | ScalarType::Varchar(None) => text(value, arena).map(Datum::Text),
         ScalarType::Varchar(Some(length)) => varchar(value, *length, arena).map(Datum::Text),
@@ -131,8 +144,12 @@ fn refused(value: Value<'_>, ty: impl std::fmt::Display) -> String {
         Value::Bool(value) => format!("{value} is no {ty}"),
         Value::Number(text) => format!("{} is no {ty}", quoted(text).trim_matches('"')),
         Value::Text(text) => format!("{} is no {ty}", quoted(&text.to_cow().unwrap_or(text.raw.into()))),
-        Value::Object(_) => format!("an object is no {ty}"),
-        Value::Array(_) => format!("an array is no {ty}"),
+        Value::Object(_) | Value::Record(_) => format!("an object is no {ty}"),
+        Value::Array(_) | Value::List(_) => format!("an array is no {ty}"),
+        Value::Int(value) => format!("{value} is no {ty}"),
+        Value::Float(value) => format!("{value} is no {ty}"),
+        Value::Double(value) => format!("{value} is no {ty}"),
+        Value::Bytes(bytes) => format!("{} bytes are no {ty}", bytes.len()),
     }
 }
 
@@ -146,8 +163,15 @@ fn digits<'a>(value: Value<'a>, ty: &ScalarType) -> Result<&'a str, String> {
 }
 
 fn integer(value: Value<'_>, least: i64, most: i64, ty: &ScalarType) -> Result<i64, String> {
-    let text = digits(value, ty)?;
-    let number = match text.parse::<i64>() {
+    let number = match value {
+        Value::Int(number) => number,
+        _ => integer_of(digits(value, ty)?, value, ty)?,
+    };
+    if (least..=most).contains(&number) { Ok(number) } else { Err(format!("{number} is out of range for type {ty}")) }
+}
+
+fn integer_of(text: &str, value: Value<'_>, ty: &ScalarType) -> Result<i64, String> {
+    Ok(match text.parse::<i64>() {
         Ok(number) => number,
         // `1.0` and `1e3` are integers too; `NaN` and fractions are not.
         Err(_) => match decimal::numeric(text, None).ok().and_then(|number| number.small_parts()) {
@@ -158,8 +182,7 @@ fn integer(value: Value<'_>, least: i64, most: i64, ty: &ScalarType) -> Result<i
             }
             None => return Err(refused(value, ty)),
         },
-    };
-    if (least..=most).contains(&number) { Ok(number) } else { Err(format!("{number} is out of range for type {ty}")) }
+    })
 }
 
 fn numeric(value: Value<'_>, typmod: Option<NumericTypmod>, encoding: Option<Encoding>) -> Result<Numeric, String> {
@@ -181,6 +204,13 @@ fn numeric(value: Value<'_>, typmod: Option<NumericTypmod>, encoding: Option<Enc
             })
         }
         (Value::Object(text), _) => variable_scale(text, typmod),
+        (Value::Int(value), _) => decimal::whole(value, typmod),
+        (Value::Float(value), _) => decimal::numeric(&value.to_string(), typmod),
+        (Value::Double(value), _) => decimal::numeric(&value.to_string(), typmod),
+        (Value::Bytes(bytes), Some(Encoding::Decimal(scale))) => decimal::unscaled(bytes, i64::from(scale), typmod),
+        (Value::Record([("scale", Value::Int(scale)), ("value", Value::Bytes(bytes))]), _) => {
+            decimal::unscaled(bytes, *scale, typmod)
+        }
         (other, _) => Err(refused(other, "numeric")),
     }
 }
@@ -215,6 +245,8 @@ fn float<F: From<f32>>(value: Value<'_>, ty: &ScalarType, parse: impl Fn(&str) -
 fn boolean(value: Value<'_>) -> Result<bool, String> {
     let word = match value {
         Value::Bool(value) => return Ok(value),
+        Value::Int(0) => return Ok(false),
+        Value::Int(1) => return Ok(true),
         Value::Number(text) => text,
         Value::Text(text) => text.raw,
         other => return Err(refused(other, "boolean")),
@@ -240,6 +272,14 @@ fn text<'a>(value: Value<'a>, arena: &'a Arena) -> Result<&'a str, String> {
         Value::Bool(false) => Ok("false"),
         Value::Object(text) | Value::Array(text) => valid_json(text),
         Value::Null => Ok(""),
+        Value::Float(number) if !number.is_finite() => Ok(json::word(f64::from(number))),
+        Value::Double(number) if !number.is_finite() => Ok(json::word(number)),
+        Value::Bytes(_) => Err(refused(value, "text")),
+        Value::Int(_) | Value::Float(_) | Value::Double(_) | Value::Record(_) | Value::List(_) => {
+            let mut text = String::new();
+            value.write_json(&mut text);
+            Ok(arena.alloc_str(&text))
+        }
     }
 }
 
@@ -286,7 +326,13 @@ fn jsonb_text<'a>(value: Value<'a>, arena: &'a Arena) -> Result<Datum<'a>, Strin
 
 /// Lower case with hyphens, as PostgreSQL prints it.
 fn uuid<'a>(value: Value<'a>, arena: &'a Arena) -> Result<&'a str, String> {
-    let Value::Text(RawText { raw, .. }) = value else { return Err(refused(value, "uuid")) };
+    let raw = match value {
+        Value::Text(RawText { raw, .. }) => raw,
+        Value::Bytes(bytes) if bytes.len() == 16 => {
+            arena.alloc_str(&bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+        }
+        _ => return Err(refused(value, "uuid")),
+    };
     let is_plain = |at: usize, byte: u8| match at {
         8 | 13 | 18 | 23 => byte == b'-',
         _ => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
@@ -305,6 +351,9 @@ fn uuid<'a>(value: Value<'a>, arena: &'a Arena) -> Result<&'a str, String> {
 }
 
 fn bytes<'a>(value: Value<'a>, encoding: Option<Encoding>, arena: &'a Arena) -> Result<&'a [u8], String> {
+    if let Value::Bytes(bytes) = value {
+        return Ok(bytes);
+    }
     let Value::Text(text) = value else { return Err(refused(value, "bytea")) };
     let text = text.to_cow().map_err(|error| error.to_string())?;
     let bytes = match text.strip_prefix("\\x") {
@@ -316,26 +365,32 @@ fn bytes<'a>(value: Value<'a>, encoding: Option<Encoding>, arena: &'a Arena) -> 
 }
 
 fn date(value: Value<'_>) -> Result<i32, String> {
+    let from_days = |days: i64| match days {
+        INFINITY_DAYS => Ok(calendar::DATE_INFINITY),
+        _ => moment::date_from_days(days).ok_or_else(|| format!("date out of range: day {days}")),
+    };
     match value {
-        Value::Number(text) => match text.parse::<i64>() {
-            Ok(INFINITY_DAYS) => Ok(calendar::DATE_INFINITY),
-            Ok(days) => moment::date_from_days(days).ok_or_else(|| format!("date out of range: day {days}")),
-            Err(_) => Err(refused(value, "date")),
-        },
+        Value::Int(days) => from_days(days),
+        Value::Number(text) => text.parse::<i64>().map_err(|_| refused(value, "date")).and_then(from_days),
+        Value::Text(RawText { raw: INFINITY_ISO_DATE, .. }) => Ok(calendar::DATE_INFINITY),
         Value::Text(text) => moment::date(text.raw).ok_or_else(|| refused(value, "date")),
         other => Err(refused(other, "date")),
     }
 }
 
 /// A count of the column's unit, in microseconds.
-fn count(text: &str, how: &Reading) -> Option<i128> {
-    let count = text.parse::<i64>().ok()?;
+fn count(value: Value<'_>, how: &Reading) -> Option<i128> {
+    let count = match value {
+        Value::Int(count) => count,
+        Value::Number(text) => text.parse::<i64>().ok()?,
+        _ => return None,
+    };
     how.encoding.unwrap_or(how.unit).micros(count).or_else(|| how.unit.micros(count))
 }
 
 fn time(value: Value<'_>, how: &Reading) -> Result<i64, String> {
     let time = match value {
-        Value::Number(text) => count(text, how)
+        Value::Number(_) | Value::Int(_) => count(value, how)
             .and_then(|micros| i64::try_from(micros).ok())
             .filter(|micros| (0..=calendar::MICROS_PER_DAY).contains(micros)),
         Value::Text(text) => moment::time(text.raw),
@@ -346,16 +401,21 @@ fn time(value: Value<'_>, how: &Reading) -> Result<i64, String> {
 
 fn timestamp(value: Value<'_>, how: &Reading, ty: &ScalarType, offset: Offset) -> Result<i64, String> {
     match value {
-        Value::Number(text) => {
-            let micros = count(text, how).ok_or_else(|| refused(value, ty))?;
+        Value::Number(_) | Value::Int(_) => {
+            let micros = count(value, how).ok_or_else(|| refused(value, ty))?;
             if micros == i128::from(INFINITY_MILLIS) * 1_000 {
                 return Ok(calendar::TIMESTAMP_INFINITY);
             }
             if micros == i128::from(NEG_INFINITY_MILLIS) * 1_000 {
                 return Ok(calendar::TIMESTAMP_NEG_INFINITY);
             }
-            moment::timestamp_from_micros(micros).ok_or_else(|| format!("timestamp out of range: {text}"))
+            moment::timestamp_from_micros(micros).ok_or_else(|| {
+                let mut text = String::new();
+                value.write_json(&mut text);
+                format!("timestamp out of range: {text}")
+            })
         }
+        Value::Text(RawText { raw: INFINITY_ISO_TIMESTAMP, .. }) => Ok(calendar::TIMESTAMP_INFINITY),
         Value::Text(text) => moment::timestamp(text.raw, offset).ok_or_else(|| refused(value, ty)),
         other => Err(refused(other, ty)),
     }
@@ -363,9 +423,14 @@ fn timestamp(value: Value<'_>, how: &Reading, ty: &ScalarType, offset: Offset) -
 
 fn interval(value: Value<'_>, how: &Reading) -> Result<Interval, String> {
     let interval = match value {
-        Value::Number(text) => {
+        Value::Number(_) | Value::Int(_) => {
             let unit = how.encoding.unwrap_or(Encoding::Micros);
-            let micros = text.parse::<i64>().ok().and_then(|count| unit.micros(count));
+            let count = match value {
+                Value::Number(text) => text.parse::<i64>().ok(),
+                Value::Int(count) => Some(count),
+                _ => None,
+            };
+            let micros = count.and_then(|count| unit.micros(count));
             let micros = micros.and_then(|micros| i64::try_from(micros).ok());
             micros.map(|micros| Interval { months: 0, days: 0, micros })
         }
@@ -376,8 +441,14 @@ fn interval(value: Value<'_>, how: &Reading) -> Result<Interval, String> {
 }
 
 fn array<'a>(value: Value<'a>, element: &ScalarType, how: &Reading, arena: &'a Arena) -> Result<RowRef<'a>, String> {
-    let Value::Array(text) = value else { return Err(refused(value, format!("{element}[]"))) };
     let mut builder = RowBuilder::default();
+    if let Value::List(values) = value {
+        for value in values {
+            builder.push(&read_as(*value, element, how, arena)?);
+        }
+        return Ok(RowRef::new(arena.alloc_slice_copy(builder.as_ref().bytes())));
+    }
+    let Value::Array(text) = value else { return Err(refused(value, format!("{element}[]"))) };
     let mut failed = None;
     let read = Cursor::new(text).array(|cursor| {
         let value = cursor.value()?;

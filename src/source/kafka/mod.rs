@@ -25,12 +25,12 @@ use std::time::{Duration, Instant};
 use rdkafka::consumer::Consumer;
 use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::error::KafkaError;
-use rdkafka::message::{BorrowedMessage, Headers};
+use rdkafka::message::{Headers, OwnedMessage};
 use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{Message, Offset, TopicPartitionList};
 
 use self::client::{Client, Signal, Talk};
-use super::decoder::{self, Decoder};
+use super::decoder::{self, Decoder, NotYet};
 use super::open::OpenReader;
 use super::settings::{Positions, TableSource};
 use super::{Batch, Gate, Poll, Reader, Record, SourceError, Until};
@@ -82,6 +82,8 @@ struct Partition {
     name: Arc<str>,
     mark: String,
     queue: PartitionQueue<Talk>,
+    /// A record that cannot be decoded yet, because its schema is not to be had.
+    held: Option<OwnedMessage>,
     /// The next offset.
     position: u64,
     /// The offset after the last committed record when the reader was opened.
@@ -118,7 +120,9 @@ impl KafkaReader {
                 let (start, mark) = start(brokers, topic, number, (low, high), at, &id)?;
                 found.push((topics.len(), number, start, high, mark));
             }
-            topics.push(Topic { name: topic.clone(), source: source.as_str().into(), decoder: Decoder::new(tables) });
+            let decoder = Decoder::new(tables)?;
+            decoder.check_registry()?;
+            topics.push(Topic { name: topic.clone(), source: source.as_str().into(), decoder });
         }
         let client = client::connect(brokers, properties, found.len())?;
         let mut list = TopicPartitionList::new();
@@ -146,6 +150,7 @@ impl KafkaReader {
                 name: number.to_string().into(),
                 mark,
                 queue,
+                held: None,
                 position,
                 end,
                 at_end: position >= end,
@@ -186,14 +191,25 @@ impl KafkaReader {
         while count < BATCH_RECORDS_MAX && bytes < BATCH_BYTES_MAX {
             let partition = &mut self.partitions[at];
             let topic = &mut self.topics[partition.topic];
+            if let Some(message) = &partition.held {
+                let Ok(position) = decode(&mut topic.decoder, message, &mut records) else { break };
+                partition.position = position;
+                partition.held = None;
+            }
             match partition.queue.poll(Duration::ZERO) {
                 None => break,
                 Some(Ok(message)) => {
                     count += 1;
                     bytes += message.payload_len() + message.key_len();
-                    partition.position = decode(&mut topic.decoder, &message, &mut records);
                     partition.at_end = false;
                     self.missing_since = None;
+                    match decode(&mut topic.decoder, &message, &mut records) {
+                        Ok(position) => partition.position = position,
+                        Err(NotYet(_)) => {
+                            partition.held = Some(message.detach());
+                            break;
+                        }
+                    }
                 }
                 Some(Err(KafkaError::PartitionEOF(_))) => {
                     partition.at_end = true;
@@ -207,7 +223,7 @@ impl KafkaReader {
             }
         }
         let partition = &mut self.partitions[at];
-        if partition.at_end || partition.position >= partition.end {
+        if partition.held.is_none() && (partition.at_end || partition.position >= partition.end) {
             // Behind the last record there may be marks of transactions, which are no records but have offsets.
             partition.is_done = true;
             partition.position = partition.position.max(partition.end);
@@ -245,7 +261,8 @@ impl KafkaReader {
         strayed.dedup();
         for (topic, number) in strayed {
             let here = |partition: &&Partition| {
-                self.topics[partition.topic].name == topic && Some(partition.number) == number && !partition.at_end
+                let is_it = self.topics[partition.topic].name == topic && Some(partition.number) == number;
+                is_it && !partition.at_end && partition.held.is_none()
             };
             if let Some(partition) = self.partitions.iter().find(here) {
                 let offset = Offset::Offset(partition.position as i64);
@@ -365,7 +382,7 @@ impl Reader for KafkaReader {
 }
 
 /// Decodes one message; gives the position after it.
-fn decode(decoder: &mut Decoder, message: &BorrowedMessage<'_>, records: &mut Vec<Record>) -> u64 {
+fn decode(decoder: &mut Decoder, message: &impl Message, records: &mut Vec<Record>) -> Result<u64, NotYet> {
     let header = |name: &str| {
         let headers = message.headers()?;
         let found = headers.iter().find(|header| header.key == name)?;
@@ -379,8 +396,8 @@ fn decode(decoder: &mut Decoder, message: &BorrowedMessage<'_>, records: &mut Ve
         timestamp_ms: message.timestamp().to_millis(),
         header: &header,
     };
-    decoder.message(offset, &message, records);
-    offset + 1
+    decoder.message(offset, &message, records)?;
+    Ok(offset + 1)
 }
 
 /// Where to begin in a partition that holds the offsets `low..high`, and its mark: the topic's id (its name where the broker does
