@@ -13,7 +13,6 @@
 4. What livemart refuses while planning is counted by reason and shown; what PostgreSQL itself refuses is a fault of the generator and shown too.
 5. A difference is printed with its seed, the query with as few columns and the history with as few lines as still show it.
 
-The sink is PostgreSQL too: SQLite keeps numerics to 15 digits only. Every batch publishes into a schema of its own.
 PostgreSQL is the one that LIVEMART_TEST_POSTGRES names; a database is made there and dropped. Exit code 1: a difference.
 """
 
@@ -27,66 +26,24 @@ import pathlib
 import random
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
-import urllib.parse
 
 sys.dont_write_bytecode = True  # nothing is written into the checkout
 
 import duckdb
-import psycopg2
-import psycopg2.extras
 
 import compare
-import sink as sinks
+from many_models import Crashed, Models, Postgres, Refused, declarations, on_database
 from oracle import Databases, say
 from query_generator import TABLES, Generator
 from query_history import QueryHistory
 from reference import Inputs
 
-KINDS = {16: "boolean", 20: "integer", 21: "integer", 23: "integer", 25: "text", 701: "double", 1043: "text", 1082: "date", 1114: "timestamp", 1700: "numeric"}
-RUN_SECONDS_MAX = 300
 RELATIVE_MAX = 1e-12
 # How often a history is run again to make one reproduction smaller.
 SHRINK_RUNS_MAX = 60
-REFUSED = re.compile(r"Compilation Error in model (\w+) .*\n\s*(.*)")
-
-
-class Crashed(Exception):
-    """livemart ended in a way that no query may cause."""
-
-
-class Refused(Exception):
-    """A judge does not run the query."""
-
-
-class Postgres:
-    name = "PostgreSQL"
-
-    def __init__(self, connection):
-        self.where = connection  # psycopg2's keywords
-        self.connection = psycopg2.connect(**connection)
-        self.connection.autocommit = True
-        self.cursor = self.connection.cursor()
-        self.cursor.execute("set timezone = 'UTC'; set statement_timeout = '20s'; set jit = off; create schema shop")
-        for statement in declarations():
-            self.cursor.execute(statement)
-
-    def load(self, inputs):
-        for table in TABLES:
-            self.cursor.execute(f"truncate shop.{table}")
-            if rows := inputs.rows(table):
-                psycopg2.extras.execute_values(self.cursor, f"insert into shop.{table} values %s", rows, page_size=1000)
-
-    def answer(self, sql):
-        try:
-            self.cursor.execute(on_database(sql))
-        except psycopg2.Error as error:
-            raise Refused(str(error).split("\n")[0]) from None
-        kinds = [KINDS.get(d.type_code, f"type {d.type_code}") for d in self.cursor.description]
-        return compare.Relation([d.name for d in self.cursor.description], kinds, self.cursor.fetchall())
 
 
 class DuckDb:
@@ -96,7 +53,7 @@ class DuckDb:
         self.connection = duckdb.connect()
         for setting in ("timezone = 'UTC'", "threads = 1", "integer_division = true", "default_null_order = 'postgres'"):
             self.connection.execute(f"set {setting}")
-        for statement in ["create schema shop", *declarations()]:
+        for statement in declarations(TABLES):
             self.connection.execute(statement)
 
     def load(self, inputs):
@@ -108,70 +65,9 @@ class DuckDb:
 
     def rows(self, sql):
         try:
-            return self.connection.execute(on_database(sql)).fetchall()
+            return self.connection.execute(on_database(sql, TABLES)).fetchall()
         except duckdb.Error as error:
             raise Refused(str(error).split("\n")[0]) from None
-
-
-class Batch:
-    """One dbt project of many queries, kept by livemart from cut to cut."""
-
-    def __init__(self, binary, folder, connection, queries):
-        self.binary, self.folder, self.queries = binary, pathlib.Path(folder), dict(queries)  # name -> SQL
-        self.connection, self.instance = connection, self.folder.name
-        self.refused = {}  # name -> reason
-        models = self.folder / "models"
-        models.mkdir(parents=True)
-        tables = [{"name": t.name, "columns": [{"name": c, "data_type": k} for c, k in t.columns.items()]} for t in TABLES.values()]
-        source = {"connector": "file", "path": str(self.folder / "shop.jsonl"), "format": "json", "envelope": "debezium"}
-        keys = {f"shop.{t.name}": {"key": list(t.key)} for t in TABLES.values() if t.key}
-        password = ":" + urllib.parse.quote(connection["password"], safe="") if "password" in connection else ""
-        sink = {"type": "postgres", "url": "postgres://{user}{0}@{host}:{port}/{dbname}".format(password, **connection), "schema": self.instance}
-        output = {"type": "postgres", "host": "localhost", "port": 5432, "user": "nobody", "password": "", "dbname": "nobody", "schema": self.instance, "threads": 1}
-        for name, content in {
-            "dbt_project.yml": {"name": self.instance, "version": "1.0", "profile": "random_queries", "models": {self.instance: {"+materialized": "table"}}},
-            "profiles.yml": {"random_queries": {"target": "dev", "outputs": {"dev": output}}},
-            "livemart.yml": {"targets": {"dev": {"sources": {"shop": source, **keys}, "sink": sink, "clock": {"mode": "event"}}}},
-            "models/sources.yml": {"sources": [{"name": "shop", "schema": "shop", "tables": tables}]},
-        }.items():
-            (self.folder / name).write_text(json.dumps(content))  # JSON is YAML
-        for name, sql in queries:
-            (models / f"{name}.sql").write_text(re.sub(r"@(\w+)@", r"{{ source('shop', '\1') }}", sql))
-
-    def run(self, lines):
-        """The published tables over these lines, by query, and the errors that livemart set aside."""
-        (self.folder / "shop.jsonl").write_text("".join(line + "\n" for line in lines))
-        while True:
-            command = [self.binary, "run", "-t", "dev", "--project-dir", str(self.folder)]
-            try:
-                done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=RUN_SECONDS_MAX)
-            except subprocess.TimeoutExpired:
-                raise Crashed(f"livemart run takes more than {RUN_SECONDS_MAX} s") from None
-            if "panicked at" in done.stdout:
-                raise Crashed(f"livemart run ended with exit code {done.returncode}:\n{done.stdout[done.stdout.index('panicked at') - 40 :][:1500]}")
-            if done.returncode == 0:
-                break
-            found = REFUSED.search(done.stdout)
-            if not found or found[1] not in self.queries:
-                raise Crashed(f"livemart run ended with exit code {done.returncode}:\n{done.stdout[-3000:]}")
-            self.refused[found[1]] = found[2].strip()
-            del self.queries[found[1]]
-            (self.folder / "models" / f"{found[1]}.sql").unlink()
-        return self.published() if self.queries else ({}, [])
-
-    def published(self):
-        sink = sinks.Postgres(self.connection)
-        with sink.snapshot() as select:
-            tables = {name: select(f"select * from {sink.mart(name, self.instance)}") for name in self.queries if sink.has_mart(select, name, self.instance)}
-            columns, errors = select(f"select * from {sink.own('errors')} where instance = '{self.instance}.dev'")
-        return tables, [dict(zip(columns, row)) for row in errors]
-
-    def drop(self):
-        connection = psycopg2.connect(**self.connection)
-        connection.autocommit = True
-        connection.cursor().execute(f'drop schema if exists "{self.instance}" cascade')
-        connection.close()
-        shutil.rmtree(self.folder)
 
 
 class Hunt:
@@ -201,7 +97,7 @@ class Hunt:
 
     def compare(self, queries, lines, cuts, agreeing=()):
         """name -> (judge, number of the cut, text) of the first difference of each query; and what livemart refuses, with its reason."""
-        batch, found = Batch(self.arguments.binary, self.folder(), self.postgres.where, queries.items()), {}
+        batch, found = Models(self.arguments.binary, self.folder(), self.postgres.where, TABLES, queries), {}
         inputs, source = Inputs(TABLES), {"shop": lines}
         try:
             for at, end in enumerate(cuts):
@@ -309,14 +205,6 @@ class Hunt:
             say(f"  {best[2]}")
 
 
-def declarations():
-    return [f"create table shop.{t.name} ({', '.join(f'{c} {k}' for c, k in t.columns.items())})" for t in TABLES.values()]
-
-
-def on_database(sql):
-    return re.sub(r"@(\w+)@", r"shop.\1", sql)
-
-
 def plain_row(row):
     """DuckDB's sums of integers may be decimals without a fraction."""
     return tuple(int(v) if isinstance(v, decimal.Decimal) and v == v.to_integral_value() else v for v in row)
@@ -368,7 +256,7 @@ def main():
     work = pathlib.Path(tempfile.mkdtemp(prefix="livemart-queries-"))
     databases, differences = Databases(), 0
     try:
-        hunt = Hunt(arguments, work, Postgres(databases.make("queries")), DuckDb())
+        hunt = Hunt(arguments, work, Postgres(databases.make("queries"), TABLES), DuckDb())
         say(f"seed {arguments.seed}")
         for number in arguments.numbers:
             differences += hunt.history(number)
