@@ -8,6 +8,7 @@
 //!                                       sink: one transaction per cut
 //! ```
 
+pub mod artifact;
 pub mod cli;
 pub mod engine;
 pub mod observe;

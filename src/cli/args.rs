@@ -41,6 +41,12 @@ pub enum Verb {
     Show(ShowArgs),
     /// Check that the project can be read
     Parse(ParseArgs),
+    /// Documentation of the project
+    #[command(subcommand)]
+    Docs(DocsVerb),
+    /// What is known of the sources
+    #[command(subcommand)]
+    Source(SourceVerb),
     /// Check project, profile, sources and sink
     Debug(DebugArgs),
     /// Show how a model is maintained and what that costs
@@ -63,6 +69,9 @@ impl Verb {
             Verb::Ls(_) => "list",
             Verb::Show(_) => "show",
             Verb::Parse(_) => "parse",
+            Verb::Docs(DocsVerb::Generate(_)) => "generate",
+            Verb::Docs(DocsVerb::Serve(_)) => "serve-docs",
+            Verb::Source(SourceVerb::Freshness(_)) => "freshness",
             Verb::Debug(_) => "debug",
             Verb::Explain(_) => "explain",
             Verb::Clean(_) => "clean",
@@ -92,6 +101,9 @@ pub struct Common {
     /// Folder of artifacts
     #[arg(long, global = true, env = "DBT_TARGET_PATH", value_name = "DIR")]
     pub target_path: Option<PathBuf>,
+    /// Folder of a manifest.json to compare with, for state: selectors
+    #[arg(long, global = true, env = "DBT_STATE", value_name = "DIR")]
+    pub state: Option<PathBuf>,
     /// Folder of dbt.log
     #[arg(long, global = true, env = "DBT_LOG_PATH", value_name = "DIR")]
     pub log_path: Option<PathBuf>,
@@ -285,6 +297,56 @@ pub struct ShowArgs {
 #[derive(Clone, Debug, ClapArgs)]
 pub struct ParseArgs {}
 
+#[derive(Clone, Debug, Subcommand)]
+pub enum DocsVerb {
+    /// Write manifest.json, catalog.json and index.html
+    Generate(DocsGenerateArgs),
+    /// Show the page, with rows and verdicts as they are now
+    Serve(DocsServeArgs),
+}
+
+#[derive(Clone, Debug, ClapArgs)]
+pub struct DocsGenerateArgs {
+    /// Leave catalog.json as it is
+    #[arg(long)]
+    pub empty_catalog: bool,
+    /// Accepted; the page is always one file
+    #[arg(long)]
+    pub r#static: bool,
+    /// Accepted; everything is compiled for the manifest
+    #[arg(long)]
+    pub no_compile: bool,
+    #[command(flatten)]
+    pub select: Select,
+}
+
+#[derive(Clone, Debug, ClapArgs)]
+pub struct DocsServeArgs {
+    #[arg(long, default_value = "127.0.0.1", value_name = "ADDRESS")]
+    pub host: String,
+    #[arg(long, default_value_t = 8080, value_name = "PORT")]
+    pub port: u16,
+    /// Accepted; livemart opens no browser
+    #[arg(long)]
+    pub no_browser: bool,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub enum SourceVerb {
+    /// How old the newest row of each source table is
+    #[command(alias = "snapshot-freshness")]
+    Freshness(FreshnessArgs),
+}
+
+#[derive(Clone, Debug, ClapArgs)]
+pub struct FreshnessArgs {
+    #[command(flatten)]
+    pub select: Select,
+    /// Where the result goes, instead of target/sources.json
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
 #[derive(Clone, Debug, ClapArgs)]
 pub struct DebugArgs {
     /// Check the connections only
@@ -413,6 +475,7 @@ impl Args {
             invocation_id: invocation_id(),
             started_at: wall_micros(),
             introspect: Arc::new(NoIntrospection),
+            state: self.common.state.clone(),
         })
     }
 

@@ -3,15 +3,17 @@
 //! Files go to `target/compiled/<package>/<path>`; a node that was named, or `--inline`, goes to stdout, too.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 use serde_json::json;
 
 use super::args::{Args, CompileArgs, TextOrJson};
-use super::parse;
-use super::talk::Speaker;
-use crate::project::{Introspect, Node, Project, ProjectError, ResourceType};
+use super::artifacts::{leave_results, told};
+use super::talk::{Outcome, Speaker, Status};
+use super::{parse, test};
+use crate::artifact::code;
+use crate::project::{Introspect, Project, ProjectError, ResourceType};
 
 /// Nodes that have SQL of their own.
 const TYPES: [ResourceType; 4] =
@@ -34,7 +36,7 @@ pub fn run(args: &Args, compile: &CompileArgs, introspect: Option<Arc<dyn Intros
     speaker.found(&project);
     let result = match &compile.inline {
         Some(sql) => inline(&project, sql, compile, introspect),
-        None => nodes(&mut project, compile, speaker),
+        None => nodes(args, &mut project, compile, speaker),
     };
     speaker.templates(&project);
     match result {
@@ -62,7 +64,7 @@ fn inline(
     Ok(())
 }
 
-fn nodes(project: &mut Project, compile: &CompileArgs, speaker: &Speaker) -> Result<(), ProjectError> {
+fn nodes(args: &Args, project: &mut Project, compile: &CompileArgs, speaker: &Speaker) -> Result<(), ProjectError> {
     let selected = project.select(&compile.select.selection(&TYPES)?)?;
     selected.warnings.iter().for_each(|warning| speaker.notice(warning));
     if selected.ids.is_empty() {
@@ -72,9 +74,11 @@ fn nodes(project: &mut Project, compile: &CompileArgs, speaker: &Speaker) -> Res
     speaker.concurrency(args_threads(project), &project.target_name.clone());
     let named: Vec<String> =
         compile.select.select.iter().chain(&compile.select.models).flat_map(|text| bare_names(text)).collect();
+    let started = Instant::now();
+    let mut outcomes: Vec<Outcome> = Vec::new();
     for id in &selected.ids {
         let node = project.compile(id)?.clone();
-        write_compiled(project, &node)?;
+        told(code::write_compiled(project, &node), speaker);
         if named.contains(&node.name) {
             let code = node.compiled_code.as_deref().unwrap_or_default();
             match compile.output {
@@ -82,7 +86,9 @@ fn nodes(project: &mut Project, compile: &CompileArgs, speaker: &Speaker) -> Res
                 TextOrJson::Json => print(&pretty(&json!({"node": node.name, "compiled": code}))),
             }
         }
+        outcomes.push(test::outcome(id, Status::Success(String::new()), 0.0));
     }
+    leave_results(args, &compile.select, project, &outcomes, started.elapsed().as_secs_f64(), speaker);
     Ok(())
 }
 
@@ -95,29 +101,6 @@ fn bare_names(text: &str) -> Vec<String> {
     text.split([' ', ','])
         .map(|word| word.trim_matches(|c: char| c == '+' || c == '@' || c.is_ascii_digit()).to_string())
         .collect()
-}
-
-/// Writes a node's compiled SQL below the target folder and gives the file's path.
-pub fn write_compiled(project: &Project, node: &Node) -> Result<PathBuf, ProjectError> {
-    let path = compiled_path(&project.target_path, node);
-    let code = node.compiled_code.as_deref().unwrap_or_default();
-    let written = path.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(&path, code));
-    written.map_err(|error| {
-        ProjectError::runtime(format!("could not write {}: {error}", path.display())).in_object(node.title())
-    })?;
-    Ok(path)
-}
-
-/// `target/compiled/shop/models/schema.yml/not_null_orders_id.sql` for a generic test, else the node's own file below it.
-pub fn compiled_path(target: &Path, node: &Node) -> PathBuf {
-    let base = target.join("compiled").join(&node.package).join(&node.original_file_path);
-    let is_in_a_file_of_many =
-        !node.original_file_path.ends_with(".sql") || node.resource_type == ResourceType::Snapshot;
-    match (is_in_a_file_of_many, node.resource_type) {
-        (true, ResourceType::Snapshot) => base.join(format!("{}.sql", node.name)),
-        (true, _) => base.join(&node.path),
-        (false, _) => base,
-    }
 }
 
 fn pretty(json: &serde_json::Value) -> String {

@@ -5,7 +5,7 @@ use crate::plan::clock::ClockNeeds;
 use crate::project::{ClockMode as ConfiguredClock, Project, ProjectError, SinkConfig};
 use crate::sink::postgres::{self, PostgresConfig, PostgresSink};
 use crate::sink::sqlite::{self, SqliteSink};
-use crate::sink::{Sink, SinkError, SinkState};
+use crate::sink::{Published, Sink, SinkError, SinkState};
 use crate::state::StateError;
 use crate::time::{Clock, ClockMode, ClockSettings, WallTime};
 
@@ -138,9 +138,48 @@ pub fn published_state(project: &Project) -> Result<Option<SinkState>, SinkError
     Ok(state.filter(|state| state.cut.is_some()))
 }
 
+/// What readers see of the target's sink, at one cut; None before the first.
+pub fn published(project: &Project) -> Result<Option<Published>, SinkError> {
+    Look::of(project).published()
+}
+
+/// All that it takes to look at a sink, without the project.
+pub struct Look {
+    instance: String,
+    sink: SinkConfig,
+    /// (model, schema, name) of everything that may have a table.
+    tables: Vec<(String, String, String)>,
+}
+
+impl Look {
+    pub fn of(project: &Project) -> Look {
+        let nodes = project.nodes.values().filter(|node| node.relation_name.is_some());
+        Look {
+            instance: instance_name(project),
+            sink: project.target.sink.clone(),
+            tables: nodes.map(|node| (node.unique_id.clone(), node.schema.clone(), node.alias.clone())).collect(),
+        }
+    }
+
+    /// Rows of every published table, tests and errors.
+    pub fn published(&self) -> Result<Option<Published>, SinkError> {
+        match &self.sink {
+            SinkConfig::Sqlite { path } => sqlite::published::published(path, &self.instance, &self.tables),
+            SinkConfig::Postgres { .. } => match config_of(&self.sink) {
+                Some(config) => postgres::published::published(&config, &self.instance, &self.tables),
+                None => Ok(None),
+            },
+        }
+    }
+}
+
 /// The PostgreSQL sink's settings; None for another sink.
 pub fn postgres_config(project: &Project) -> Option<PostgresConfig> {
-    match &project.target.sink {
+    config_of(&project.target.sink)
+}
+
+fn config_of(sink: &SinkConfig) -> Option<PostgresConfig> {
+    match sink {
         SinkConfig::Sqlite { .. } => None,
         SinkConfig::Postgres { url, password_file, schema, meta_schema } => Some(PostgresConfig {
             url: url.clone(),

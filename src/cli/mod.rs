@@ -9,10 +9,12 @@
 //! Results go to stdout, talk goes to stderr.
 
 pub mod args;
+mod artifacts;
 mod clean;
 mod compile;
 mod debug;
 mod demo;
+mod docs;
 mod explain;
 pub mod instance;
 pub mod keep;
@@ -23,10 +25,11 @@ mod run;
 mod serve;
 mod shop;
 mod show;
+mod source;
 mod talk;
 mod test;
 
-use args::{Args, DemoArgs, Verb};
+use args::{Args, DemoArgs, SourceVerb, Verb};
 use instance::VerbError;
 use talk::Speaker;
 
@@ -44,6 +47,8 @@ pub fn main(args: &Args) -> i32 {
         Verb::Ls(ls) => ls::run(args, ls, &speaker),
         Verb::Show(show) => show::run(args, show, &speaker),
         Verb::Parse(parse) => parse::run(args, parse, &speaker),
+        Verb::Docs(docs) => docs::run(args, docs, &speaker),
+        Verb::Source(SourceVerb::Freshness(freshness)) => source::run(args, freshness, &speaker),
         Verb::Debug(debug) => debug::run(args, debug, &speaker),
         Verb::Explain(explain) => explain::run(args, explain, &speaker),
         Verb::Clean(clean) => clean::run(args, clean, &speaker),

@@ -1,14 +1,21 @@
 //! `livemart parse`: reads the project and says whether it could.
 
 use super::args::{Args, ParseArgs};
+use super::artifacts::leave_manifest;
 use super::talk::Speaker;
+use crate::artifact;
 use crate::project::{Project, ProjectError, ProjectOptions};
 
 /// Loads the project of a command, with the lines that every command begins with.
 pub fn load(options: ProjectOptions, speaker: &Speaker) -> Result<Project, ProjectError> {
     speaker.running_with();
     let keeps_log = options.command != "serve";
-    let project = Project::load(options)?;
+    let state = options.state.as_ref().map(|folder| options.current_dir.join(folder));
+    let mut project = Project::load(options)?;
+    if let Some(folder) = state {
+        let old = artifact::state::read(&folder).map_err(|error| ProjectError::runtime(error.to_string()))?;
+        project.states = Some(artifact::state::compare(&project, &old));
+    }
     if keeps_log {
         speaker.log_to(&project.root.join(&project.packages[0].log_path));
     } else {
@@ -34,8 +41,9 @@ pub fn loaded(args: &Args, speaker: &Speaker) -> Result<Project, i32> {
 pub fn run(args: &Args, _: &ParseArgs, speaker: &Speaker) -> i32 {
     let loaded = args.project_options().and_then(|options| load(options, speaker));
     match loaded {
-        Ok(project) => {
+        Ok(mut project) => {
             speaker.found(&project);
+            leave_manifest(&mut project, speaker);
             let is_denied = args.common.warn_error && speaker.warnings() > 0;
             i32::from(is_denied)
         }

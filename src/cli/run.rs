@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::args::{Args, RunArgs};
+use super::artifacts::leave_results;
 use super::instance::{self, VerbError};
 use super::keep::{KeepOptions, Opened, open, seconds_since, stop_on_signals};
 use super::talk::{Outcome, Speaker, Status};
@@ -23,6 +24,7 @@ pub fn run(args: &Args, run: &RunArgs, speaker: &Speaker, tests: bool) -> i32 {
     match keep(args, run, speaker, &mut project, tests) {
         Ok(Some(outcomes)) => {
             speaker.footer(&project, &outcomes, seconds_since(started));
+            leave_results(args, &run.select, &mut project, &outcomes, seconds_since(started), speaker);
             let failed = |outcome: &&Outcome| matches!(outcome.status, Status::Error | Status::Fail(_));
             i32::from(outcomes.iter().any(|outcome| failed(&outcome)))
         }

@@ -8,15 +8,17 @@ use std::time::{Duration, Instant};
 use tracing_subscriber::EnvFilter;
 
 use super::args::{Args, LogFormat, ServeArgs};
+use super::docs::shown_page;
 use super::instance::{self, VerbError};
 use super::keep::{KeepOptions, Opened, open, stop_on_signals};
 use super::run::nothing_to_do;
 use super::talk::Speaker;
 use super::{parse, refuse};
+use crate::artifact::freshness::threshold;
 use crate::engine::{EngineEvent, StopFlag};
 use crate::observe::{CutCommitted, HealthLimits, HttpServer, Observer, Progress};
 use crate::project::{Project, ResourceType};
-use crate::time::{WallTime, wall_micros};
+use crate::time::WallTime;
 
 /// How often a standby looks whether the owner has gone.
 const STANDBY_PAUSE: Duration = Duration::from_millis(500);
@@ -63,6 +65,7 @@ fn keep(args: &Args, serve: &ServeArgs, speaker: &Speaker, project: &mut Project
         wall: WallTime::system(),
     };
     let Some(opened) = take_ownership(project, &selection, &options, speaker, &observer, &stop)? else { return Ok(()) };
+    observer.show_page(shown_page(project, speaker));
     let outcome = follow(args, opened, project, &options, stop, speaker, &observer);
     server.stop();
     outcome
@@ -118,6 +121,15 @@ fn follow(
     let tables: Vec<String> = opened.deployment().published.iter().map(|model| model.table.name.clone()).collect();
     let tests: Vec<(String, String)> =
         opened.deployment().tests.iter().map(|test| (test.name.clone(), test.severity.clone())).collect();
+    let sources: Vec<String> = opened.deployment().sources.iter().map(|source| source.spec.name.to_string()).collect();
+    for source in project.sources.values() {
+        let table = format!("{}.{}", source.source_name, source.name);
+        for (severity, key) in [("warn", "warn_after"), ("error", "error_after")] {
+            if let Some(limit) = threshold(source, key).filter(|_| sources.contains(&table)) {
+                observer.freshness_limit(&table, severity, Duration::from_secs_f64(limit));
+            }
+        }
+    }
     speaker.info(&format!(
         "Serving {} to {}, a cut every {} ms",
         tables.join(", "),
@@ -129,13 +141,14 @@ fn follow(
     let mut done = 0;
     let report = opened.keep(project, options, stop, &mut |event| match event {
         EngineEvent::Built { operators } => observer.dataflow_built(operators),
-        EngineEvent::Records { source, records, set_aside, newest } => {
+        EngineEvent::Records { source, records, set_aside, newest_of_tables } => {
             done += records;
             observer.records_read(source, records);
             observer.records_set_aside(source, set_aside);
-            if let Some(newest) = newest {
-                let behind = u64::try_from(wall_micros() - newest).unwrap_or(0);
-                observer.lag_time(source, Duration::from_micros(behind));
+            for (table, newest) in sources.iter().zip(newest_of_tables) {
+                if let Some(newest) = newest {
+                    observer.newest_event(table, *newest);
+                }
             }
             if let Some(progress) = &mut progress {
                 progress.advance_to(done, total, Instant::now());

@@ -22,6 +22,7 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::args::{Common, LogFormat};
+use crate::artifact::code;
 use crate::project::{Node, Project, ProjectError, ResourceType, Talk as TemplateTalk};
 use crate::time::wall_micros;
 
@@ -65,6 +66,20 @@ pub struct Outcome {
     pub compiled_path: Option<String>,
     /// Where the failing rows of a test are kept.
     pub failures_relation: Option<String>,
+}
+
+impl Outcome {
+    /// dbt's words on the failing rows of a test.
+    pub fn verdict_words(&self, project: &Project) -> Option<String> {
+        let settings = project.nodes.get(&self.unique_id)?.test_settings();
+        let (count, word, rule) = match &self.status {
+            Status::Fail(count) => (*count, "fail", settings.error_if),
+            Status::Warn(count) => (*count, "warn", settings.warn_if),
+            _ => return None,
+        };
+        let results = if count == 1 { "result" } else { "results" };
+        Some(format!("Got {count} {results}, configured to {word} if {rule}"))
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -160,6 +175,11 @@ impl Speaker {
     /// A warning in dbt's plain form, without the tag.
     pub fn notice(&self, text: &str) {
         self.say(Level::Warn, text, None);
+    }
+
+    /// Says a line that is no more and no less than its level.
+    pub fn at(&self, level: Level, text: &str) {
+        self.say(level, text, None);
     }
 
     pub fn error(&self, text: &str) {
@@ -281,24 +301,15 @@ impl Speaker {
             ),
             None,
         );
-        let default = match &outcome.status {
-            Status::Fail(count) | Status::Warn(count) => {
-                let condition = if is_warning { "warn_if" } else { "error_if" };
-                let settings = node.test_settings();
-                let rule = if is_warning { settings.warn_if } else { settings.error_if };
-                format!(
-                    "Got {} {condition_words}, configured to {condition}={rule:?}",
-                    count,
-                    condition_words = if *count == 1 { "result" } else { "results" }
-                )
-                .replace('"', "'")
-            }
-            _ => format!("Status: {:?}", outcome.status).to_lowercase(),
-        };
-        for line in outcome.message.as_deref().unwrap_or(&default).lines() {
-            self.say(level, &format!("  {line}"), None);
+        let words = outcome.message.clone().or_else(|| outcome.verdict_words(project));
+        let words = words.unwrap_or_else(|| format!("Status: {:?}", outcome.status).to_lowercase());
+        // dbt indents what failed and not what warns.
+        let indent = if is_warning { "" } else { "  " };
+        for line in words.lines() {
+            self.say(level, &format!("{indent}{line}"), None);
         }
-        if let Some(path) = &outcome.compiled_path {
+        let compiled = node.compiled_code.is_some().then(|| code::relative_compiled_path(project, node));
+        if let Some(path) = outcome.compiled_path.as_ref().or(compiled.as_ref()) {
             self.blank();
             self.info(&format!("  compiled code at {path}"));
         }
@@ -375,7 +386,7 @@ fn counted(count: usize, one: &str, many: &str) -> String {
 }
 
 /// A line with its dots.
-fn padded(index: usize, total: usize, text: &str, label: &str, seconds: Option<f64>) -> String {
+pub fn padded(index: usize, total: usize, text: &str, label: &str, seconds: Option<f64>) -> String {
     let prefix = format!("{index} of {total} {text} ");
     let dots = ".".repeat(LINE_WIDTH.saturating_sub(prefix.chars().count()));
     let time = seconds.map_or(String::new(), |seconds| format!(" in {seconds:.2}s"));
@@ -456,12 +467,14 @@ fn finished_running(project: &Project, outcomes: &[Outcome], seconds: f64) -> St
     }
     let kinds: Vec<String> =
         counts.into_iter().map(|(kind, count)| counted(count, &kind, &format!("{kind}s"))).collect();
+    finished(&kinds.join(", "), seconds)
+}
+
+/// `Finished running 1 source in 0 hours 0 minutes and 0.64 seconds (0.64s).`
+pub fn finished(what: &str, seconds: f64) -> String {
     let (hours, minutes) = ((seconds / 3600.0) as u64, (seconds / 60.0) as u64 % 60);
     let rest = seconds - (hours * 3600 + minutes * 60) as f64;
-    format!(
-        "Finished running {} in {hours} hours {minutes} minutes and {rest:.2} seconds ({seconds:.2}s).",
-        kinds.join(", ")
-    )
+    format!("Finished running {what} in {hours} hours {minutes} minutes and {rest:.2} seconds ({seconds:.2}s).")
 }
 
 fn done(outcomes: &[Outcome]) -> String {

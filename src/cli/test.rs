@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use super::args::{Args, RunArgs};
+use super::artifacts::leave_results;
 use super::instance::{self, VerbError};
 use super::keep::{compile, seconds_since};
 use super::run::nothing_to_do;
@@ -27,6 +28,7 @@ pub fn run(args: &Args, test: &RunArgs, speaker: &Speaker) -> i32 {
     match outcomes(test, speaker, &mut project) {
         Ok(Some(outcomes)) => {
             speaker.footer(&project, &outcomes, seconds_since(started));
+            leave_results(args, &test.select, &mut project, &outcomes, seconds_since(started), speaker);
             i32::from(outcomes.iter().any(|outcome| matches!(outcome.status, Status::Error | Status::Fail(_))))
         }
         Ok(None) => 0,

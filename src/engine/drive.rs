@@ -73,8 +73,8 @@ pub enum EngineEvent<'a> {
         source: &'a str,
         records: u64,
         set_aside: u64,
-        /// The greatest time of their events, microseconds since 1970 UTC, where one is known.
-        newest: Option<i64>,
+        /// The greatest time of an event so far, by source table (as the deployment counts them), microseconds since 1970 UTC.
+        newest_of_tables: &'a [Option<i64>],
     },
     /// An epoch was closed, with so many changes of input rows.
     Closed {
@@ -179,6 +179,8 @@ pub struct Drive<'a> {
     told: Option<Moment>,
     /// Columns that tell events' times, by table.
     event_times: BTreeMap<usize, usize>,
+    /// The greatest time of an event so far, by table.
+    newest: Vec<Option<i64>>,
     /// When rows move next by time alone; not known while an epoch is on its way.
     due: Due,
     /// Collections go to the sink's cut: the clock stays where the cut has it.
@@ -260,6 +262,7 @@ impl<'a> Drive<'a> {
             held_back: None,
             told: None,
             event_times: deployment.event_times.clone(),
+            newest: Vec::new(),
             due: Due::default(),
             hydrating: true,
             memory: MemoryGuard::new(limits.memory_bytes_max),
@@ -451,7 +454,8 @@ impl<'a> Drive<'a> {
         }
         self.report.records += records;
         self.report.set_aside += set_aside;
-        (self.on_event)(EngineEvent::Records { source: &source, records, set_aside, newest });
+        let newest_of_tables = if newest.is_some() { self.newest.as_slice() } else { &[] };
+        (self.on_event)(EngineEvent::Records { source: &source, records, set_aside, newest_of_tables });
         Ok(())
     }
 
@@ -465,12 +469,16 @@ impl<'a> Drive<'a> {
             if !self.hydrating {
                 self.clock.see(latest);
             }
+            for record in &batch.records {
+                note_newest(&mut self.newest, record, event_time(&self.event_times, record));
+            }
             return (untimely, Some(latest));
         }
         let mut last_offset = None;
         for record in &batch.records {
             let Some(time) = event_time(&self.event_times, record) else { continue };
             if self.clock.is_plausible(time) {
+                note_newest(&mut self.newest, record, Some(time));
                 if !self.hydrating {
                     self.clock.see(time);
                 }
@@ -610,4 +618,13 @@ pub(super) fn decode_error(fault: SourceFault) -> ErrorRow {
         reason: fault.reason,
         record: Some(fault.record),
     }
+}
+
+/// Keeps the greatest time by table.
+fn note_newest(newest: &mut Vec<Option<i64>>, record: &Record, time: Option<i64>) {
+    let (Some(table), Some(time)) = (record.change.table(), time) else { return };
+    if newest.len() <= table {
+        newest.resize(table + 1, None);
+    }
+    newest[table] = newest[table].max(Some(time));
 }

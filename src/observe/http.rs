@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio::sync::oneshot;
 
-use super::{Observer, Verdict};
+use super::{Observer, Verdict, page};
 
 /// How long answers that are being written may take when the server stops.
 const STOP_TIMEOUT: Duration = Duration::from_secs(2);
@@ -20,16 +20,16 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(2);
 const INDEX: &str =
     "livemart\n\n/metrics  for Prometheus\n/healthz  does the loop turn?\n/readyz   may one rely on the tables?\n";
 
-/// Answers until it is stopped or dropped.
-pub struct HttpServer {
+/// Answers on a thread of its own until it is stopped or dropped.
+pub(super) struct Listener {
     address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl HttpServer {
+impl Listener {
     /// Listens at `listen`; port 0 takes any free one, which `address` then tells.
-    pub fn start(observer: Observer, listen: SocketAddr) -> io::Result<HttpServer> {
+    pub fn start(router: Router, listen: SocketAddr) -> io::Result<Listener> {
         let listener = TcpListener::bind(listen)?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
@@ -41,7 +41,7 @@ impl HttpServer {
         let (stop, stopped) = oneshot::channel::<()>();
         let thread = std::thread::Builder::new().name("livemart-http".into()).spawn(move || {
             let (drain, draining) = oneshot::channel::<()>();
-            let server = axum::serve(listener, router(observer)).with_graceful_shutdown(async move {
+            let server = axum::serve(listener, router).with_graceful_shutdown(async move {
                 let _ = draining.await;
             });
             runtime.block_on(async {
@@ -53,8 +53,7 @@ impl HttpServer {
             });
             runtime.shutdown_background();
         })?;
-        tracing::info!(%address, "serving /metrics, /healthz and /readyz");
-        Ok(HttpServer { address, stop: Some(stop), thread: Some(thread) })
+        Ok(Listener { address, stop: Some(stop), thread: Some(thread) })
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -76,19 +75,55 @@ impl HttpServer {
     }
 }
 
-impl Drop for HttpServer {
+impl Drop for Listener {
     fn drop(&mut self) {
         self.join();
     }
 }
 
+/// Metrics, health and, once there is one, the project's page.
+pub struct HttpServer(Listener);
+
+impl HttpServer {
+    /// Listens at `listen`; port 0 takes any free one, which `address` then tells.
+    pub fn start(observer: Observer, listen: SocketAddr) -> io::Result<HttpServer> {
+        let listener = Listener::start(router(observer), listen)?;
+        tracing::info!(address = %listener.address(), "serving /metrics, /healthz and /readyz");
+        Ok(HttpServer(listener))
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.0.address()
+    }
+
+    pub fn stop(self) {
+        self.0.stop();
+    }
+}
+
 fn router(observer: Observer) -> Router {
     Router::new()
-        .route("/", get(async || plain(StatusCode::OK, INDEX.to_string())))
+        .route("/", get(index))
+        .route("/live.json", get(live))
         .route("/metrics", get(metrics))
         .route("/healthz", get(async |State(observer): State<Observer>| answer(observer.live())))
         .route("/readyz", get(async |State(observer): State<Observer>| answer(observer.ready())))
         .with_state(observer)
+}
+
+/// The project's page, or what there is while it is being planned.
+async fn index(State(observer): State<Observer>) -> Response {
+    match observer.page() {
+        Some(page) => page::index(State(page)).await,
+        None => plain(StatusCode::OK, INDEX.to_string()),
+    }
+}
+
+async fn live(State(observer): State<Observer>) -> Response {
+    match observer.page() {
+        Some(page) => page::live(State(page)).await,
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
 }
 
 async fn metrics(State(observer): State<Observer>) -> Response {

@@ -17,6 +17,7 @@ pub(super) struct Metrics {
     pub source_decode_errors: IntCounterVec,
     pub source_lag_records: IntGaugeVec,
     pub source_lag_seconds: GaugeVec,
+    pub freshness_limit_seconds: GaugeVec,
     pub operators: IntGauge,
     pub epochs: IntCounter,
     pub epoch_updates: IntCounter,
@@ -59,6 +60,16 @@ impl Metrics {
                 GaugeVec::new(
                     Opts::new("livemart_source_lag_seconds", "How far the newest event read lies in the past."),
                     &["source"],
+                ),
+            ),
+            freshness_limit_seconds: registered(
+                &r,
+                GaugeVec::new(
+                    Opts::new(
+                        "livemart_source_freshness_limit_seconds",
+                        "From which lag on a source is stale (its freshness).",
+                    ),
+                    &["source", "severity"],
                 ),
             ),
             operators: gauge(&r, "livemart_dataflow_operators", "Operators of the dataflow, all workers."),

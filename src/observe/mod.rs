@@ -14,9 +14,11 @@
 mod health;
 mod http;
 mod metrics;
+pub mod page;
 mod progress;
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 pub use health::{HealthLimits, Verdict};
@@ -24,6 +26,7 @@ pub use http::HttpServer;
 pub use progress::Progress;
 
 use crate::state::KeeperStatus;
+use crate::time::wall_micros;
 use health::Health;
 use metrics::Metrics;
 
@@ -34,6 +37,9 @@ pub struct Observer(Arc<Inner>);
 struct Inner {
     metrics: Metrics,
     health: Health,
+    page: OnceLock<Arc<page::Page>>,
+    /// By source table.
+    newest: Mutex<BTreeMap<String, i64>>,
 }
 
 /// What a committed cut was.
@@ -50,7 +56,21 @@ pub struct CutCommitted {
 
 impl Observer {
     pub fn new(limits: HealthLimits) -> Observer {
-        Observer(Arc::new(Inner { metrics: Metrics::new(), health: Health::new(limits, Instant::now()) }))
+        Observer(Arc::new(Inner {
+            metrics: Metrics::new(),
+            health: Health::new(limits, Instant::now()),
+            page: OnceLock::new(),
+            newest: Mutex::default(),
+        }))
+    }
+
+    /// What `/` shows from now on; the first one stays.
+    pub fn show_page(&self, page: page::Page) {
+        let _ = self.0.page.set(Arc::new(page));
+    }
+
+    fn page(&self) -> Option<Arc<page::Page>> {
+        self.0.page.get().cloned()
     }
 
     /// Records of a source were taken in, whatever became of them.
@@ -71,9 +91,27 @@ impl Observer {
         self.0.metrics.source_lag_records.with_label_values(&[source, partition]).set(to_gauge(records));
     }
 
-    /// How far the newest event of a source that was read lies in the past.
-    pub fn lag_time(&self, source: &str, behind: Duration) {
-        self.0.metrics.source_lag_seconds.with_label_values(&[source]).set(behind.as_secs_f64());
+    /// The newest event of a source table that was read, microseconds since 1970 UTC. Its lag is told when it is asked for, and grows
+    /// while nothing new comes.
+    pub fn newest_event(&self, table: &str, at: i64) {
+        let mut newest = self.0.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        match newest.get_mut(table) {
+            Some(known) => *known = at,
+            None => drop(newest.insert(table.to_string(), at)),
+        }
+    }
+
+    /// From which lag on a source table is stale: a `severity` is `warn` or `error`.
+    pub fn freshness_limit(&self, table: &str, severity: &str, limit: Duration) {
+        self.0.metrics.freshness_limit_seconds.with_label_values(&[table, severity]).set(limit.as_secs_f64());
+    }
+
+    /// How far the newest event of each source table lies in the past.
+    pub fn lags(&self) -> BTreeMap<String, Duration> {
+        let now = wall_micros();
+        let newest = self.0.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        let behind = |at: i64| Duration::from_micros(u64::try_from(now - at).unwrap_or(0));
+        newest.iter().map(|(table, at)| (table.clone(), behind(*at))).collect()
     }
 
     pub fn dataflow_built(&self, operators: usize) {
@@ -197,6 +235,9 @@ impl Observer {
     /// The text that Prometheus scrapes.
     pub fn metrics_text(&self) -> String {
         let now = Instant::now();
+        for (table, lag) in self.lags() {
+            self.0.metrics.source_lag_seconds.with_label_values(&[table.as_str()]).set(lag.as_secs_f64());
+        }
         self.0.metrics.text(self.0.health.cut_age(now), self.0.health.ready(now).ok)
     }
 

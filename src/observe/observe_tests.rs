@@ -29,7 +29,8 @@ fn a_scrape_shows_what_was_told() {
     observer.records_read("raw.orders", 4);
     observer.records_set_aside("raw.orders", 1);
     observer.lag("raw.orders", "0", 12);
-    observer.lag_time("raw.orders", Duration::from_millis(1500));
+    observer.newest_event("raw.orders", wall_micros() - 1_500_000);
+    observer.freshness_limit("raw.orders", "warn", Duration::from_secs(60));
     observer.dataflow_built(42);
     observer.epoch_closed(1, 7);
     observer.state_measured("raw.orders", 5, 500);
@@ -45,7 +46,8 @@ fn a_scrape_shows_what_was_told() {
         "livemart_source_records_total{source=\"raw.orders\"} 7",
         "livemart_source_decode_errors_total{source=\"raw.orders\"} 1",
         "livemart_source_lag_records{partition=\"0\",source=\"raw.orders\"} 12",
-        "livemart_source_lag_seconds{source=\"raw.orders\"} 1.5",
+        "livemart_source_lag_seconds{source=\"raw.orders\"} 1.",
+        "livemart_source_freshness_limit_seconds{severity=\"warn\",source=\"raw.orders\"} 60",
         "livemart_dataflow_operators 42",
         "livemart_epochs_total 1",
         "livemart_epoch_updates_total 7",

@@ -74,7 +74,9 @@ impl Project {
             scope.extra.push((load::KWARGS.to_string(), kwargs));
         }
         path.push(unique_id.to_string());
-        let compiled = self.finish(Arc::new(scope), &node.source_text(), &node.original_file_path, introspect, path);
+        let source = node.source_text();
+        let lines_before = node.line.saturating_sub(1);
+        let compiled = self.finish(Arc::new(scope), &source, lines_before, &node.original_file_path, introspect, path);
         path.pop();
         compiled
     }
@@ -90,12 +92,13 @@ impl Project {
         &self,
         scope: Arc<Scope>,
         source: &str,
+        lines_before: usize,
         name: &str,
         introspect: &Arc<dyn Introspect>,
         path: &mut Vec<String>,
     ) -> Result<Compiled> {
         let rendered = render_text(&scope, source, name).map_err(|failure| failed(failure, source))?;
-        let rendered = without_semicolon(rendered.trim_start_matches('\n'));
+        let rendered = without_semicolon(without_lines_before(&rendered, lines_before));
         let direct = scope.record().ephemerals.clone();
         let mut ctes: Vec<(String, String)> = Vec::new();
         for id in direct {
@@ -140,7 +143,7 @@ impl Project {
             }
         }
         path.pop();
-        let code = without_semicolon(rendered.trim_start_matches('\n'));
+        let code = without_semicolon(without_lines_before(&rendered, node.line.saturating_sub(1)));
         ctes.push((unique_id.to_string(), format!(" __dbt__cte__{} as (\n{code}\n)", node.name)));
         Ok(ctes)
     }
@@ -157,7 +160,7 @@ impl Project {
         };
         deep(|| {
             let scope = Arc::new(self.compile_scope(facts, &introspect));
-            self.finish(scope, sql, "inline_query", &introspect, &mut Vec::new())
+            self.finish(scope, sql, 0, "inline_query", &introspect, &mut Vec::new())
         })
     }
 
@@ -194,6 +197,12 @@ impl Project {
 
 fn unknown(unique_id: &str) -> ProjectError {
     ProjectError::runtime(format!("the project has no node {unique_id}"))
+}
+
+/// Without the empty lines that stand for what is before a node in its file.
+fn without_lines_before(sql: &str, lines: usize) -> &str {
+    let own = sql.len() - sql.trim_start_matches('\n').len();
+    &sql[own.min(lines)..]
 }
 
 /// Drops semicolons (and the space around them) at the end of a statement.

@@ -17,6 +17,7 @@ type Config = JsonMap<String, Json>;
 pub fn defaults(resource_type: ResourceType) -> Config {
     let common = json!({
         "enabled": true, "alias": null, "schema": null, "database": null, "tags": [], "meta": {}, "group": null,
+        "static_analysis": null,
     });
     let table = json!({
         "incremental_strategy": null, "batch_size": null, "lookback": 1, "begin": null, "persist_docs": {}, "post-hook": [],
@@ -40,12 +41,13 @@ pub fn defaults(resource_type: ResourceType) -> Config {
         ResourceType::Source => {
             return merged(
                 json!({"enabled": true, "event_time": null, "freshness": null, "loaded_at_field": null,
-                "loaded_at_query": null, "meta": {}, "tags": []}),
+                "loaded_at_query": null, "meta": {}, "tags": [], "static_analysis": null}),
                 json!({}),
             );
         }
-        ResourceType::Exposure | ResourceType::UnitTest => {
-            return merged(json!({"enabled": true, "meta": {}, "tags": []}), json!({}));
+        ResourceType::Exposure => return merged(json!({"enabled": true, "meta": {}, "tags": []}), json!({})),
+        ResourceType::UnitTest => {
+            return merged(json!({"enabled": true, "meta": {}, "tags": [], "static_analysis": null}), json!({}));
         }
         ResourceType::Analysis | ResourceType::Operation => json!({"materialized": "view"}),
     };

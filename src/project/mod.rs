@@ -41,8 +41,9 @@ pub use jinja::builtins::{md5_hex, python_json};
 pub use jinja::macros::Macro;
 pub use jinja::relation::quoted;
 pub use jinja::scope::{Introspect, NoIntrospection, RefArgs, Table, Talk};
+pub use load::{Described, Group, MacroProperties};
 pub use node::{
-    Column, Exposure, Materialization, Node, ResourceType, Severity, SourceTable, TestFacts, TestMetadata,
+    Column, Exposure, Lineage, Materialization, Node, ResourceType, Severity, SourceTable, TestFacts, TestMetadata,
     TestSettings, UnitTest,
 };
 pub use seed::SeedTable;
@@ -75,6 +76,8 @@ pub struct ProjectOptions {
     /// The moment the command started, microseconds since 1970 UTC: `run_started_at`.
     pub started_at: i64,
     pub introspect: Arc<dyn Introspect>,
+    /// A folder with the manifest that `state:` selectors compare with; relative to `current_dir`. Read by the command line.
+    pub state: Option<PathBuf>,
 }
 
 impl ProjectOptions {
@@ -97,6 +100,7 @@ impl ProjectOptions {
             invocation_id: "00000000-0000-0000-0000-000000000000".into(),
             started_at: 0,
             introspect: Arc::new(NoIntrospection),
+            state: None,
         }
     }
 }
@@ -118,6 +122,10 @@ pub struct Project {
     pub sources: BTreeMap<String, SourceTable>,
     pub exposures: BTreeMap<String, Exposure>,
     pub unit_tests: BTreeMap<String, UnitTest>,
+    /// What is said of macros and groups.
+    pub described: Described,
+    /// The ids that each `state:` selector names, where a manifest was given to compare with.
+    pub states: Option<BTreeMap<String, BTreeSet<String>>>,
     /// Direct ancestors of each node.
     pub parents: BTreeMap<String, Vec<String>>,
     pub children: BTreeMap<String, Vec<String>>,
@@ -232,6 +240,26 @@ impl Project {
     /// Docs blocks: (package, name) and text.
     pub fn docs(&self) -> &BTreeMap<(String, String), String> {
         &self.world.docs
+    }
+
+    /// Where a docs block stands: below its folder, and below the project.
+    pub fn doc_file(&self, package: &str, name: &str) -> Option<&(String, String)> {
+        self.world.doc_files.get(&(package.to_string(), name.to_string()))
+    }
+
+    /// The macros that a macro's text calls, as far as its text tells.
+    pub fn macros_called(&self, caller: &Macro) -> Vec<String> {
+        jinja::calls::macros_called(&self.world, caller)
+    }
+
+    /// When the command started, microseconds since 1970 UTC.
+    pub fn started_at(&self) -> i64 {
+        self.world.started_at
+    }
+
+    /// The environment that templates may read.
+    pub fn environment(&self) -> &BTreeMap<String, String> {
+        &self.world.env_vars
     }
 
     /// What templates said with `log`, `print` and `exceptions.warn` since the last call.

@@ -102,6 +102,8 @@ pub struct Column {
     pub tags: Vec<String>,
     pub quote: Option<bool>,
     pub constraints: Vec<Json>,
+    /// Unique ids of the docs blocks that its description names.
+    pub doc_blocks: Vec<String>,
 }
 
 /// What makes a node a generic test.
@@ -166,6 +168,19 @@ pub struct Node {
     pub compiled_code: Option<String>,
     /// (unique id, sql) of each ephemeral model that was injected.
     pub extra_ctes: Vec<(String, String)>,
+    pub lineage: Lineage,
+}
+
+/// What nobody but the manifest's readers asks of a node.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Lineage {
+    /// What the project's files say of its configuration, without defaults; the last word of each key.
+    pub own_config: JsonMap<String, Json>,
+    /// Unique ids of the docs blocks that its description names.
+    pub doc_blocks: Vec<String>,
+    /// Of a model with versions.
+    pub latest_version: Option<String>,
+    pub deprecation_date: Option<String>,
 }
 
 impl Node {
@@ -257,6 +272,12 @@ pub struct SourceTable {
     pub tags: Vec<String>,
     /// Columns that are declared unique and not null by tests or by a primary key.
     pub declared_key: Option<Vec<String>>,
+    pub doc_blocks: Vec<String>,
+    /// The schema, where the property file names one; else the schema has the source's name.
+    pub named_schema: Option<String>,
+    pub named_database: Option<String>,
+    /// What the property files say of its configuration, without defaults.
+    pub own_config: JsonMap<String, Json>,
 }
 
 /// A use of models outside of the project.

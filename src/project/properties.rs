@@ -222,6 +222,7 @@ pub fn columns_of(yaml: &Yaml, file: &str) -> Result<Vec<ColumnEntry>> {
         };
         let config = config_of(item, &["meta", "tags"]);
         let column = Column {
+            doc_blocks: Vec::new(),
             name,
             description: item.get("description").and_then(Yaml::scalar_text).unwrap_or_default(),
             data_type: item.get("data_type").and_then(Yaml::scalar_text),

@@ -273,6 +273,15 @@ impl Project {
         matches!(self.resource_type(id), Some(ResourceType::Test | ResourceType::UnitTest))
     }
 
+    /// The definitions of selectors.yml as they are written, by name.
+    pub fn selector_definitions(&self) -> serde_json::Map<String, serde_json::Value> {
+        const FILE: &str = "selectors.yml";
+        let read = files::read(&self.root.join(FILE), FILE).and_then(|text| yaml::parse(&text, FILE));
+        let Ok(yaml) = read else { return serde_json::Map::new() };
+        let entries = yaml.get("selectors").and_then(Yaml::as_list).unwrap_or_default();
+        entries.iter().filter_map(|entry| Some((entry.get("name")?.scalar_text()?, entry.to_json()))).collect()
+    }
+
     fn selectors(&self, indirect: Indirect) -> Result<Vec<NamedSpec>> {
         const FILE: &str = "selectors.yml";
         let path = self.root.join(FILE);

@@ -25,9 +25,10 @@ pub enum Method {
     Access,
     Version,
     UnitTest,
+    State,
 }
 
-const NAMES: [(&str, Method); 15] = [
+const NAMES: [(&str, Method); 16] = [
     ("fqn", Method::Fqn),
     ("path", Method::Path),
     ("file", Method::File),
@@ -43,6 +44,7 @@ const NAMES: [(&str, Method); 15] = [
     ("access", Method::Access),
     ("version", Method::Version),
     ("unit_test", Method::UnitTest),
+    ("state", Method::State),
 ];
 
 impl Method {
@@ -50,10 +52,7 @@ impl Method {
         if let Some((_, method)) = NAMES.iter().find(|(known, _)| *known == name) {
             return Ok(*method);
         }
-        if matches!(
-            name,
-            "state" | "result" | "source_status" | "metric" | "semantic_model" | "saved_query" | "selector"
-        ) {
+        if matches!(name, "result" | "source_status" | "metric" | "semantic_model" | "saved_query" | "selector") {
             return Err(ProjectError::runtime(format!("the selection method '{name}' is not available in livemart")));
         }
         let known: Vec<&str> = NAMES.iter().map(|(name, _)| *name).collect();
@@ -168,6 +167,22 @@ impl Project {
                     node.resource_type == ResourceType::Model
                         && node.config_text("access").unwrap_or("protected") == value
                 }),
+                Method::State => match &self.states {
+                    None => {
+                        return Err(ProjectError::runtime("Got a state selector method, but no comparison manifest")
+                            .hint("name the folder of a manifest.json that was kept: --state FOLDER"));
+                    }
+                    Some(states) => match states.get(&selector_of_state(arguments, value)) {
+                        Some(ids) => ids.contains(member.id),
+                        None => {
+                            let known: Vec<&str> = states.keys().map(String::as_str).collect();
+                            return Err(ProjectError::runtime(format!(
+                                "Got an invalid selector \"{value}\", expected one of \"{}\"",
+                                known.join(", ")
+                            )));
+                        }
+                    },
+                },
                 Method::Version => member.node.is_some_and(|node| version_matches(node, value)),
             })
         };
@@ -203,6 +218,11 @@ impl Project {
         let name = self.sources.get(member.id).map_or("", |found| found.source_name.as_str());
         Ok(glob(package, member.package) && glob(source, name) && glob(table, member.name))
     }
+}
+
+/// `state:modified.body` names its part in the value.
+fn selector_of_state(arguments: &[String], value: &str) -> String {
+    arguments.iter().map(String::as_str).chain([value]).collect::<Vec<_>>().join(".")
 }
 
 /// `name` or `package.name`.

@@ -17,6 +17,8 @@ pub mod postgres;
 mod set_aside;
 pub mod sqlite;
 
+use std::collections::BTreeMap;
+
 use row::{Row, ScalarType};
 
 pub use postgres::{PostgresConfig, PostgresSink};
@@ -54,7 +56,7 @@ pub struct SinkState {
     pub models: Vec<(String, String, String)>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CutRow {
     pub owner: String,
     pub seq: u64,
@@ -93,6 +95,17 @@ pub struct TestRow {
     pub model: String,
     pub severity: String,
     pub failures: i64,
+}
+
+/// What readers see of an instance at one cut.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Published {
+    pub cut: CutRow,
+    /// Rows of each table, by the model's unique id.
+    pub rows: BTreeMap<String, u64>,
+    pub tests: Vec<TestRow>,
+    /// How many errors are set aside.
+    pub errors: u64,
 }
 
 /// Everything one cut changes.

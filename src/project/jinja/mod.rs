@@ -11,6 +11,7 @@
 //! 3. An error names the template's file and line, and the macros it came through.
 
 pub mod builtins;
+pub mod calls;
 pub mod failure;
 pub mod filters;
 pub mod macros;

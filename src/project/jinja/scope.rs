@@ -74,7 +74,10 @@ pub struct World {
     pub invocation_id: String,
     /// Microseconds since 1970 UTC.
     pub started_at: i64,
+    /// Docs blocks by package and name.
     pub docs: BTreeMap<(String, String), String>,
+    /// Where each docs block stands: below its folder, and below the project.
+    pub doc_files: BTreeMap<(String, String), (String, String)>,
     templates: Templates,
     talk: Mutex<Vec<Talk>>,
 }
@@ -173,6 +176,7 @@ impl World {
             invocation_id: parts.invocation_id,
             started_at: parts.started_at,
             docs: BTreeMap::new(),
+            doc_files: BTreeMap::new(),
             templates,
             talk: Mutex::new(Vec::new()),
         }

@@ -14,7 +14,7 @@ use crate::project::jinja::relation::quoted;
 use crate::project::jinja::scope::{Record, RefArgs, Scope};
 use crate::project::jinja::value::{from_json, list, text_dict, to_json};
 use crate::project::jinja::{failure::Failure, has_jinja, render_value};
-use crate::project::node::{Column, Node, ResourceType, TestFacts, TestMetadata};
+use crate::project::node::{Column, Lineage, Node, ResourceType, TestFacts, TestMetadata};
 use crate::project::properties::{self, Entry};
 use crate::project::render::failed;
 use crate::project::settings::{from_json as yaml_from_json, texts};
@@ -190,6 +190,7 @@ impl Loader {
             checksum: String::new(),
             compiled_code: None,
             extra_ctes: Vec::new(),
+            lineage: Lineage::default(),
             package: package_name,
         };
         let record = match self.known_refs(&node, &wanted.target, &metadata) {
@@ -207,7 +208,7 @@ impl Loader {
                 record
             }
         };
-        self.settle(wanted.package, &mut node, base, record)?;
+        self.settle(wanted.package, &mut node, base, &definition.config, record)?;
         if let Some(other) = self.nodes.get(&node.unique_id) {
             return Err(duplicate(other, &node));
         }

@@ -9,6 +9,7 @@
 //! 1. Every template is rendered once with `execute` false: what it refs, and how it is configured, is known afterwards.
 //! 2. Nothing is read but the project's own files, the profile and what the caller passed in.
 
+mod described;
 mod exposures;
 mod generic_tests;
 mod link;
@@ -19,6 +20,7 @@ mod sql_nodes;
 mod targeting;
 mod unit_tests;
 
+pub use described::{Described, Group, MacroProperties};
 pub(super) use generic_tests::{KWARGS, render_kwargs};
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -57,6 +59,7 @@ pub(super) struct Loader {
     pub unit_tests: BTreeMap<String, UnitTest>,
     pub notes: Vec<String>,
     pub warnings: Vec<String>,
+    pub described: Described,
 }
 
 pub(super) fn load(options: ProjectOptions) -> Result<Project> {
@@ -79,8 +82,10 @@ pub(super) fn load(options: ProjectOptions) -> Result<Project> {
         unit_tests: BTreeMap::new(),
         notes: Vec::new(),
         warnings: Vec::new(),
+        described: Described::default(),
     };
     loader.read_properties()?;
+    loader.described = described::read(&loader.packages, &loader.entries);
     for at in 0..loader.packages.len() {
         loader.load_sql_nodes(at)?;
         loader.load_seeds(at)?;
@@ -108,6 +113,8 @@ pub(super) fn load(options: ProjectOptions) -> Result<Project> {
         sources: loader.sources,
         exposures: loader.exposures,
         unit_tests: loader.unit_tests,
+        described: loader.described,
+        states: None,
         parents: links.parents,
         children: links.children,
         notes: loader.notes,
@@ -178,7 +185,9 @@ fn world(options: &ProjectOptions, packages: &[Settings], target: JsonMap<String
             let text = files::read(&file.path, &file.original)?;
             for block in blocks(&text).map_err(|error| syntax_error(error, &file.original))? {
                 if block.kind == BlockKind::Docs {
-                    world.docs.insert((package.name.clone(), block.header.to_string()), block.body.trim().to_string());
+                    let key = (package.name.clone(), block.header.to_string());
+                    world.docs.insert(key.clone(), block.body.trim().to_string());
+                    world.doc_files.insert(key, (file.relative.clone(), file.original.clone()));
                 }
             }
         }
@@ -224,6 +233,22 @@ impl Loader {
         }
         config::merge(&mut config, patch);
         config
+    }
+
+    /// What dbt_project.yml and the property file say of a node, the last word of each key; nothing is merged.
+    pub(super) fn own_config(
+        &self,
+        package: usize,
+        resource_type: ResourceType,
+        fqn: &[String],
+        patch: &JsonMap<String, Json>,
+    ) -> JsonMap<String, Json> {
+        let mut own = JsonMap::new();
+        for layer in self.tree_layers(package, resource_type, fqn) {
+            own.extend(layer);
+        }
+        own.extend(patch.clone());
+        own
     }
 
     /// What the root project says of a package's node: it goes above the node's own word.
@@ -311,36 +336,38 @@ impl Loader {
         Ok(())
     }
 
-    /// Renders `{{ doc('…') }}` and other Jinja of descriptions.
+    /// Renders `{{ doc('…') }}` and other Jinja of descriptions, and notes which docs blocks they name.
     fn render_descriptions(&mut self) -> Result<()> {
         let world = Arc::clone(&self.world);
-        let render = |text: &mut String, package: &str, unique_id: &str, file: &str| -> Result<()> {
-            if has_jinja(text) {
-                let node = NodeFacts {
-                    package: package.into(),
-                    unique_id: unique_id.into(),
-                    file: file.into(),
-                    ..NodeFacts::default()
-                };
-                let scope = Arc::new(Scope::new(Arc::clone(&world), Phase::Yaml, node));
-                *text = render_text(&scope, text, "description").map_err(|failure| failed(failure, text))?;
+        let render = |text: &mut String, package: &str, unique_id: &str, file: &str| -> Result<Vec<String>> {
+            if !has_jinja(text) {
+                return Ok(Vec::new());
             }
-            Ok(())
+            let blocks = docs_named(&world, text, package);
+            let node = NodeFacts {
+                package: package.into(),
+                unique_id: unique_id.into(),
+                file: file.into(),
+                ..NodeFacts::default()
+            };
+            let scope = Arc::new(Scope::new(Arc::clone(&world), Phase::Yaml, node));
+            *text = render_text(&scope, text, "description").map_err(|failure| failed(failure, text))?;
+            Ok(blocks)
         };
         for node in self.nodes.values_mut() {
             let (package, id, file) = (node.package.clone(), node.unique_id.clone(), node.original_file_path.clone());
-            render(&mut node.description, &package, &id, &file)?;
+            node.lineage.doc_blocks = render(&mut node.description, &package, &id, &file)?;
             for column in &mut node.columns {
-                render(&mut column.description, &package, &id, &file)?;
+                column.doc_blocks = render(&mut column.description, &package, &id, &file)?;
             }
         }
         for source in self.sources.values_mut() {
             let (package, id, file) =
                 (source.package.clone(), source.unique_id.clone(), source.original_file_path.clone());
-            render(&mut source.description, &package, &id, &file)?;
+            source.doc_blocks = render(&mut source.description, &package, &id, &file)?;
             render(&mut source.source_description, &package, &id, &file)?;
             for column in &mut source.columns {
-                render(&mut column.description, &package, &id, &file)?;
+                column.doc_blocks = render(&mut column.description, &package, &id, &file)?;
             }
         }
         for exposure in self.exposures.values_mut() {
@@ -348,12 +375,36 @@ impl Loader {
                 (exposure.package.clone(), exposure.unique_id.clone(), exposure.original_file_path.clone());
             render(&mut exposure.description, &package, &id, &file)?;
         }
+        for known in self.described.macros.values_mut() {
+            render(&mut known.description, &known.package, &known.name, &known.file)?;
+        }
         Ok(())
     }
 
     pub(super) fn warn(&mut self, warning: impl Into<String>) {
         self.warnings.push(warning.into());
     }
+}
+
+/// Unique ids of the docs blocks that a description calls for, in order.
+fn docs_named(world: &World, text: &str, package: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for (at, _) in text.match_indices("doc(") {
+        let inside = &text[at + 4..];
+        let arguments = &inside[..inside.find(')').unwrap_or(inside.len())];
+        let words: Vec<&str> = arguments.split(',').map(|word| word.trim().trim_matches(['\'', '"'])).collect();
+        let block = match words.as_slice() {
+            [name] => [package, &world.project_name]
+                .into_iter()
+                .map(|package| (package.to_string(), name.to_string()))
+                .find(|key| world.docs.contains_key(key))
+                .or_else(|| world.docs.keys().find(|(_, known)| known == name).cloned()),
+            [package, name] => Some((package.to_string(), name.to_string())),
+            _ => None,
+        };
+        found.extend(block.map(|(package, name)| format!("doc.{package}.{name}")));
+    }
+    found
 }
 
 /// A project's `quoting:`; everything is quoted unless it says otherwise.

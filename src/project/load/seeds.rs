@@ -7,7 +7,7 @@ use super::sql_nodes::{fqn_of, sha256};
 use crate::project::error::{ProjectError, Result};
 use crate::project::files;
 use crate::project::jinja::scope::Record;
-use crate::project::node::{Node, ResourceType};
+use crate::project::node::{Lineage, Node, ResourceType};
 
 impl Loader {
     pub(super) fn load_seeds(&mut self, package: usize) -> Result<()> {
@@ -52,8 +52,9 @@ impl Loader {
                 checksum: sha256(&bytes),
                 compiled_code: None,
                 extra_ctes: Vec::new(),
+                lineage: Lineage::default(),
             };
-            self.settle(package, &mut node, base, Record::default())?;
+            self.settle(package, &mut node, base, &patch.config, Record::default())?;
             self.keep(node)?;
         }
         Ok(())

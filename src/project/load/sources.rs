@@ -98,6 +98,14 @@ impl Loader {
             tags: config::tags(&config),
             config,
             declared_key: None,
+            doc_blocks: Vec::new(),
+            named_schema: entry.text("schema"),
+            named_database: entry.text("database").or_else(|| entry.text("catalog")),
+            own_config: {
+                let mut all = own;
+                all.extend(of_table);
+                all
+            },
         };
         source.declared_key = primary_key(&source.constraints, &source.columns);
         if self.sources.contains_key(&source.unique_id) {

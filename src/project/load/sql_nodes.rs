@@ -12,7 +12,7 @@ use crate::project::files::{self, Found};
 use crate::project::jinja::render_text;
 use crate::project::jinja::scope::{Record, Scope};
 use crate::project::jinja::segments::{BlockKind, blocks};
-use crate::project::node::{Column, Materialization, Node, ResourceType, TestFacts};
+use crate::project::node::{Column, Lineage, Materialization, Node, ResourceType, TestFacts};
 use crate::project::properties::{self, Entry};
 use crate::project::render::failed;
 use crate::project::yaml::Yaml;
@@ -25,6 +25,8 @@ pub(super) struct Patch {
     pub columns: Vec<Column>,
     pub constraints: Vec<Json>,
     pub config: JsonMap<String, Json>,
+    pub latest_version: Option<String>,
+    pub deprecation_date: Option<String>,
 }
 
 /// A node about to be read.
@@ -40,6 +42,8 @@ struct Draft<'a> {
     /// The text as it stands in the file, and the line it starts on.
     text: &'a str,
     line: usize,
+    /// The file's text, where the node is a block in it.
+    whole_file: Option<&'a str>,
     patch: Patch,
 }
 
@@ -89,6 +93,7 @@ impl Loader {
                 path: found.relative.clone(),
                 found: &found,
                 text: &text,
+                whole_file: None,
                 line: 1,
                 patch,
             };
@@ -157,6 +162,7 @@ impl Loader {
                     version: None,
                     is_latest_version: true,
                     text: block.body,
+                    whole_file: Some(&text),
                     line: block.body_line,
                     name,
                     fqn,
@@ -197,6 +203,7 @@ impl Loader {
                 version: None,
                 is_latest_version: true,
                 text: &text,
+                whole_file: None,
                 line: entry.line(),
                 name: entry.name.clone(),
                 fqn: fqn_of(&settings.name, &entry.folders, &entry.name),
@@ -224,6 +231,7 @@ impl Loader {
                 version: None,
                 is_latest_version: true,
                 text: &text,
+                whole_file: None,
                 line: 1,
                 name,
             };
@@ -248,6 +256,7 @@ impl Loader {
                 version: None,
                 is_latest_version: true,
                 text: &text,
+                whole_file: None,
                 line: 1,
                 name,
             };
@@ -285,6 +294,8 @@ impl Loader {
                 .map(Yaml::to_json)
                 .collect();
             patch.config = entry.config(&["meta", "docs", "group", "access", "tags"]);
+            patch.latest_version = entry.text("latest_version");
+            patch.deprecation_date = entry.text("deprecation_date");
         }
         Ok(patch)
     }
@@ -294,8 +305,14 @@ impl Loader {
         let package = self.packages[draft.package].name.clone();
         let base = self.base_config(draft.package, draft.resource_type, &draft.fqn, &draft.patch.config);
         let version = draft.version.as_ref().map_or(String::new(), |version| format!(".v{version}"));
+        // dbt keeps the space within a block of a snapshot, and takes the whole file's hash for it.
+        let (code, hashed) = match draft.whole_file {
+            Some(whole) => (draft.text, whole.trim()),
+            None => (draft.text.trim(), draft.text.trim()),
+        };
         let leading = draft.text.len() - draft.text.trim_start().len();
-        let line = draft.line + draft.text[..leading].matches('\n').count();
+        let skipped = if draft.whole_file.is_some() { 0 } else { leading };
+        let line = draft.line + draft.text[..skipped].matches('\n').count();
         let target = |key: &str| self.world.target.get(key).and_then(Json::as_str).unwrap_or_default().to_string();
         let mut node = Node {
             unique_id: format!("{}.{package}.{}{version}", draft.resource_type, draft.name),
@@ -310,7 +327,7 @@ impl Loader {
             path: draft.path,
             original_file_path: draft.found.original.clone(),
             line,
-            raw_code: draft.text.trim().to_string(),
+            raw_code: code.to_string(),
             database: target("database"),
             schema: target("schema"),
             relation_name: None,
@@ -324,12 +341,17 @@ impl Loader {
             depends_on: Vec::new(),
             depends_on_macros: Vec::new(),
             test: (draft.resource_type == ResourceType::Test).then(TestFacts::default),
-            checksum: sha256(draft.text.trim().as_bytes()),
+            checksum: sha256(hashed.as_bytes()),
             compiled_code: None,
             extra_ctes: Vec::new(),
+            lineage: Lineage {
+                latest_version: draft.patch.latest_version,
+                deprecation_date: draft.patch.deprecation_date,
+                ..Lineage::default()
+            },
         };
         let record = self.parse(&node, &[])?;
-        self.settle(draft.package, &mut node, base, record)?;
+        self.settle(draft.package, &mut node, base, &draft.patch.config, record)?;
         self.keep(node)
     }
 
@@ -350,8 +372,15 @@ impl Loader {
         package: usize,
         node: &mut Node,
         base: JsonMap<String, Json>,
+        patch: &JsonMap<String, Json>,
         record: Record,
     ) -> Result<()> {
+        let mut own = self.own_config(package, node.resource_type, &node.fqn, patch);
+        own.extend(record.config.iter().cloned());
+        if package != 0 {
+            own.extend(self.own_config(0, node.resource_type, &node.fqn, &JsonMap::new()));
+        }
+        node.lineage.own_config = own;
         let mut config = base;
         for (key, value) in record.config {
             config::merge(&mut config, &JsonMap::from_iter([(key, value)]));
@@ -366,7 +395,7 @@ impl Loader {
                 node.tags.push(tag);
             }
         }
-        node.refs = unique(record.refs);
+        node.refs = record.refs;
         node.sources = unique(record.sources);
         node.depends_on_macros = unique(record.macros);
         self.name_relation(node)

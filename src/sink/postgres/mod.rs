@@ -15,6 +15,7 @@
 
 mod apply;
 mod bookkeeping;
+pub mod published;
 mod schema;
 mod session;
 mod value;

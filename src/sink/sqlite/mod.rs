@@ -14,6 +14,7 @@
 mod apply;
 mod bookkeeping;
 mod ownership;
+pub mod published;
 mod schema;
 mod text;
 mod value;

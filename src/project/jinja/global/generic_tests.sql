@@ -1,7 +1,8 @@
 {# The four tests that every dbt project knows. The text of each query is what other tools read in target/compiled. #}
 
 {% test unique(model, column_name) %}
-    {{ adapter.dispatch('test_unique', 'dbt')(model, column_name) }}
+    {% set query = adapter.dispatch('test_unique', 'dbt') %}
+    {{ query(model, column_name) }}
 {% endtest %}
 
 {% macro default__test_unique(model, column_name) %}
@@ -18,19 +19,23 @@ having count(*) > 1
 {% endmacro %}
 
 {% test not_null(model, column_name) %}
-    {{ adapter.dispatch('test_not_null', 'dbt')(model, column_name) }}
+    {% set query = adapter.dispatch('test_not_null', 'dbt') %}
+    {{ query(model, column_name) }}
 {% endtest %}
 
 {% macro default__test_not_null(model, column_name) %}
 
-select {{ '*' if should_store_failures() else column_name }}
+{% set shown = '*' if should_store_failures() else column_name %}
+
+select {{ shown }}
 from {{ model }}
 where {{ column_name }} is null
 
 {% endmacro %}
 
 {% test accepted_values(model, column_name, values, quote=True) %}
-    {{ adapter.dispatch('test_accepted_values', 'dbt')(model, column_name, values, quote) }}
+    {% set query = adapter.dispatch('test_accepted_values', 'dbt') %}
+    {{ query(model, column_name, values, quote) }}
 {% endtest %}
 
 {% macro default__test_accepted_values(model, column_name, values, quote=True) %}
@@ -57,7 +62,8 @@ where value_field not in (
 {% endmacro %}
 
 {% test relationships(model, column_name, to, field) %}
-    {{ adapter.dispatch('test_relationships', 'dbt')(model, column_name, to, field) }}
+    {% set query = adapter.dispatch('test_relationships', 'dbt') %}
+    {{ query(model, column_name, to, field) }}
 {% endtest %}
 
 {% macro default__test_relationships(model, column_name, to, field) %}
