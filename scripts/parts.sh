@@ -1,6 +1,7 @@
 # A real Kafka broker and a real PostgreSQL for tests, on 127.0.0.1 and on ports that were free. Sourced by x.
 #
-#   parts_up DIR      starts both with empty data; DIR/parts.env then exports LIVEMART_TEST_KAFKA and LIVEMART_TEST_POSTGRES
+#   parts_up DIR      starts both with empty data; DIR/parts.env then exports LIVEMART_TEST_KAFKA and LIVEMART_TEST_POSTGRES,
+#                     and LIVEMART_TEST_KAFKA_SASL_SSL and …_CA: the same broker behind TLS and SCRAM (user app, password app-pw)
 #   parts_alive DIR   true while both run
 #   parts_down DIR    ends both, by the process ids that DIR holds, and removes their data
 #
@@ -72,18 +73,36 @@ up_postgres() { # DIR PORT
   head -1 "$data/postmaster.pid" >"$dir/postgres.pid" # the server's own id; what was launched may be runuser
 }
 
-up_kafka() { # DIR PORT CONTROLLER_PORT
-  local dir=$1 port=$2 controller=$3 data
+# certificates DIR: an authority ca.pem and a broker's certificate by it, with its key: broker.pem.
+certificates() (
+  cd "$1"
+  openssl req -x509 -newkey rsa:2048 -nodes -days 30 -keyout ca.key -out ca.pem -subj /CN=livemart-test-ca
+  openssl req -newkey rsa:2048 -nodes -keyout leaf.key -out leaf.csr -subj /CN=localhost
+  openssl x509 -req -in leaf.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 30 -out leaf.pem -extfile <(echo "subjectAltName=DNS:localhost,IP:127.0.0.1")
+  cat leaf.pem leaf.key >broker.pem
+)
+
+up_kafka() { # DIR PORT CONTROLLER_PORT SASL_SSL_PORT
+  local dir=$1 port=$2 controller=$3 secure=$4 data
   [ -f "$KAFKA_HOME/complete" ] || die "Kafka's jars are not in $KAFKA_HOME" "run scripts/x setup"
   data=$(mktemp -d /tmp/livemart-kafka.XXXXXX)
   echo "$data" >"$dir/kafka.folder"
+  certificates "$data" >"$dir/certificates.log" 2>&1 || die "no certificates: $(tail -3 "$dir/certificates.log")" "install the package openssl"
   cat >"$data/broker.properties" <<PROPERTIES
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:$controller
-listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$controller
-advertised.listeners=PLAINTEXT://127.0.0.1:$port
+listeners=PLAINTEXT://127.0.0.1:$port,SASL_SSL://127.0.0.1:$secure,CONTROLLER://127.0.0.1:$controller
+advertised.listeners=PLAINTEXT://127.0.0.1:$port,SASL_SSL://127.0.0.1:$secure
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SASL_SSL:SASL_SSL,CONTROLLER:PLAINTEXT
 controller.listener.names=CONTROLLER
+ssl.keystore.type=PEM
+ssl.keystore.location=$data/broker.pem
+ssl.truststore.type=PEM
+ssl.truststore.location=$data/ca.pem
+listener.name.sasl_ssl.sasl.enabled.mechanisms=SCRAM-SHA-512,SCRAM-SHA-256
+listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+listener.name.sasl_ssl.scram-sha-256.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
 inter.broker.listener.name=PLAINTEXT
 log.dirs=$data/log
 # Topics exist because a test made them.
@@ -105,25 +124,28 @@ PROPERTIES
   local java=(java -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xshare:auto "-Dlog4j2.configurationFile=$KAFKA_HOME/log4j2.properties" -cp "$KAFKA_HOME/jars/*")
   local cluster
   cluster=$(python3 -c 'import base64, uuid; print(base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "A"))')
-  "${java[@]}" -Xmx128m kafka.tools.StorageTool format -t "$cluster" -c "$data/broker.properties" >"$dir/kafka.log" 2>&1 ||
+  "${java[@]}" -Xmx128m kafka.tools.StorageTool format -t "$cluster" -c "$data/broker.properties" \
+    --add-scram 'SCRAM-SHA-512=[name=app,password=app-pw]' --add-scram 'SCRAM-SHA-256=[name=app,password=app-pw]' >"$dir/kafka.log" 2>&1 ||
     die "Kafka's folder could not be formatted: $(tail -3 "$dir/kafka.log")"
   launch "$dir/kafka.log" "${java[@]}" -Xms384m -Xmx384m kafka.Kafka "$data/broker.properties"
   echo "$LAUNCHED" >"$dir/kafka.pid"
-  wait_until 90 listening "$port" || die "Kafka did not start: $(tail -3 "$dir/kafka.log")"
+  wait_until 90 listening "$port" && wait_until 90 listening "$secure" || die "Kafka did not start: $(tail -3 "$dir/kafka.log")"
 }
 
 parts_up() {
-  local dir=$1 kafka controller postgres starting
+  local dir=$1 kafka controller secure postgres starting
   parts_alive "$dir" && return 0
   mkdir -p "$dir"
   parts_down "$dir"
-  read -r kafka controller postgres < <(free_ports 3)
-  (up_kafka "$dir" "$kafka" "$controller") &
+  read -r kafka controller secure postgres < <(free_ports 4)
+  (up_kafka "$dir" "$kafka" "$controller" "$secure") &
   starting=$!
   (up_postgres "$dir" "$postgres") || { wait $starting || true; parts_down "$dir"; return 1; }
   wait $starting || { parts_down "$dir"; return 1; }
   cat >"$dir/parts.env" <<ENV
 export LIVEMART_TEST_KAFKA=127.0.0.1:$kafka
+export LIVEMART_TEST_KAFKA_SASL_SSL=127.0.0.1:$secure
+export LIVEMART_TEST_KAFKA_CA=$(cat "$dir/kafka.folder")/ca.pem
 export LIVEMART_TEST_POSTGRES=postgres://postgres@127.0.0.1:$postgres/postgres
 ENV
 }

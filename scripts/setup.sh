@@ -55,7 +55,7 @@ setup_parts() {
 
 setup_servers() {
   local missing
-  mapfile -t missing < <(packages_for java=default-jre-headless mvn=maven)
+  mapfile -t missing < <(packages_for java=default-jre-headless mvn=maven openssl=openssl)
   [ -n "$(postgres_bin)" ] || missing+=(postgresql)
   apt ${missing[@]+"${missing[@]}"}
   local version

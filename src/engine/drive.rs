@@ -27,6 +27,8 @@ pub(super) const IDLE_WAIT: Duration = Duration::from_millis(20);
 const POSITIONS_INTERVAL: Duration = Duration::from_secs(10);
 /// When nothing has come for so long, a cut that is due to tables which were deployed, and not to an event, is made.
 const QUIET: Duration = Duration::from_secs(1);
+/// How long an epoch stays open for the second half of a changed key, should that never come.
+const MOVE_MAX: Duration = Duration::from_secs(2);
 /// How often it is told how far the readers are behind.
 const LAG_INTERVAL: Duration = Duration::from_millis(500);
 
@@ -186,6 +188,8 @@ pub struct Drive<'a> {
     /// Collections go to the sink's cut: the clock stays where the cut has it.
     pub(super) hydrating: bool,
     pub(super) memory: MemoryGuard,
+    /// Since when the epoch waits for the second half of a changed key.
+    moving_since: Option<Instant>,
 }
 
 #[derive(Default)]
@@ -266,6 +270,7 @@ impl<'a> Drive<'a> {
             due: Due::default(),
             hydrating: true,
             memory: MemoryGuard::new(limits.memory_bytes_max),
+            moving_since: None,
         })
     }
 
@@ -325,10 +330,10 @@ impl<'a> Drive<'a> {
                     false => Publish::Changed,
                 };
             let waits = self.open.records > 0 || self.uncommitted_records > 0 || self.owes_cut;
-            if self.is_due(last_cut)
+            let is_due = self.is_due(last_cut)
                 || self.is_clock_due(last_cut)
-                || mode == Publish::Always && waits && self.in_flight.is_empty()
-            {
+                || mode == Publish::Always && waits && self.in_flight.is_empty();
+            if is_due && !self.is_mid_move() {
                 self.close(mode)?;
                 last_cut = Some(Instant::now());
                 if mode == Publish::Always {
@@ -339,6 +344,15 @@ impl<'a> Drive<'a> {
             }
         }
         self.close(Publish::Always)
+    }
+
+    /// Whether a row has left its old key and not reached its new one. Should it never come, the wait ends.
+    fn is_mid_move(&mut self) -> bool {
+        self.moving_since = match self.resolver.is_moving() {
+            true => Some(self.moving_since.unwrap_or_else(Instant::now)),
+            false => None,
+        };
+        self.moving_since.is_some_and(|since| since.elapsed() < MOVE_MAX)
     }
 
     /// Tells when reading stops, and when it goes on.

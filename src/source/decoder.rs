@@ -28,7 +28,7 @@ use super::registry::{Miss, Registry, Written};
 use super::route::{Routed, Routes};
 use super::scan::{Scan, SourceBlock, integer, plain_text};
 use super::settings::{Format, TableSource};
-use super::{Change, Envelope, Record, SourceError};
+use super::{Change, Delivery, Envelope, Record, SourceError};
 
 /// A record as a transport has it.
 pub struct Message<'a> {
@@ -202,7 +202,7 @@ impl Decoder {
             Some(reason) => desk.refused(&payload, reason),
             None => desk.row(&payload, slots),
         };
-        push(offset, None, 0, changes, out);
+        push(offset, None, 0, None, changes, out);
     }
 
     fn decode_line(&mut self, offset: u64, line: &[u8], arena: &Arena, out: &mut Vec<Record>) -> Result<(), NotYet> {
@@ -416,6 +416,10 @@ impl Decoder {
         let known = schema.map(|at| (self.schemas.first + at, &self.schemas.encodings[at]));
         columns.use_schema(written.or(known));
         let (event_ms, sequence) = times(columns.envelope, &scan, &block, message.timestamp_ms);
+        let delivery = match columns.envelope {
+            Envelope::Debezium => scan.delivery(&block),
+            Envelope::Upsert | Envelope::Append => None,
+        };
         let payload = Payload { value, text, scan, key, header: message.header };
         let mut desk = Desk { columns, arena, builder: &mut self.builder };
         let changes = match desk.columns.envelope {
@@ -423,7 +427,7 @@ impl Decoder {
             Envelope::Upsert => envelope::upsert::decode(&mut desk, &payload),
             Envelope::Append => envelope::append::decode(&mut desk, &payload),
         };
-        push(offset, event_ms, sequence, changes, out);
+        push(offset, event_ms, sequence, delivery, changes, out);
     }
 
     /// A record of which not even the envelope could be read.
@@ -459,7 +463,7 @@ impl Decoder {
                 record: excerpt(text),
             }),
         };
-        push(offset, timestamp_ms, sequence, changes, out);
+        push(offset, timestamp_ms, sequence, None, changes, out);
     }
 }
 
@@ -494,9 +498,17 @@ fn times(
     (event_ms, lsn.or(event_ms).unwrap_or(0))
 }
 
-fn push(offset: u64, event_ms: Option<i64>, sequence: i64, changes: Changes, out: &mut Vec<Record>) {
+fn push(
+    offset: u64,
+    event_ms: Option<i64>,
+    sequence: i64,
+    delivery: Option<Delivery>,
+    changes: Changes,
+    out: &mut Vec<Record>,
+) {
     let event_time = event_ms.and_then(|millis| millis.checked_mul(1_000));
-    out.extend(changes.0.into_iter().flatten().map(|change| Record { offset, event_time, sequence, change }));
+    let record = |change| Record { offset, event_time, sequence, delivery, change };
+    out.extend(changes.0.into_iter().flatten().map(record));
 }
 
 /// Topic, key or value of a captured record: `Some(None)` for null, `None` for what is none of them.

@@ -10,6 +10,7 @@
 
 use std::sync::Arc;
 
+use super::delivery::Mark;
 use super::upsert::SourceFault;
 use super::varint::{self, Bytes};
 
@@ -68,6 +69,12 @@ pub enum Entry<'a> {
     LooseAnew {
         table: Option<usize>,
     },
+    /// How far a table's changes have come in a partition; None: no mark any more.
+    Mark {
+        table: usize,
+        partition: u32,
+        mark: Option<Mark>,
+    },
     /// The row that was deleted last.
     Moved {
         table: usize,
@@ -86,6 +93,7 @@ const LOOSE_ANEW: u8 = 7;
 const MOVED: u8 = 8;
 const FAULT: u8 = 9;
 const PUT_ROW: u8 = 10;
+const MARK: u8 = 11;
 /// A kind takes so many bits; the table stands above them.
 const KIND_BITS: u32 = 4;
 
@@ -171,6 +179,15 @@ impl Journal {
         varint::push_bytes(&mut self.entries, row);
     }
 
+    pub fn mark(&mut self, table: usize, partition: u32, mark: Option<&Mark>) {
+        self.head(MARK, table);
+        varint::push(&mut self.entries, u64::from(partition));
+        self.entries.push(u8::from(mark.is_some()));
+        if let Some(mark) = mark {
+            mark.pack(&mut self.entries);
+        }
+    }
+
     pub fn append(&mut self, table: usize, row: &[u8]) {
         varint::push(&mut self.appended, table as u64);
         varint::push_bytes(&mut self.appended, row);
@@ -217,6 +234,14 @@ fn entry<'a>(bytes: &mut Bytes<'a>) -> Option<Entry<'a>> {
         LOOSE_REST => Entry::LooseRest { table: loose, count: bytes.number()? },
         LOOSE_ANEW => Entry::LooseAnew { table: loose },
         MOVED => Entry::Moved { table, key: bytes.bytes()?, row: bytes.bytes()? },
+        MARK => {
+            let partition = u32::try_from(bytes.number()?).ok()?;
+            let mark = match bytes.byte()? {
+                0 => None,
+                _ => Some(Mark::unpack(bytes)?),
+            };
+            Entry::Mark { table, partition, mark }
+        }
         _ => return None,
     })
 }
@@ -254,6 +279,7 @@ fn fault(bytes: &mut Bytes<'_>) -> Option<SourceFault> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::delivery::Place;
 
     #[test]
     fn what_is_written_is_read_and_what_is_cut_is_refused() {
@@ -278,6 +304,9 @@ mod tests {
         journal.loose_rest(Some(0), 9);
         journal.loose_anew(None);
         journal.moved(1, b"k", b"row");
+        let place = Place { server: 1, commit: None, lsn: 9, op: b'c' };
+        let mark = Mark::new(place, Some(3), 5);
+        journal.mark(1, 4, Some(&mark));
         let mut bytes = Bytes(&journal.entries);
         let all: Vec<_> = std::iter::from_fn(|| next_entry(&mut bytes)).map(|entry| entry.expect("whole")).collect();
         let expected = vec![
@@ -291,6 +320,7 @@ mod tests {
             Entry::LooseRest { table: Some(0), count: 9 },
             Entry::LooseAnew { table: None },
             Entry::Moved { table: 1, key: b"k", row: b"row" },
+            Entry::Mark { table: 1, partition: 4, mark: Some(mark) },
         ];
         assert_eq!(all, expected);
         let cut = &journal.entries[..journal.entries.len() - 1];

@@ -10,10 +10,12 @@
 //! 2. A reader never gets ahead of its bounded queue: a slow engine slows the poll.
 //! 3. Positions count records: Kafka's next offset, or the number of records consumed of a file.
 //! 4. The result is a function of the input prefix: for a key met in two partitions the greatest
-//!    (source sequence or timestamp, partition, offset) wins; keyless tables keep a net count.
+//!    (source sequence or timestamp, partition, offset) wins; keyless tables keep a net count; what a restarted connector sends
+//!    again changes nothing (`delivery`).
 
 pub mod columns;
 pub mod decoder;
+pub mod delivery;
 pub mod discover;
 pub mod envelope;
 pub mod faults;
@@ -46,6 +48,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+pub use delivery::Delivery;
 pub use open::{OpenReader, open_readers, source_names};
 pub use registry::RegistrySettings;
 pub use settings::{Connector, Format, Positions, TableSource, first_position};
@@ -111,6 +114,8 @@ pub struct Record {
     pub event_time: Option<i64>,
     /// What orders versions of one key across partitions; the event's sequence or time, 0 where none is known.
     pub sequence: i64,
+    /// What tells a change that comes again, where the record says it.
+    pub delivery: Option<Delivery>,
     pub change: Change,
 }
 
@@ -119,8 +124,8 @@ pub struct Record {
 pub enum Change {
     /// A keyed row is now this.
     Upsert { table: TableIndex, key: Row, row: Row },
-    /// A keyed row is gone.
-    Delete { table: TableIndex, key: Row },
+    /// A keyed row is gone; `moves`: its key changed, and the next record of the table says to what.
+    Delete { table: TableIndex, key: Row, moves: bool },
     /// A keyed row is now this, except that the values of columns `kept` were left out because they are large and did not change
     /// (they are NULL in `row`): they are those of the row that the key had, or that `moved_from` had just before it was deleted.
     /// `column` is the first of them, `record` the record's text, should no such row be known.

@@ -120,6 +120,16 @@ impl Resolver {
                     book.forget_loose();
                 }
             }
+            Entry::Mark { table, partition, mark } => {
+                if partition as usize >= self.partitions.0.len() {
+                    return Err(BadEntry);
+                }
+                if let Some(table) = place(table).map(|at| &mut self.tables[at]) {
+                    let at = partition as usize;
+                    table.marks.resize(table.marks.len().max(at + 1), None);
+                    table.marks[at] = mark;
+                }
+            }
             Entry::Moved { table, key, row } => {
                 if let Some(table) = place(table) {
                     self.tables[table].moved = Some((Row::from_bytes(key), Row::from_bytes(row)));
@@ -227,6 +237,9 @@ impl Resolver {
             if let Some((key, row)) = &table.moved {
                 journal.moved(index, key.bytes(), row.bytes());
             }
+            for (partition, mark) in table.marks.iter().enumerate().filter(|(_, mark)| mark.is_some()) {
+                journal.mark(index, partition as u32, mark.as_ref());
+            }
         }
     }
 
@@ -259,9 +272,13 @@ impl Resolver {
         of.faults = Default::default();
         of.moved = None;
         of.appended = 0;
+        let marks = std::mem::take(&mut of.marks);
         if let Some(journal) = &mut self.journal {
             journal.clear(table);
             journal.loose_anew(Some(table));
+            for (partition, _) in marks.iter().enumerate().filter(|(_, mark)| mark.is_some()) {
+                journal.mark(table, partition as u32, None);
+            }
         }
     }
 

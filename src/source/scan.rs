@@ -1,5 +1,6 @@
 //! One look over the top level of a value: the fields that envelopes and routing ask for, as slices.
 
+use super::delivery::{self, Delivery};
 use super::format::json::{Cursor, JsonError, Value};
 
 /// Fields of the top level; all others are stepped over.
@@ -36,6 +37,12 @@ pub struct SourceBlock<'a> {
     pub table: Option<&'a str>,
     pub ts_ms: Option<i64>,
     pub lsn: Option<i64>,
+    /// (position of the last commit, position of the change).
+    pub sequence: Option<(Option<i64>, i64)>,
+    /// `false`, or which part of a snapshot it is.
+    pub snapshot: Option<&'a str>,
+    /// The connector's logical name.
+    pub server: Option<&'a str>,
 }
 
 impl<'a> SourceBlock<'a> {
@@ -44,6 +51,18 @@ impl<'a> SourceBlock<'a> {
             "table" => self.table = plain_text(value),
             "ts_ms" => self.ts_ms = integer(value),
             "lsn" => self.lsn = integer(value),
+            "sequence" => {
+                if let Value::Text(text) = value {
+                    self.sequence = delivery::sequence(text.raw);
+                }
+            }
+            "snapshot" => {
+                self.snapshot = match value {
+                    Value::Bool(true) => Some("true"),
+                    other => plain_text(other),
+                }
+            }
+            "name" => self.server = plain_text(value),
             _ => {}
         }
     }
@@ -91,6 +110,21 @@ impl<'a> Scan<'a> {
         })?;
         cursor.end()?;
         Ok(scan)
+    }
+
+    /// What tells whether the change has come before; None where the source does not say.
+    pub fn delivery(&self, block: &SourceBlock<'a>) -> Option<Delivery> {
+        let Some(Value::Text(op)) = self.op else { return None };
+        match (op.raw, block.snapshot) {
+            ("r", Some("incremental")) => None,
+            ("r", _) => Some(Delivery::Snapshot),
+            _ => {
+                let (commit, lsn) = block.sequence?;
+                let server = crc32fast::hash(block.server.unwrap_or_default().as_bytes());
+                let op = op.raw.bytes().next().unwrap_or_default();
+                Some(Delivery::Streamed(delivery::Place { server, commit, lsn, op }))
+            }
+        }
     }
 
     /// The payload, if this is the wrapper `{"schema":…,"payload":…}` of Kafka Connect's converter.

@@ -164,7 +164,7 @@ pub fn show(sample: &Sample, record: &Record) -> String {
         Change::Upsert { table, key: k, row: r } => {
             format!("upsert {} {} = {}", name(*table), key(*table, k), row(*table, r))
         }
-        Change::Delete { table, key: k } => format!("delete {} {}", name(*table), key(*table, k)),
+        Change::Delete { table, key: k, .. } => format!("delete {} {}", name(*table), key(*table, k)),
         Change::Insert { table, row: r } => format!("insert {} {}", name(*table), row(*table, r)),
         Change::Remove { table, row: r } => format!("remove {} {}", name(*table), row(*table, r)),
         Change::Truncate { table } => format!("truncate {}", name(*table)),

@@ -14,20 +14,22 @@
 //!    last about a deleted key is kept where a table has several partitions.
 //! 3. A record that was set aside changes no row: the key keeps the row that it had.
 //! 4. A truncate of a table in several partitions cannot be placed among their records: it is set aside.
-//! 5. Rows are held once, packed, with all columns; updates show the demanded ones, and a change of the others shows nothing.
+//! 5. A change that a restarted connector sends again is passed over, before anything else looks at it (`delivery`).
+//! 6. Rows are held once, packed, with all columns; updates show the demanded ones, and a change of the others shows nothing.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
 
 use row::{Datum, Diff, Row, RowBuilder, RowRef};
 
+use super::delivery::{self, Mark, Verdict};
 use super::faults::{Fault, FaultBook};
 use super::journal::Journal;
 use super::packed_map::PackedMap;
 use super::unread::{self, Shown};
 use super::varint::{self, Bytes};
 use super::versions::{Partitions, Rank, UNRANKED, Version, Versions};
-use super::{Batch, Change, Envelope, Record, TableIndex, TableSpec};
+use super::{Batch, Change, Delivery, Envelope, Record, TableIndex, TableSpec};
 
 /// A record that was set aside, as `errors` shows it. Two faults are the same when all fields are.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -79,7 +81,13 @@ pub(super) struct Table {
     pub faults: FaultBook,
     /// The row that was deleted last: a key change takes its unavailable values from here.
     pub moved: Option<(Row, Row)>,
+    /// The row under a changed key has gone, and not come again yet.
+    pub moving: bool,
     pub shown: Shown,
+    /// How far its changes have come, by partition.
+    pub marks: Vec<Option<Mark>>,
+    /// The partition whose mark moved and is not in the journal yet.
+    pub marked: Option<u32>,
 }
 
 /// Where a table's changes go.
@@ -117,12 +125,26 @@ impl Resolver {
         for record in batch.records {
             self.resolve_in(partition, record, out);
         }
+        self.note_marks();
     }
 
     /// Resolves one record.
     pub fn resolve(&mut self, source: &Arc<str>, partition: &Arc<str>, record: Record, out: &mut Resolved) {
         let partition = self.partitions.index(source, partition);
         self.resolve_in(partition, record, out);
+        self.note_marks();
+    }
+
+    fn note_marks(&mut self) {
+        let Some(journal) = &mut self.journal else { return };
+        for (index, table) in self.tables.iter_mut().enumerate() {
+            table.note_mark(index, journal);
+        }
+    }
+
+    /// Whether some row is gone under its old key and has not come under its new one: no epoch is closed between the two.
+    pub fn is_moving(&self) -> bool {
+        self.tables.iter().any(|table| table.moving)
     }
 
     /// Live keys and distinct keyless rows held for a table.
@@ -139,14 +161,22 @@ impl Resolver {
     }
 
     fn resolve_in(&mut self, partition: u32, record: Record, out: &mut Resolved) {
-        let Record { offset, sequence, change, .. } = record;
+        let Record { offset, sequence, event_time, delivery, change } = record;
         let rank = Rank { sequence, partition, offset };
         let Resolver { tables, partitions, homeless, journal, scratch, .. } = self;
         let index = change.table().unwrap_or_default();
+        if let Some(table) = change.table().map(|table| &mut tables[table]) {
+            if let Some(delivery) = delivery
+                && !table.is_new(partition, delivery, event_time, &change)
+            {
+                return;
+            }
+            table.moving = matches!(change, Change::Delete { moves: true, .. });
+        }
         let mut outlet = Outlet { index, journal, scratch, out };
         match change {
             Change::Upsert { table, key, row } => tables[table].put(&key, Some(&row), rank, partitions, &mut outlet),
-            Change::Delete { table, key } => tables[table].put(&key, None, rank, partitions, &mut outlet),
+            Change::Delete { table, key, .. } => tables[table].put(&key, None, rank, partitions, &mut outlet),
             Change::Insert { table, row } => tables[table].count(&row, 1, &mut outlet),
             Change::Remove { table, row } => tables[table].count(&row, -1, &mut outlet),
             Change::Truncate { table } => tables[table].truncate(rank, partitions, &mut outlet),
@@ -215,7 +245,38 @@ impl Table {
             appended: 0,
             faults: FaultBook::default(),
             moved: None,
+            moving: false,
             shown: Shown::new(spec),
+            marks: Vec::new(),
+            marked: None,
+        }
+    }
+
+    /// Whether a change has not come before; keeps the mark.
+    fn is_new(&mut self, partition: u32, delivery: Delivery, time: Option<i64>, change: &Change) -> bool {
+        let at = partition as usize;
+        if self.marks.len() <= at {
+            self.marks.resize(at + 1, None);
+        }
+        self.marked = Some(partition);
+        let mark = &mut self.marks[at];
+        match delivery {
+            Delivery::Snapshot => *mark = None,
+            Delivery::Streamed(place) => {
+                let (identity, has_key) = identity(place.op, change);
+                match mark {
+                    None => *mark = Some(Mark::new(place, time, identity)),
+                    Some(mark) => return mark.judge(place, time, identity, has_key) == Verdict::New,
+                }
+            }
+        }
+        true
+    }
+
+    /// Writes down the mark that moved last.
+    fn note_mark(&mut self, index: TableIndex, journal: &mut Journal) {
+        if let Some(partition) = self.marked.take() {
+            journal.mark(index, partition, self.marks.get(partition as usize).and_then(Option::as_ref));
         }
     }
 
@@ -431,6 +492,19 @@ pub(super) fn note_put(table: TableIndex, columns: &[usize], key: &[u8], value: 
         journal.put_row(table, value);
     } else {
         journal.put(table, key, value);
+    }
+}
+
+/// What happened to what, and whether that is a key.
+fn identity(op: u8, change: &Change) -> (u64, bool) {
+    let of = |bytes: &[&[u8]], has_key| (delivery::identity(op, bytes), has_key);
+    match change {
+        Change::Upsert { key, .. } | Change::Delete { key, .. } | Change::Patch { key, .. } => of(&[key.bytes()], true),
+        Change::Insert { row, .. } => of(&[b"+", row.bytes()], false),
+        Change::Remove { row, .. } => of(&[b"-", row.bytes()], false),
+        Change::Malformed { key: Some(key), .. } => of(&[key.bytes()], true),
+        Change::Malformed { record, .. } => of(&[record.as_bytes()], true),
+        Change::Truncate { .. } | Change::Skip => of(&[], true),
     }
 }
 

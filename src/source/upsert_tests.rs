@@ -19,7 +19,7 @@ fn upsert(id: i64, text: &str) -> Change {
 }
 
 fn delete(id: i64) -> Change {
-    Change::Delete { table: 0, key: key(id) }
+    Change::Delete { table: 0, key: key(id), moves: false }
 }
 
 fn malformed(id: Option<i64>) -> Change {
@@ -64,7 +64,7 @@ impl Scene {
     /// What one record of a partition comes to, as text.
     fn say(&mut self, partition: u32, sequence: i64, change: Change) -> String {
         let offset = self.offsets.entry(partition).or_default();
-        let record = Record { offset: *offset, event_time: None, sequence, change };
+        let record = Record { offset: *offset, event_time: None, delivery: None, sequence, change };
         *offset += 1;
         let mut out = Resolved::default();
         self.resolver.resolve(&"raw.orders".into(), &partition.to_string().into(), record, &mut out);
@@ -225,7 +225,7 @@ proptest! {
                     Some(value) => upsert(*id, &format!("v{value}")),
                     None => delete(*id),
                 };
-                let record = Record { offset: next[at] as u64, event_time: None, sequence: *sequence, change };
+                let record = Record { offset: next[at] as u64, event_time: None, delivery: None, sequence: *sequence, change };
                 next[at] += 1;
                 let mut out = Resolved::default();
                 scene.resolver.resolve(&"s".into(), &at.to_string().into(), record, &mut out);

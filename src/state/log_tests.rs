@@ -102,7 +102,7 @@ fn record(offset: u64) -> Record {
     let id = Datum::Int((dice % 13) as i64);
     let row = Row::pack([id.clone(), Datum::Int((dice % 5) as i64)]);
     let change = match dice % 9 {
-        0 | 1 => Change::Delete { table: 0, key: Row::pack([id]) },
+        0 | 1 => Change::Delete { table: 0, key: Row::pack([id]), moves: false },
         2..=4 => Change::Upsert { table: 0, key: Row::pack([id]), row },
         5 => Change::Insert { table: 1, row },
         6 => Change::Remove { table: 1, row },
@@ -115,7 +115,7 @@ fn record(offset: u64) -> Record {
             record: "{}".into(),
         },
     };
-    Record { offset, event_time: None, sequence: 0, change }
+    Record { offset, event_time: None, sequence: 0, delivery: None, change }
 }
 
 /// What a process without any crash holds at a position, with its faults.

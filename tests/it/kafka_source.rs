@@ -19,15 +19,15 @@ use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use row::ScalarType;
 
-const WAIT: Duration = Duration::from_secs(30);
+pub const WAIT: Duration = Duration::from_secs(30);
 
-fn brokers() -> String {
+pub fn brokers() -> String {
     std::env::var("LIVEMART_TEST_KAFKA")
         .expect("LIVEMART_TEST_KAFKA must hold the address of a Kafka broker, such as 127.0.0.1:9092")
 }
 
 /// A topic's name that no other test and no earlier run has.
-fn fresh(name: &str) -> String {
+pub fn fresh(name: &str) -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("a clock").as_millis();
     format!("{name}-{}-{now}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
@@ -40,7 +40,7 @@ fn admin<T>(work: impl AsyncFnOnce(&AdminClient<DefaultClientContext>, &AdminOpt
     runtime.block_on(work(&client, &options))
 }
 
-fn create(topic: &str, partitions: i32) {
+pub fn create(topic: &str, partitions: i32) {
     admin(async |client, options| {
         let topic = NewTopic::new(topic, partitions, TopicReplication::Fixed(1));
         let made = client.create_topics([&topic], options).await.expect("answered");
@@ -55,7 +55,7 @@ fn delete(topic: &str) {
     });
 }
 
-fn producer(transactional_id: Option<&str>) -> BaseProducer {
+pub fn producer(transactional_id: Option<&str>) -> BaseProducer {
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", brokers()).set("linger.ms", "1").set("message.timeout.ms", "20000");
     if let Some(id) = transactional_id {
@@ -69,7 +69,7 @@ fn producer(transactional_id: Option<&str>) -> BaseProducer {
 }
 
 /// Sends an upsert of `id`, or its deletion, and does not wait for the answer.
-fn send(producer: &BaseProducer, topic: &str, partition: i32, id: i64, status: Option<&str>) {
+pub fn send(producer: &BaseProducer, topic: &str, partition: i32, id: i64, status: Option<&str>) {
     let key = format!("{{\"id\":{id}}}");
     let value = status.map(|status| format!("{{\"id\":{id},\"status\":\"{status}\"}}"));
     let headers = OwnedHeaders::new().insert(Header { key: "source", value: Some("test") });
@@ -81,7 +81,7 @@ fn send(producer: &BaseProducer, topic: &str, partition: i32, id: i64, status: O
     producer.poll(Duration::ZERO);
 }
 
-fn table(index: usize, topic: &str) -> TableSource {
+pub fn table(index: usize, topic: &str) -> TableSource {
     let columns = [("id", ScalarType::Int64), ("status", ScalarType::Text)];
     let columns: Vec<_> = columns.into_iter().map(|(name, ty)| SourceColumn { name: name.into(), ty }).collect();
     TableSource {
@@ -112,7 +112,7 @@ fn open(topic: &str, from: &Positions, until: Until) -> Result<OpenReader, Sourc
 }
 
 /// Polls until the end; gives the statuses by id that are left, and the last (position, mark) of each partition.
-fn to_the_end(reader: &mut dyn Reader) -> (BTreeMap<i64, String>, BTreeMap<String, (u64, String)>) {
+pub fn to_the_end(reader: &mut dyn Reader) -> (BTreeMap<i64, String>, BTreeMap<String, (u64, String)>) {
     let (mut rows, mut positions) = (BTreeMap::new(), BTreeMap::new());
     let deadline = Instant::now() + WAIT;
     loop {

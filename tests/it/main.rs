@@ -5,6 +5,8 @@
 mod bad_input;
 mod bench_in_miniature;
 mod flow_files;
+mod kafka_avro;
+mod kafka_secure;
 mod kafka_source;
 mod moving_time;
 mod pipeline;

@@ -11,7 +11,8 @@
 //! - The key of an upsert is read from `after`. That of a delete comes from the message's key, else from a top-level `key`,
 //!   else from `before`: under PostgreSQL's default replica identity only the key columns of `before` are true, the others are
 //!   made up, and no other column of it is looked at.
-//! - A changed key is a `d` of the old one and a `c` of the new one, each a record of its own; tombstones say nothing new.
+//! - A changed key is a `d` of the old one and a `c` of the new one, each a record of its own; the `d` says so, and no epoch is
+//!   closed before the `c`. Tombstones say nothing new.
 //! - A value left out because it is large and did not change (TOAST) makes a `Patch`: the resolver puts in what the row had.
 //! - Heartbeats and transaction marks that come along are no rows and are skipped.
 //! - A table without a key needs REPLICA IDENTITY FULL, so that `before` is the whole row.
@@ -23,6 +24,8 @@ use crate::source::Change;
 use crate::source::columns::{ColumnError, Key, Slots};
 use crate::source::format::json::Value;
 
+/// Names the new key in the `d` of a changed key.
+const NEW_KEY_HEADER: &str = "__debezium.newkey";
 /// Names the old key in the `c` of a changed key.
 const OLD_KEY_HEADER: &str = "__debezium.oldkey";
 
@@ -88,7 +91,10 @@ fn upsert<'a>(desk: &mut Desk<'a, '_>, payload: &Payload<'a>) -> Changes {
 
 fn delete<'a>(desk: &mut Desk<'a, '_>, payload: &Payload<'a>) -> Changes {
     match desk.message_key(payload).map_or_else(|| delete_key(desk, payload), Ok) {
-        Ok(key) => Changes::one(Change::Delete { table: desk.columns.table, key }),
+        Ok(key) => {
+            let moves = (payload.header)(NEW_KEY_HEADER).is_some();
+            Changes::one(Change::Delete { table: desk.columns.table, key, moves })
+        }
         Err(error) => desk.malformed(payload, None, error),
     }
 }

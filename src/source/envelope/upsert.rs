@@ -11,7 +11,7 @@ pub fn decode<'a>(desk: &mut Desk<'a, '_>, payload: &Payload<'a>) -> Changes {
     let table = desk.columns.table;
     let Some(value) = payload.value else {
         return match desk.message_key(payload) {
-            Some(key) => Changes::one(Change::Delete { table, key }),
+            Some(key) => Changes::one(Change::Delete { table, key, moves: false }),
             None => desk.refused(payload, "a null value whose message key does not hold the table's key"),
         };
     };
@@ -21,7 +21,7 @@ pub fn decode<'a>(desk: &mut Desk<'a, '_>, payload: &Payload<'a>) -> Changes {
     }
     if payload.scan.flat_deleted.is_some_and(|deleted| is_true(&deleted)) {
         return match desk.row_key(payload, slots) {
-            Ok(key) => Changes::one(Change::Delete { table, key }),
+            Ok(key) => Changes::one(Change::Delete { table, key, moves: false }),
             Err(error) => desk.malformed(payload, None, error),
         };
     }

@@ -55,6 +55,10 @@ impl ClientContext for Talk {
         match level {
             RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical | RDKafkaLogLevel::Error => {
                 tracing::debug!(target: "librdkafka", facility, message, "error");
+                // A failed connection: the log says why, the event that follows only that it failed.
+                if facility == "FAIL" {
+                    *lock(&self.last_error) = Some(message.to_string());
+                }
             }
             _ => tracing::debug!(target: "librdkafka", facility, message),
         }
@@ -62,8 +66,16 @@ impl ClientContext for Talk {
 
     fn error(&self, error: KafkaError, reason: &str) {
         tracing::debug!(target: "librdkafka", %error, reason);
-        // "All brokers down" only repeats what the errors before it said better.
-        let repeats = error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown);
+        // These only repeat what was said better before them.
+        let repeats = matches!(
+            error.rdkafka_error_code(),
+            Some(
+                RDKafkaErrorCode::AllBrokersDown
+                    | RDKafkaErrorCode::BrokerTransportFailure
+                    | RDKafkaErrorCode::Authentication
+                    | RDKafkaErrorCode::SSL
+            )
+        );
         let mut last = lock(&self.last_error);
         if !repeats || last.is_none() {
             *last = Some(reason.to_string());
@@ -222,7 +234,16 @@ pub fn watermarks(
 
 /// Lets the client tell its errors while no partition is assigned yet.
 fn serve(client: &Client) {
-    while client.poll(Duration::ZERO).is_some() {}
+    while let Some(polled) = client.poll(Duration::ZERO) {
+        note(client, polled.err());
+    }
+}
+
+fn note(client: &Client, error: Option<KafkaError>) {
+    if let Some(error) = error {
+        let reason = error.to_string();
+        client.context().error(error, &reason);
+    }
 }
 
 fn left(deadline: Instant) -> Duration {
@@ -230,7 +251,13 @@ fn left(deadline: Instant) -> Duration {
 }
 
 fn unreachable(client: &Client, brokers: &str, cause: KafkaError) -> SourceError {
+    // Why a connection failed is told a moment after that it failed.
+    const REASON_WAIT: Duration = Duration::from_millis(500);
+    let deadline = Instant::now() + REASON_WAIT;
     serve(client);
+    while client.context().last_error().is_none() && Instant::now() < deadline {
+        note(client, client.poll(Duration::from_millis(50)).and_then(Result::err));
+    }
     let said = client.context().last_error().unwrap_or_else(|| cause.to_string());
     let hint = if said.contains("SSL") || said.contains("certificate") {
         "check security.protocol and ssl.ca.location in `properties` of the source"

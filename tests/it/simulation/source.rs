@@ -46,7 +46,7 @@ fn record(dice: &mut Dice, table: usize, offset: u64) -> Record {
     let key = Row::pack([id]);
     let throw = dice.between(0, 20);
     let change = match (table, throw) {
-        (0, 0..4) => Change::Delete { table, key },
+        (0, 0..4) => Change::Delete { table, key, moves: false },
         (0, 4) => Change::Malformed {
             table: Some(table),
             key: Some(key),
@@ -60,7 +60,7 @@ fn record(dice: &mut Dice, table: usize, offset: u64) -> Record {
         (_, 19) => Change::Skip,
         _ => Change::Insert { table, row },
     };
-    Record { offset, event_time: Some(offset as i64), sequence: 0, change }
+    Record { offset, event_time: Some(offset as i64), sequence: 0, delivery: None, change }
 }
 
 /// What the topics still hold: records from `low` on.
