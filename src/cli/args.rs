@@ -51,6 +51,8 @@ pub enum Verb {
     Debug(DebugArgs),
     /// Show how a model is maintained and what that costs
     Explain(ExplainArgs),
+    /// Compute the published tables again from the sources and compare
+    Verify(VerifyArgs),
     /// Delete the folders of clean-targets
     Clean(CleanArgs),
     /// Show the product on the shop's fixtures
@@ -74,6 +76,7 @@ impl Verb {
             Verb::Source(SourceVerb::Freshness(_)) => "freshness",
             Verb::Debug(_) => "debug",
             Verb::Explain(_) => "explain",
+            Verb::Verify(_) => "verify",
             Verb::Clean(_) => "clean",
             Verb::Demo(_) => "demo",
         }
@@ -373,6 +376,12 @@ pub struct ExplainArgs {
     /// Fail when an operator's cost is of this class or a dearer one
     #[arg(long, value_name = "CLASS")]
     pub deny: Option<Deny>,
+    #[command(flatten)]
+    pub select: Select,
+}
+
+#[derive(Clone, Debug, ClapArgs)]
+pub struct VerifyArgs {
     #[command(flatten)]
     pub select: Select,
 }

@@ -5,7 +5,7 @@ use crate::plan::clock::ClockNeeds;
 use crate::project::{ClockMode as ConfiguredClock, Project, ProjectError, SinkConfig};
 use crate::sink::postgres::{self, PostgresConfig, PostgresSink};
 use crate::sink::sqlite::{self, SqliteSink};
-use crate::sink::{Published, Sink, SinkError, SinkState};
+use crate::sink::{Published, Sink, SinkError, SinkState, TableRows, TableSpec};
 use crate::state::StateError;
 use crate::time::{Clock, ClockMode, ClockSettings, WallTime};
 
@@ -169,6 +169,18 @@ impl Look {
                 Some(config) => postgres::published::published(&config, &self.instance, &self.tables),
                 None => Ok(None),
             },
+        }
+    }
+}
+
+/// What the sink has published and what these tables hold, all in one cut, read without owning it.
+pub fn read_tables(project: &Project, tables: &[&TableSpec]) -> Result<(SinkState, TableRows), SinkError> {
+    let instance = instance_name(project);
+    match &project.target.sink {
+        SinkConfig::Sqlite { path } => sqlite::read_tables(path, &instance, tables),
+        SinkConfig::Postgres { .. } => {
+            let config = postgres_config(project).expect("the sink is PostgreSQL");
+            postgres::read_tables(&config, &instance, tables)
         }
     }
 }

@@ -28,6 +28,7 @@ mod show;
 mod source;
 mod talk;
 mod test;
+pub mod verify;
 
 use args::{Args, DemoArgs, SourceVerb, Verb};
 use instance::VerbError;
@@ -51,6 +52,7 @@ pub fn main(args: &Args) -> i32 {
         Verb::Source(SourceVerb::Freshness(freshness)) => source::run(args, freshness, &speaker),
         Verb::Debug(debug) => debug::run(args, debug, &speaker),
         Verb::Explain(explain) => explain::run(args, explain, &speaker),
+        Verb::Verify(verify) => verify::run(args, verify, &speaker),
         Verb::Clean(clean) => clean::run(args, clean, &speaker),
         Verb::Demo(DemoArgs { verb: Some(verb), .. }) => shop::run(verb, args.common.quiet, &speaker),
         Verb::Demo(demo) => demo::run(args, demo, &speaker),

@@ -92,7 +92,7 @@ fn print(name: &str, columns: &[Column], rows: &BTreeMap<Row, i64>, show: &ShowA
 }
 
 /// The values of a row as PostgreSQL prints them; NULL is an empty cell, as in dbt.
-fn texts(row: &Row, columns: &[Column]) -> Vec<String> {
+pub fn texts(row: &Row, columns: &[Column]) -> Vec<String> {
     row.iter()
         .zip(columns)
         .map(|(datum, column)| {

@@ -72,6 +72,9 @@ pub struct ProgressRow {
     pub mark: String,
 }
 
+/// What tables hold, each a list of (row, copies).
+pub type TableRows = Vec<Vec<(Row, i64)>>;
+
 /// One row of `errors`; a multiset keyed by all but `first_seq`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ErrorRow {

@@ -13,4 +13,5 @@ mod pipeline;
 mod postgres_sink;
 mod random_aggregates;
 mod random_joins;
+mod shop_flows;
 mod simulation;

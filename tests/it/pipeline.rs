@@ -12,6 +12,7 @@ pub mod parts;
 mod shop;
 mod state;
 mod truth;
+mod verify;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};

@@ -29,7 +29,7 @@ use self::bookkeeping::Turn;
 use self::ownership::Ownership;
 use self::schema::Access;
 use super::names::{quoted, shown};
-use super::{Commit, Deploy, Sink, SinkError, SinkState, TableSpec};
+use super::{Commit, Deploy, Sink, SinkError, SinkState, TableRows, TableSpec};
 
 /// How long a statement waits for another writer's lock before the commit is given back to be retried.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -64,6 +64,55 @@ pub fn peek(path: impl AsRef<Path>, instance: &str) -> Result<Option<SinkState>,
         return Ok(None);
     }
     bookkeeping::read(&connection, instance).map(Some)
+}
+
+/// What an instance has published and what these tables hold, all in one cut, read without owning it.
+pub fn read_tables(path: &Path, instance: &str, tables: &[&TableSpec]) -> Result<(SinkState, TableRows), SinkError> {
+    let failed = |cause| failure(&format!("could not open {}", path.display()), cause);
+    let mut connection = Connection::open(path).map_err(failed)?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
+    let transaction = connection.transaction().map_err(failed)?;
+    let state = bookkeeping::read(&transaction, instance)?;
+    let rows = tables.iter().map(|table| read_table(&transaction, table)).collect::<Result<_, _>>()?;
+    Ok((state, rows))
+}
+
+fn read_table(connection: &Connection, table: &TableSpec) -> Result<Vec<(Row, i64)>, SinkError> {
+    let failed = |cause| failure(&format!("could not read table {}", relation(table)), cause);
+    let present = schema::present_columns(connection, table).map_err(failed)?;
+    if present.is_empty() {
+        return Ok(Vec::new());
+    }
+    let survives = schema::evolution(&present, table).survives;
+    let columns: Vec<_> = table
+        .columns
+        .iter()
+        .zip(&survives)
+        .map(|(column, survives)| if *survives { quoted(&column.name) } else { "null".into() })
+        .collect();
+    let sql = format!("select {} from {}", columns.join(", "), quoted(&table.name));
+    let mut statement = connection.prepare(&sql).map_err(failed)?;
+    let mut stored = statement.query([]).map_err(failed)?;
+    let mut rows = Vec::new();
+    let mut builder = RowBuilder::default();
+    while let Some(row) = stored.next().map_err(failed)? {
+        for (index, column) in table.columns.iter().enumerate() {
+            let stored = row.get_ref(index).map_err(failed)?;
+            if !value::push_stored(&mut builder, &column.ty, stored) {
+                return Err(SinkError::refused(
+                    format!(
+                        "table {} holds {stored:?} in column {}, which is no {}",
+                        relation(table),
+                        column.name,
+                        column.ty
+                    ),
+                    "another program wrote it; correct or delete that row",
+                ));
+            }
+        }
+        rows.push(builder.finish());
+    }
+    Ok(super::counted(rows))
 }
 
 /// Opens the database for its owner; tells whether no cut of the instance is stored yet.
@@ -170,41 +219,7 @@ impl Sink for SqliteSink {
     }
 
     fn read_table(&mut self, table: &TableSpec) -> Result<Vec<(Row, i64)>, SinkError> {
-        let failed = |cause| failure(&format!("could not read table {}", relation(table)), cause);
-        let present = schema::present_columns(&self.connection, table).map_err(failed)?;
-        if present.is_empty() {
-            return Ok(Vec::new());
-        }
-        let survives = schema::evolution(&present, table).survives;
-        let columns: Vec<_> = table
-            .columns
-            .iter()
-            .zip(&survives)
-            .map(|(column, survives)| if *survives { quoted(&column.name) } else { "null".into() })
-            .collect();
-        let sql = format!("select {} from {}", columns.join(", "), quoted(&table.name));
-        let mut statement = self.connection.prepare(&sql).map_err(failed)?;
-        let mut stored = statement.query([]).map_err(failed)?;
-        let mut rows = Vec::new();
-        let mut builder = RowBuilder::default();
-        while let Some(row) = stored.next().map_err(failed)? {
-            for (index, column) in table.columns.iter().enumerate() {
-                let stored = row.get_ref(index).map_err(failed)?;
-                if !value::push_stored(&mut builder, &column.ty, stored) {
-                    return Err(SinkError::refused(
-                        format!(
-                            "table {} holds {stored:?} in column {}, which is no {}",
-                            relation(table),
-                            column.name,
-                            column.ty
-                        ),
-                        "another program wrote it; correct or delete that row",
-                    ));
-                }
-            }
-            rows.push(builder.finish());
-        }
-        Ok(super::counted(rows))
+        read_table(&self.connection, table)
     }
 
     fn deploy(&mut self, tables: Vec<(TableSpec, Deploy)>, adopt: bool) -> Result<(), SinkError> {

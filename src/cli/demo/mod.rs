@@ -1,29 +1,38 @@
-//! `livemart demo`: the shop's events into SQLite, the marts, and one order arriving live.
+//! `livemart demo`: the shop's events into SQLite, the marts, and one customer's story live.
 //!
 //! ```text
-//!   fixtures ──copied──> demo folder ──kept──> shop.db ──> a look at each mart ──> one order, and what it moves in which tables
+//!   fixtures ──copied──> demo folder ──kept──> shop.db ──> a look at each mart ──> the story, step by step: what moves, in which
+//!   tables, how soon, in one transaction ──> every table compared with a batch over all events
 //! ```
 //!
-//! The demo works on a copy of the fixtures in a folder of its own, so that it may append to it.
+//! The demo works on a copy of the fixtures in a folder of its own, so that it may append to it. Its clock is its own, too: it
+//! begins where the events end.
 
-use std::collections::BTreeMap;
+mod changes;
+mod story;
+
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 
+use self::changes::Published;
+use self::story::Cause;
 use super::args::{Args, DemoArgs};
 use super::instance::VerbError;
 use super::keep::{KeepOptions, open};
 use super::refuse;
 use super::show::table;
 use super::talk::Speaker;
+use super::verify;
 use crate::engine::{EngineEvent, StopFlag};
-use crate::project::{Project, ResourceType, Selection};
+use crate::project::{ClockMode, Project, ResourceType, Selection};
+use crate::time::WallTime;
 
 /// The shop's own database: the source that the demo appends to.
 const EVENTS: &str = "raw_data.jsonl";
@@ -77,24 +86,20 @@ const SHOWN: [Look; 8] = [
               from executive_customer_health_kpis",
     },
 ];
-/// Changed rows shown of a table when the order arrives.
-const CHANGES_SHOWN: usize = 4;
-/// How long the demo waits for its order to arrive.
+/// How long the demo waits for a step to be published.
 const ARRIVAL_MAX: Duration = Duration::from_secs(30);
+
+/// How long nothing happens before the next step begins.
+const REST: Duration = Duration::from_millis(100);
+
+/// What the engine tells: None when it has hydrated, then each cut.
+type Events = mpsc::Receiver<Option<(u64, Instant)>>;
 
 struct Look {
     model: &'static str,
     title: &'static str,
     sql: &'static str,
 }
-
-/// The order that arrives: customer 1 buys two things and pays. Lines are Debezium changes, as the shop's connector writes them.
-const ORDER: [&str; 4] = [
-    r#"{"op":"c","before":null,"after":{"id":900001,"user_id":1,"cycle_name":"Refill","status":"completed","order_date":"2024-12-27T21:00:00Z","channel":"web"},"source":{"name":"shop","table":"orders","ts_ms":1735333200000},"ts_ms":1735333200000}"#,
-    r#"{"op":"c","before":null,"after":{"order_id":900001,"line_no":1,"product_id":11,"price":"24.90","quantity":2},"source":{"name":"shop","table":"order_items","ts_ms":1735333200000},"ts_ms":1735333200000}"#,
-    r#"{"op":"c","before":null,"after":{"order_id":900001,"line_no":2,"product_id":12,"price":"5.00","quantity":1},"source":{"name":"shop","table":"order_items","ts_ms":1735333200000},"ts_ms":1735333200000}"#,
-    r#"{"op":"c","before":null,"after":{"id":900001,"order_id":900001,"customer_id":1,"amount":5480,"payment_method":"credit_card","payment_status":"completed","payment_date":"2024-12-27T21:01:00Z"},"source":{"name":"shop","table":"payments","ts_ms":1735333260000},"ts_ms":1735333260000}"#,
-];
 
 /// Exit code 0 when the demo ran.
 pub fn run(args: &Args, demo: &DemoArgs, speaker: &Speaker) -> i32 {
@@ -113,20 +118,27 @@ impl Stage {
     fn folder(&self) -> &Path {
         self.events.parent().unwrap_or(&self.events)
     }
+
+    fn state(&self) -> PathBuf {
+        self.folder().join("state")
+    }
 }
 
-/// The models that the demo shows.
+/// All of the shop.
 fn selection() -> Selection {
-    let select = SHOWN.iter().map(|look| format!("+{}", look.model)).collect();
-    Selection { select, ..Selection::default() }
+    Selection {
+        resource_types: vec![ResourceType::Model, ResourceType::Test],
+        exclude: vec!["entity_customers_history+".to_owned()],
+        ..Selection::default()
+    }
 }
 
 fn show(args: &Args, demo: &DemoArgs) -> Result<(), VerbError> {
     let stage = set_up(demo)?;
     let mut project = load(args, demo, &stage)?;
-    println!("A dbt project, untouched: {} models in {}\n", models(&project), demo.shop.display());
+    println!("A dbt project, untouched: {} in {}\n", nodes(&project), demo.shop.display());
     let started = Instant::now();
-    let options = KeepOptions::default();
+    let options = KeepOptions { tests: true, ..KeepOptions::default() };
     let (opened, _) = open(&mut project, &selection(), &options)?;
     let report = opened.keep(&project, &options, StopFlag::default(), &mut |_| {})?;
     println!(
@@ -136,31 +148,27 @@ fn show(args: &Args, demo: &DemoArgs) -> Result<(), VerbError> {
         started.elapsed().as_secs_f64(),
         report.set_aside
     );
-    let tables = published_tables(&stage.database)?;
     for look in &SHOWN {
         let (head, rows) = query(&stage.database, look.sql)?;
         println!("{} ({})", look.title, look.model);
         println!("{}", table(&head, &rows));
     }
-    arrive(&mut project, &stage, &tables)?;
+    tell(&mut project, &stage)?;
+    compare(&mut project)?;
     println!(
         "The database is {}: open it with any SQLite client, even while livemart writes to it.\n",
         stage.database.display()
     );
-    let environment = format!("SHOP_DATA={} LIVEMART_DB={}", stage.folder().display(), stage.database.display());
+    let (folder, database, state) = (stage.folder().display(), stage.database.display(), stage.state());
     // The binary that runs now, as it may not be on the PATH.
     let binary = std::env::current_exe().map_or_else(|_| "livemart".to_owned(), |path| path.display().to_string());
     println!("Try next:");
-    println!(
-        "  {environment} {binary} serve --project-dir {} --select {}    # then append lines to {EVENTS}",
-        demo.shop.display(),
-        selection().select.join(" ")
-    );
-    println!(
-        "  {environment} {binary} test --project-dir {}     # dbt's tests at the published cut",
-        demo.shop.display()
-    );
-    println!("  {binary} explain mart_customer_360 --project-dir {}", demo.shop.display());
+    println!("  cd {}", demo.shop.display());
+    println!("  export SHOP_DATA={folder} LIVEMART_DB={database} LIVEMART_STATE={}", state.display());
+    println!("  {binary} serve                       # then append lines to {EVENTS}");
+    println!("  {binary} test                        # dbt's tests at the published cut");
+    println!("  {binary} verify                      # every table against a batch over all events");
+    println!("  {binary} explain mart_customer_360   # how it is maintained");
     Ok(())
 }
 
@@ -186,6 +194,9 @@ fn set_up(demo: &DemoArgs) -> Result<Stage, VerbError> {
         if old.exists() {
             std::fs::remove_file(&old).map_err(failed("remove", &old))?;
         }
+    }
+    if stage.state().is_dir() {
+        std::fs::remove_dir_all(stage.state()).map_err(failed("remove", &stage.state()))?;
     }
     copy_tree(&demo.shop.join("../fixtures/shop"), &folder)?;
     Ok(stage)
@@ -214,23 +225,33 @@ fn load(args: &Args, demo: &DemoArgs, stage: &Stage) -> Result<Project, VerbErro
     options.target = Some("dev".to_owned());
     options.env.insert("SHOP_DATA".to_owned(), stage.folder().display().to_string());
     options.env.insert("LIVEMART_DB".to_owned(), stage.database.display().to_string());
+    options.env.insert("LIVEMART_STATE".to_owned(), stage.state().display().to_string());
     Ok(Project::load(options)?)
 }
 
-fn models(project: &Project) -> usize {
-    project.nodes.values().filter(|node| node.resource_type == ResourceType::Model).count()
+fn nodes(project: &Project) -> String {
+    let count = |wanted| project.nodes.values().filter(|node| node.resource_type == wanted).count();
+    format!("{} models with {} tests", count(ResourceType::Model), count(ResourceType::Test))
 }
 
-/// One order arrives while livemart serves: which rows change, in one transaction, and how soon.
-fn arrive(project: &mut Project, stage: &Stage, tables: &[String]) -> Result<(), VerbError> {
-    let before = tables.iter().map(|name| read(&stage.database, name)).collect::<Result<Vec<_>, _>>()?;
-    let options = KeepOptions { follow: true, ..KeepOptions::default() };
+/// The story while livemart serves: what each step moves, in one transaction, and how soon.
+fn tell(project: &mut Project, stage: &Stage) -> Result<(), VerbError> {
+    let now = clock(&stage.database)?;
+    let wall = Arc::new(AtomicI64::new(now));
+    let read_wall = wall.clone();
+    let options = KeepOptions {
+        follow: true,
+        tests: true,
+        wall: WallTime::from_fn(move || read_wall.load(Ordering::SeqCst)),
+        ..KeepOptions::default()
+    };
     project.target.commit_interval = Duration::from_millis(10);
+    project.target.clock.mode = ClockMode::Wall;
     let (opened, _) = open(project, &selection(), &options)?;
     let stop = StopFlag::default();
     let (told, events) = mpsc::channel();
     let project = &*project;
-    let took = std::thread::scope(|scope| {
+    std::thread::scope(|scope| {
         let flag = stop.clone();
         let options = &options;
         let thread = scope.spawn(move || {
@@ -242,70 +263,80 @@ fn arrive(project: &mut Project, stage: &Stage, tables: &[String]) -> Result<(),
                 };
             })
         });
-        let outcome = append_and_wait(stage, &events);
+        let outcome = tell_steps(stage, &wall, &events);
         stop.stop();
         match thread.join() {
             Ok(kept) => kept.map(|_| ()).and(outcome),
             Err(panic) => std::panic::resume_unwind(panic),
         }
-    })?;
-    let (seq, milliseconds) = took;
-    println!(
-        "One order arrives: customer 1 buys two things and pays (4 change events). {milliseconds:.1} ms later, cut {seq}, in one transaction:"
-    );
-    let mut untouched = Vec::new();
-    for (name, (head, old)) in tables.iter().zip(before) {
-        let (_, new) = read(&stage.database, name)?;
-        let changed = net_changes(old, new);
-        if changed.is_empty() {
-            untouched.push(name.as_str());
-            continue;
+    })
+}
+
+fn tell_steps(stage: &Stage, wall: &AtomicI64, events: &Events) -> Result<(), VerbError> {
+    let late = |_| VerbError::new("the tables did not move in time");
+    while events.recv_timeout(ARRIVAL_MAX).map_err(late)?.is_some() {}
+    let now = wall.load(Ordering::SeqCst);
+    println!("One customer's story, live:\n");
+    for (number, step) in story::steps(now).into_iter().enumerate() {
+        // What the step before has set in motion comes to rest, so that each cut is one step's.
+        while events.recv_timeout(REST).is_ok() {}
+        let before = Published::read(&stage.database)?;
+        let began = Instant::now();
+        match &step.cause {
+            Cause::Events(lines) => append(stage, lines)?,
+            Cause::Midnight => wall.store(story::next_midnight(now), Ordering::SeqCst),
         }
-        println!("  {name}:");
-        let head: Vec<String> = [" ".to_owned()].into_iter().chain(head).collect();
-        let shown = &changed[..changed.len().min(CHANGES_SHOWN)];
-        table(&head, shown).lines().for_each(|line| println!("  {line}"));
-        if shown.len() < changed.len() {
-            println!("  … and {} more", changed.len() - shown.len());
+        let (seq, at) = loop {
+            if let Some(cut) = events.recv_timeout(ARRIVAL_MAX).map_err(late)? {
+                break cut;
+            }
+        };
+        let after = Published::read(&stage.database)?;
+        println!("{}. {}", number + 1, step.title);
+        let milliseconds = at.duration_since(began).as_secs_f64() * 1e3;
+        println!("   {milliseconds:.1} ms later, cut {seq}, in one transaction: {}", before.summary(&after));
+        for shown in &step.shown {
+            let (head, rows, total) = before.changes(&after, shown)?;
+            if !rows.is_empty() {
+                match total - rows.len() {
+                    0 => println!("   {}:", shown.table),
+                    more => println!("   {}, and {more} rows more:", shown.table),
+                }
+                table(&head, &rows).lines().for_each(|line| println!("   {line}"));
+            }
         }
+        for verdict in before.verdicts(&after) {
+            println!("   {verdict}");
+        }
+        println!();
     }
-    println!(
-        "  {} of {} tables changed; not touched: {}\n",
-        tables.len() - untouched.len(),
-        tables.len(),
-        untouched.join(", ")
-    );
     Ok(())
 }
 
-/// What went (-) and what came (+), rows that start alike beside each other.
-fn net_changes(old: Vec<Vec<String>>, new: Vec<Vec<String>>) -> Vec<Vec<String>> {
-    let mut net: BTreeMap<Vec<String>, i64> = BTreeMap::new();
-    old.into_iter().for_each(|row| *net.entry(row).or_default() -= 1);
-    new.into_iter().for_each(|row| *net.entry(row).or_default() += 1);
-    let mut changed: Vec<Vec<String>> = Vec::new();
-    for (row, count) in net.into_iter().filter(|(_, count)| *count != 0) {
-        let sign = if count > 0 { "+" } else { "-" };
-        changed.push([sign.to_owned()].into_iter().chain(row).collect());
-    }
-    changed.sort_by(|a, b| (a.get(1), &b[0]).cmp(&(b.get(1), &a[0])));
-    changed
-}
-
-/// Appends the order once the engine follows; gives the cut that has it and the milliseconds until then.
-fn append_and_wait(stage: &Stage, events: &mpsc::Receiver<Option<(u64, Instant)>>) -> Result<(u64, f64), VerbError> {
-    let late = |_| VerbError::new("the order did not arrive in time");
-    while events.recv_timeout(ARRIVAL_MAX).map_err(late)?.is_some() {}
-    std::thread::sleep(Duration::from_millis(100));
+fn append(stage: &Stage, lines: &[String]) -> Result<(), VerbError> {
     let mut file: File =
         OpenOptions::new().append(true).open(&stage.events).map_err(failed("append to", &stage.events))?;
-    let lines = ORDER.map(|line| format!("{line}\n")).concat();
-    let appended = Instant::now();
-    file.write_all(lines.as_bytes()).map_err(failed("append to", &stage.events))?;
-    loop {
-        if let Some((seq, at)) = events.recv_timeout(ARRIVAL_MAX).map_err(late)? {
-            return Ok((seq, at.duration_since(appended).as_secs_f64() * 1e3));
-        }
+    let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    file.write_all(text.as_bytes()).map_err(failed("append to", &stage.events))
+}
+
+/// Every table against a batch over all events.
+fn compare(project: &mut Project) -> Result<(), VerbError> {
+    let started = Instant::now();
+    let selection = Selection { resource_types: vec![ResourceType::Model], ..Selection::default() };
+    let verified = verify::verified(project, &selection)?.unwrap_or_default();
+    let equal = verified.tables - verified.differences.len();
+    println!(
+        "Computed again in one batch from all {} events: {equal} of {} tables are equal, {} rows ({:.2} s).\n",
+        verified.records,
+        verified.tables,
+        verified.rows,
+        started.elapsed().as_secs_f64()
+    );
+    match verified.differences.first() {
+        None => Ok(()),
+        Some(difference) => Err(VerbError::new(format!("{} differs from the batch", difference.model))
+            .with_hint("livemart verify shows the rows")),
     }
 }
 
@@ -313,21 +344,17 @@ fn database_error(cause: rusqlite::Error) -> VerbError {
     VerbError::new(format!("could not read the demo's database: {cause}"))
 }
 
-fn published_tables(database: &Path) -> Result<Vec<String>, VerbError> {
+/// The published cut's clock, microseconds since 1970 UTC.
+fn clock(database: &Path) -> Result<i64, VerbError> {
     let connection = Connection::open(database).map_err(database_error)?;
-    let mut statement =
-        connection.prepare("select relation from livemart_models order by relation").map_err(database_error)?;
-    let names = statement.query_map([], |row| row.get(0)).map_err(database_error)?;
-    names.collect::<Result<Vec<String>, _>>().map_err(database_error)
-}
-
-/// The columns and rows of a table, as text.
-fn read(database: &Path, name: &str) -> Result<(Vec<String>, Vec<Vec<String>>), VerbError> {
-    query(database, &format!("select * from \"{}\" order by 1", name.replace('"', "\"\"")))
+    let text: String =
+        connection.query_row("select clock from livemart_cut", [], |row| row.get(0)).map_err(database_error)?;
+    row::calendar::parse_timestamptz(&text, chrono_tz::Tz::UTC)
+        .map_err(|cause| VerbError::new(format!("the cut's clock cannot be read: {cause}")))
 }
 
 /// What a query gives, as text.
-fn query(database: &Path, sql: &str) -> Result<(Vec<String>, Vec<Vec<String>>), VerbError> {
+pub(super) fn query(database: &Path, sql: &str) -> Result<(Vec<String>, Vec<Vec<String>>), VerbError> {
     let connection = Connection::open(database).map_err(database_error)?;
     let mut statement = connection.prepare(sql).map_err(database_error)?;
     let head: Vec<String> = statement.column_names().map(str::to_owned).collect();
