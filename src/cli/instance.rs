@@ -193,9 +193,10 @@ pub fn postgres_config(project: &Project) -> Option<PostgresConfig> {
 fn config_of(sink: &SinkConfig) -> Option<PostgresConfig> {
     match sink {
         SinkConfig::Sqlite { .. } => None,
-        SinkConfig::Postgres { url, password_file, schema, meta_schema } => Some(PostgresConfig {
+        SinkConfig::Postgres { url, password_file, tls, schema, meta_schema } => Some(PostgresConfig {
             url: url.clone(),
             password_file: password_file.clone(),
+            tls: tls.clone(),
             schema: schema.clone(),
             meta_schema: meta_schema.clone(),
         }),

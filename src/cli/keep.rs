@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use super::hooks;
 use super::instance::{self, VerbError};
 use super::resumption::{self, Resumption};
 use crate::engine::{
@@ -109,6 +110,7 @@ pub fn open(
     let wanted = Wanted { deployed: deployed_models(&state), ..wanted };
     compile(project, &wanted)?;
     let mut assembled = assemble(project, &name, &wanted)?;
+    hooks::render(project, &mut assembled.deployment)?;
     if options.full_refresh {
         state.models.clear();
         if !options.follow {

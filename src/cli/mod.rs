@@ -16,6 +16,7 @@ mod debug;
 mod demo;
 mod docs;
 mod explain;
+mod hooks;
 pub mod instance;
 pub mod keep;
 mod ls;

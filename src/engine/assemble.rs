@@ -13,6 +13,7 @@ use md5::{Digest, Md5};
 use row::ScalarType;
 
 use super::deployment::{Deployment, ModelPlan, PublishedModel, TestPlan, demanded_columns};
+use super::properties::table_properties;
 use crate::plan::rewrite::{RewriteOptions, optimize};
 use crate::plan::sql::parse_type;
 use crate::plan::{self, BoundModel, Column, Plan, RelationId, RelationType};
@@ -48,7 +49,7 @@ pub struct AssembleError {
 }
 
 impl AssembleError {
-    fn node(node: &Node, message: impl Into<String>, hint: Option<String>) -> AssembleError {
+    pub(super) fn node(node: &Node, message: impl Into<String>, hint: Option<String>) -> AssembleError {
         AssembleError {
             what: format!("Compilation Error in {} ({})", node.title(), node.original_file_path),
             message: message.into(),
@@ -314,7 +315,7 @@ impl<'p> Planner<'p> {
                 deployment.tests.push(test_plan(self.project, node, model)?);
                 tests.push(planned.id.clone());
             } else if roots.contains(&planned.id) {
-                deployment.published.push(PublishedModel { model, table: table(node, planned, plan) });
+                deployment.published.push(PublishedModel { model, table: table(node, planned, plan)? });
             }
         }
         refuse_twins(self.project, &deployment)?;
@@ -350,22 +351,21 @@ fn is_row_wise(plan: &Plan) -> bool {
     }
 }
 
-fn table(node: &Node, planned: &Planned, plan: &Arc<Plan>) -> TableSpec {
+fn table(node: &Node, planned: &Planned, plan: &Arc<Plan>) -> Result<TableSpec, AssembleError> {
     let keys = plan.typ().keys;
-    TableSpec {
+    let columns: Vec<TableColumn> = (planned.typ.columns.iter())
+        .map(|column| TableColumn { name: column.name.clone(), ty: column.ty.clone(), nullable: column.nullable })
+        .collect();
+    Ok(TableSpec {
+        properties: table_properties(node, &columns)?,
         model: node.unique_id.clone(),
         schema: node.schema.clone(),
         name: node.alias.clone(),
-        columns: planned
-            .typ
-            .columns
-            .iter()
-            .map(|column| TableColumn { name: column.name.clone(), ty: column.ty.clone(), nullable: column.nullable })
-            .collect(),
+        columns,
         key: keys.into_iter().min_by_key(Vec::len).filter(|key| !key.is_empty()),
         fingerprint: planned.fingerprint.clone(),
         compiled_sql: node.compiled_code.clone().unwrap_or_default(),
-    }
+    })
 }
 
 fn test_plan(project: &Project, node: &Node, model: usize) -> Result<TestPlan, AssembleError> {

@@ -10,7 +10,7 @@ use super::workers::Dataflow;
 use crate::plan::clock::{ClockNeeds, ClockReading};
 use crate::plan::{Plan, RelationId};
 use crate::render::RenderModel;
-use crate::sink::{Deploy, SinkState, TableSpec};
+use crate::sink::{Deploy, RunHooks, SinkState, TableSpec};
 use crate::source::{Change, Record, TableSource, TableSpec as SourceSpec};
 
 /// A model to maintain, its plan over sources only (references to other models have been replaced by their plans).
@@ -49,6 +49,8 @@ pub struct Deployment {
     pub sources: Vec<TableSource>,
     /// The column that tells an event's time where its record does not, by source.
     pub event_times: BTreeMap<usize, usize>,
+    /// What the project wants run around a deploy.
+    pub run_hooks: RunHooks,
 }
 
 impl Deployment {
@@ -79,20 +81,23 @@ impl Deployment {
     }
 
     /// What the first commit does with each table, given what the sink has.
-    pub fn deploys(&self, state: &SinkState) -> Vec<(TableSpec, Deploy)> {
+    ///
+    /// Adopting corrects every table by the row-level difference, whoever wrote into it.
+    pub fn deploys(&self, state: &SinkState, adopt: bool) -> Vec<(TableSpec, Deploy)> {
         let kept: BTreeSet<(&str, &str)> =
             state.models.iter().map(|(model, _, fingerprint)| (model.as_str(), fingerprint.as_str())).collect();
         let deploy = |table: &TableSpec| {
-            let keeps = state.cut.is_some() && kept.contains(&(table.model.as_str(), table.fingerprint.as_str()));
+            let keeps =
+                !adopt && state.cut.is_some() && kept.contains(&(table.model.as_str(), table.fingerprint.as_str()));
             if keeps { Deploy::Keep } else { Deploy::Evolve }
         };
         self.published.iter().map(|model| (model.table.clone(), deploy(&model.table))).collect()
     }
 
-    pub(super) fn table_outputs(&self, state: &SinkState) -> Vec<TableOutput> {
+    pub(super) fn table_outputs(&self, state: &SinkState, adopt: bool) -> Vec<TableOutput> {
         self.published
             .iter()
-            .zip(self.deploys(state))
+            .zip(self.deploys(state, adopt))
             .map(|(model, (_, deploy))| TableOutput { output: model.model, evolves: deploy == Deploy::Evolve })
             .collect()
     }

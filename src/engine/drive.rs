@@ -216,7 +216,7 @@ impl<'a> Drive<'a> {
         on_event: &'a mut dyn FnMut(EngineEvent<'_>),
     ) -> Result<Drive<'a>, EngineError> {
         let mut existing = BTreeMap::new();
-        let deploys = deployment.deploys(state);
+        let deploys = deployment.deploys(state, adopt);
         for (table, (spec, deploy)) in deploys.iter().enumerate() {
             if *deploy == Deploy::Evolve {
                 // What the table holds is taken away from what hydration finds: the first commit writes only the difference.
@@ -224,12 +224,13 @@ impl<'a> Drive<'a> {
                 existing.insert(table, rows.collect::<Vec<_>>());
             }
         }
+        sink.note_hooks(deployment.run_hooks.clone());
         sink.deploy(deploys, adopt)?;
         let workers = Workers::start(deployment.dataflow(), workers);
         let (notes, notes_out) = bounded(EPOCHS_IN_FLIGHT_MAX);
         let (published_in, published) = bounded(EPOCHS_IN_FLIGHT_MAX * 2);
         let seq = state.cut.as_ref().map_or(0, |cut| cut.seq);
-        let tables = deployment.table_outputs(state);
+        let tables = deployment.table_outputs(state, adopt);
         let evolves = tables.iter().any(|table| table.evolves);
         let resets_errors = evolves;
         let tests = deployment.test_outputs();

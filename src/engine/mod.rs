@@ -19,6 +19,7 @@ mod drive;
 mod evaluate;
 mod hydrate;
 mod memory;
+mod properties;
 mod publish;
 mod workers;
 

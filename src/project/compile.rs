@@ -14,6 +14,7 @@ use serde_json::Value as Json;
 use super::error::{ProjectError, Result};
 use super::jinja::render_text;
 use super::jinja::scope::{Introspect, NodeFacts, Phase, Scope};
+use super::jinja::value::from_json;
 use super::load;
 use super::node::{Node, ResourceType};
 use super::render::failed;
@@ -164,34 +165,39 @@ impl Project {
         })
     }
 
-    /// The SQL of a hook of a node's, or of the project's when no node is given.
-    pub fn render_hook(&self, unique_id: Option<&str>, sql: &str) -> Result<String> {
-        let facts = match unique_id {
-            Some(id) => load::node_facts(
-                self.nodes.get(id).ok_or_else(|| unknown(id))?,
-                &load::quoting_of(&self.packages[0].quoting),
-            ),
-            None => NodeFacts { package: self.name.clone(), resource_type: "operation".into(), ..NodeFacts::default() },
-        };
-        let object = unique_id.map_or("a hook of dbt_project.yml".to_string(), |id| format!("a hook of {id}"));
+    /// The SQL of a node's hook. `name` is what errors call it.
+    pub fn render_hook(&self, unique_id: &str, name: &str, sql: &str) -> Result<String> {
+        let node = self.nodes.get(unique_id).ok_or_else(|| unknown(unique_id))?;
+        self.hook(load::node_facts(node, &load::quoting_of(&self.packages[0].quoting)), name, sql, &[])
+    }
+
+    /// The SQL of a hook of a package's `dbt_project.yml`, which may use the `known` names.
+    pub fn render_run_hook(&self, package: &str, name: &str, sql: &str, known: &[(&str, Json)]) -> Result<String> {
+        let facts =
+            NodeFacts { package: package.to_owned(), resource_type: "operation".into(), ..NodeFacts::default() };
+        self.hook(facts, name, sql, known)
+    }
+
+    fn hook(&self, facts: NodeFacts, name: &str, sql: &str, known: &[(&str, Json)]) -> Result<String> {
         deep(|| {
-            let scope = Arc::new(self.compile_scope(facts, &self.introspect));
-            render_text(&scope, sql, "hook").map_err(|failure| {
+            let mut scope = self.compile_scope(facts, &self.introspect);
+            scope.extra = known.iter().map(|(name, value)| ((*name).to_owned(), from_json(value))).collect();
+            render_text(&Arc::new(scope), sql, "hook").map_err(|failure| {
                 let mut error = failed(failure, sql);
-                error.object = Some(object.clone());
+                error.object = Some(name.to_owned());
                 error
             })
         })
     }
 
-    /// The texts of a node's `pre-hook` or `post-hook`.
-    pub fn hooks(&self, unique_id: &str, which: &str) -> Vec<String> {
+    /// A node's `pre-hook` or `post-hook`: its text, and whether it runs inside the transaction.
+    pub fn hooks(&self, unique_id: &str, which: &str) -> Vec<(String, bool)> {
         let hooks = self.nodes.get(unique_id).and_then(|node| node.config.get(which)).and_then(Json::as_array);
-        hooks
-            .into_iter()
-            .flatten()
-            .filter_map(|hook| hook.get("sql").and_then(Json::as_str).map(String::from))
-            .collect()
+        let read = |hook: &Json| {
+            let inside = hook.get("transaction").and_then(Json::as_bool).unwrap_or(true);
+            hook.get("sql").and_then(Json::as_str).map(|sql| (sql.to_owned(), inside))
+        };
+        hooks.into_iter().flatten().filter_map(read).collect()
     }
 }
 

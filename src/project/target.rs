@@ -19,6 +19,7 @@ use super::files;
 use super::jinja::scope::Scope;
 use super::profile;
 use super::yaml::{self, Map, Value, Yaml};
+use crate::sink::postgres::{TlsMode, TlsSettings};
 
 pub const FILE: &str = "livemart.yml";
 
@@ -111,7 +112,7 @@ pub struct Retain {
 #[derive(Clone, Debug, PartialEq)]
 pub enum SinkConfig {
     Sqlite { path: PathBuf },
-    Postgres { url: String, password_file: Option<PathBuf>, schema: String, meta_schema: String },
+    Postgres { url: String, password_file: Option<PathBuf>, tls: TlsSettings, schema: String, meta_schema: String },
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -230,16 +231,44 @@ impl Target {
                 SinkConfig::Sqlite { path: self.folder.join(sink.require_text("path")?) }
             }
             "postgres" => {
-                sink.only(&["type", "url", "password_file", "schema", "meta_schema"])?;
+                sink.only(&[
+                    "type",
+                    "url",
+                    "password_file",
+                    "sslmode",
+                    "sslrootcert",
+                    "sslcert",
+                    "sslkey",
+                    "schema",
+                    "meta_schema",
+                ])?;
                 SinkConfig::Postgres {
                     url: sink.require_text("url")?,
                     password_file: sink.text("password_file")?.map(|path| self.folder.join(path)),
+                    tls: self.tls(&sink)?,
                     schema: sink.text("schema")?.unwrap_or_else(|| "public".into()),
                     meta_schema: sink.text("meta_schema")?.unwrap_or_else(|| META_SCHEMA.into()),
                 }
             }
             other => return Err(sink.unknown_value("type", other, &["sqlite", "postgres"])),
         }))
+    }
+
+    /// `sslmode` and its neighbours, with libpq's names.
+    fn tls(&self, sink: &Fields<'_>) -> Result<TlsSettings> {
+        let mode = match sink.text("sslmode")? {
+            None => None,
+            Some(name) => match TlsMode::named(&name) {
+                Some(mode) => Some(mode),
+                None => return Err(sink.unknown_value("sslmode", &name, &TlsMode::NAMES)),
+            },
+        };
+        let path = |key: &str| -> Result<Option<PathBuf>> {
+            let text = sink.text(key)?;
+            // `system` stands for the operating system's authorities and is no file.
+            Ok(text.map(|text| if text == "system" { text.into() } else { self.folder.join(text) }))
+        };
+        Ok(TlsSettings { mode, root: path("sslrootcert")?, certificate: path("sslcert")?, key: path("sslkey")? })
     }
 
     /// The schema that the sink names itself.

@@ -1,5 +1,6 @@
 use super::*;
 use crate::project::jinja::scope::{World, WorldParts};
+use crate::sink::postgres::{TlsMode, TlsSettings};
 
 fn scope() -> Arc<Scope> {
     let env_vars = [
@@ -75,11 +76,26 @@ fn kafka_takes_what_librdkafka_takes() {
         SinkConfig::Postgres {
             url: "postgresql://x".into(),
             password_file: None,
+            tls: TlsSettings::default(),
             schema: "marts".into(),
             meta_schema: "livemart".into()
         }
     );
     assert_eq!((config.clock.mode, config.workers), (ClockMode::Wall, 4));
+}
+
+#[test]
+fn tls_is_said_with_libpqs_words() {
+    let text = "targets:\n  prod:\n    sink: {type: postgres, url: x, sslmode: verify-full, sslrootcert: ca.pem, sslcert: /me.crt, sslkey: /me.key}\n";
+    let SinkConfig::Postgres { tls, .. } = load(text, "prod").expect("valid").sink else { panic!("postgres") };
+    assert_eq!(tls.mode, Some(TlsMode::VerifyFull));
+    assert!(tls.root.expect("a path").ends_with("ca.pem") && tls.certificate == Some("/me.crt".into()));
+    check_error(
+        "targets:\n  dev:\n    sink: {type: postgres, url: x, sslmode: verify_ca}\n",
+        "unknown sslmode 'verify_ca'",
+        3,
+        "verify-ca",
+    );
 }
 
 #[test]

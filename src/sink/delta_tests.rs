@@ -1,7 +1,7 @@
 use row::ScalarType;
 
 use super::*;
-use crate::sink::TableColumn;
+use crate::sink::{TableColumn, TableProperties};
 
 fn table() -> TableSpec {
     TableSpec {
@@ -15,6 +15,7 @@ fn table() -> TableSpec {
         key: Some(vec![0]),
         fingerprint: "f".into(),
         compiled_sql: "select 1".into(),
+        properties: TableProperties::default(),
     }
 }
 

@@ -97,7 +97,7 @@ mod tests {
     use row::ScalarType;
 
     use super::*;
-    use crate::sink::TableColumn;
+    use crate::sink::{TableColumn, TableProperties};
 
     fn wanted(columns: &[(&str, ScalarType)]) -> TableSpec {
         TableSpec {
@@ -111,6 +111,7 @@ mod tests {
             key: None,
             fingerprint: String::new(),
             compiled_sql: String::new(),
+            properties: TableProperties::default(),
         }
     }
 

@@ -14,6 +14,7 @@ mod error;
 mod evolve;
 mod names;
 pub mod postgres;
+mod properties;
 mod set_aside;
 pub mod sqlite;
 
@@ -22,6 +23,7 @@ use std::collections::BTreeMap;
 use row::{Row, ScalarType};
 
 pub use postgres::{PostgresConfig, PostgresSink};
+pub use properties::{Hook, IndexSpec, RunHooks, TableProperties};
 pub use set_aside::KEPT_MAX as ERRORS_KEPT_MAX;
 pub use sqlite::SqliteSink;
 
@@ -38,6 +40,7 @@ pub struct TableSpec {
     pub key: Option<Vec<usize>>,
     pub fingerprint: String,
     pub compiled_sql: String,
+    pub properties: TableProperties,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -149,7 +152,10 @@ pub trait Sink: Send {
     /// Empty when the table does not exist.
     fn read_table(&mut self, table: &TableSpec) -> Result<Vec<(Row, i64)>, SinkError>;
 
-    /// Notes what the next commit deploys. A relation that livemart did not create is refused unless `adopt`.
+    /// Notes what is run around the next deploy that has a new model in it. Before `deploy`.
+    fn note_hooks(&mut self, hooks: RunHooks);
+
+    /// Notes what the next commit deploys, and brings indexes, comments and grants of kept tables up to date. A relation that livemart did not create is refused unless `adopt`.
     fn deploy(&mut self, tables: Vec<(TableSpec, Deploy)>, adopt: bool) -> Result<(), SinkError>;
 
     /// Applies one cut in one transaction. An unreachable server is `SinkError::Unreachable`: the caller retries the same

@@ -5,6 +5,11 @@ pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
+/// A text as SQL's literal, whatever the server thinks of backslashes.
+pub(super) fn literal(text: &str) -> String {
+    format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
+}
+
 /// A name as people write it: bare where SQL allows that, else quoted. `models.relation` and messages use it.
 pub(super) fn shown(name: &str) -> String {
     let mut characters = name.chars();
@@ -48,6 +53,11 @@ mod tests {
     fn a_name_with_quotes_stays_one_identifier() {
         assert_eq!(quoted("a\"; drop table b"), "\"a\"\"; drop table b\"");
         assert_eq!(quoted_list(["a", "B"]), "\"a\", \"B\"");
+    }
+
+    #[test]
+    fn a_literal_holds_any_text() {
+        assert_eq!(literal("it's a \\ b"), "E'it''s a \\\\ b'");
     }
 
     #[test]

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 
 use row::{Datum, Row, ScalarType};
 
-use super::{ErrorRow, SinkError, TableColumn, TableSpec};
+use super::{ErrorRow, SinkError, TableColumn, TableProperties, TableSpec};
 
 /// Rows of one group that stand in `errors`.
 pub const KEPT_MAX: u64 = 1_000;
@@ -70,6 +70,7 @@ pub(super) fn table(schema: &str, name: &str) -> TableSpec {
         key: None,
         fingerprint: String::new(),
         compiled_sql: String::new(),
+        properties: TableProperties::default(),
     }
 }
 

@@ -7,44 +7,51 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use livemart::sink::postgres::TlsSettings;
 use livemart::sink::{
-    Commit, Deploy, ErrorRow, PostgresConfig, PostgresSink, ProgressRow, Sink, SinkError, TableColumn, TableSpec,
-    TestRow,
+    Commit, Deploy, ErrorRow, PostgresConfig, PostgresSink, ProgressRow, Sink, SinkError, TableColumn, TableProperties,
+    TableSpec, TestRow,
 };
 use proptest::prelude::*;
 use row::{Datum, Interval, Numeric, NumericTypmod, Row, ScalarType};
 
-const INSTANCE: &str = "shop.prod";
+pub const INSTANCE: &str = "shop.prod";
+/// Row by row, by arrays, and merged from a staging table.
+const WAYS: [(usize, usize); 3] = [(1_000, 1_000), (1, 1_000), (1, 1)];
 
-fn url() -> String {
+pub fn url() -> String {
     std::env::var("LIVEMART_TEST_POSTGRES")
         .expect("LIVEMART_TEST_POSTGRES must hold the URL of a PostgreSQL server, such as postgres://postgres@127.0.0.1:5432/postgres")
 }
 
 /// A plain connection, as a BI tool has it.
-struct Client {
+pub struct Client {
     runtime: tokio::runtime::Runtime,
     client: tokio_postgres::Client,
 }
 
 impl Client {
-    fn new() -> Client {
+    pub fn new() -> Client {
+        Client::of(&url())
+    }
+
+    pub fn of(url: &str) -> Client {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let client = runtime.block_on(async {
             let (client, connection) =
-                tokio_postgres::connect(&url(), tokio_postgres::NoTls).await.expect("the test server answers");
+                tokio_postgres::connect(url, tokio_postgres::NoTls).await.expect("the test server answers");
             tokio::spawn(connection);
             client
         });
         Client { runtime, client }
     }
 
-    fn run(&self, sql: &str) {
+    pub fn run(&self, sql: &str) {
         self.runtime.block_on(self.client.batch_execute(sql)).unwrap_or_else(|cause| panic!("{sql}: {cause:?}"));
     }
 
     /// The first column of the first row, as text.
-    fn one(&self, sql: &str) -> String {
+    pub fn one(&self, sql: &str) -> String {
         let messages = self.runtime.block_on(self.client.simple_query(sql)).unwrap_or_else(|c| panic!("{sql}: {c:?}"));
         messages
             .iter()
@@ -75,7 +82,13 @@ impl Place {
     }
 
     fn config(&self) -> PostgresConfig {
-        PostgresConfig { url: url(), password_file: None, schema: self.marts.clone(), meta_schema: self.meta.clone() }
+        PostgresConfig {
+            url: url(),
+            password_file: None,
+            tls: TlsSettings::default(),
+            schema: self.marts.clone(),
+            meta_schema: self.meta.clone(),
+        }
     }
 
     fn open(&self, owner: &str) -> PostgresSink {
@@ -189,7 +202,7 @@ impl Proxy {
     }
 }
 
-fn table(name: &str, columns: &[(&str, ScalarType)], key: Option<&[usize]>) -> TableSpec {
+pub fn table(name: &str, columns: &[(&str, ScalarType)], key: Option<&[usize]>) -> TableSpec {
     TableSpec {
         model: format!("model.shop.{name}"),
         schema: String::new(),
@@ -201,10 +214,11 @@ fn table(name: &str, columns: &[(&str, ScalarType)], key: Option<&[usize]>) -> T
         key: key.map(<[usize]>::to_vec),
         fingerprint: "f1".into(),
         compiled_sql: "select 1".into(),
+        properties: TableProperties::default(),
     }
 }
 
-fn orders() -> TableSpec {
+pub fn orders() -> TableSpec {
     table("orders", &[("id", ScalarType::Int64), ("status", ScalarType::Text)], Some(&[0]))
 }
 
@@ -212,7 +226,7 @@ fn clicks() -> TableSpec {
     table("clicks", &[("who", ScalarType::Text), ("page", ScalarType::Text)], None)
 }
 
-fn order(id: i64, status: &str) -> Row {
+pub fn order(id: i64, status: &str) -> Row {
     Row::pack([Datum::Int(id), Datum::Text(status)])
 }
 
@@ -220,11 +234,11 @@ fn click(who: Option<&str>, page: &str) -> Row {
     Row::pack([who.map_or(Datum::Null, Datum::Text), Datum::Text(page)])
 }
 
-fn cut(seq: u64, deltas: Vec<(usize, Vec<(Row, i64)>)>) -> Commit {
+pub fn cut(seq: u64, deltas: Vec<(usize, Vec<(Row, i64)>)>) -> Commit {
     Commit { seq, clock: 1_000_000 * seq as i64 + 1, deltas, ..Commit::default() }
 }
 
-fn evolve(sink: &mut PostgresSink, tables: &[TableSpec]) {
+pub fn evolve(sink: &mut PostgresSink, tables: &[TableSpec]) {
     sink.deploy(tables.iter().map(|table| (table.clone(), Deploy::Evolve)).collect(), false)
         .expect("nothing in the way");
 }
@@ -352,9 +366,9 @@ fn postgres_a_zombie_is_fenced() {
 #[test]
 fn postgres_somebody_elses_write_aborts_the_cut_and_names_the_table() {
     let place = Place::new();
-    for many in [1, 1_000] {
+    for (arrays_from, merges_from) in WAYS {
         place.run("drop schema if exists {m} cascade; drop schema if exists {b} cascade");
-        let mut sink = place.open("a").with_many_rows(many);
+        let mut sink = place.open("a").with_ways(arrays_from, merges_from);
         evolve(&mut sink, &[orders(), clicks()]);
         sink.commit(&cut(1, vec![(0, vec![(order(1, "new"), 1)]), (1, vec![(click(None, "/"), 2)])])).expect("a cut");
         place.run(
@@ -387,9 +401,9 @@ fn postgres_null_in_a_key_is_one_key() {
     let total = |region: Option<&str>, cents| {
         Row::pack([region.map_or(Datum::Null, Datum::Text), Datum::Null, Datum::Int(cents)])
     };
-    for many in [1, 1_000] {
+    for (arrays_from, merges_from) in WAYS {
         place.run("drop schema if exists {m} cascade; drop schema if exists {b} cascade");
-        let mut sink = place.open("a").with_many_rows(many);
+        let mut sink = place.open("a").with_ways(arrays_from, merges_from);
         evolve(&mut sink, std::slice::from_ref(&totals));
         sink.commit(&cut(1, vec![(0, vec![(total(None, 1), 1), (total(Some("eu"), 2), 1)])])).expect("first");
         sink.commit(&cut(2, vec![(0, vec![(total(None, 1), -1), (total(None, 3), 1)])])).expect("update");
@@ -444,9 +458,9 @@ fn postgres_values_come_back_as_they_were() {
         (of(ScalarType::Jsonb), vec![Datum::Array(documents.as_ref())]),
     ];
     let place = Place::new();
-    for many in [1, 1_000] {
+    for (arrays_from, merges_from) in WAYS {
         place.run("drop schema if exists {m} cascade; drop schema if exists {b} cascade");
-        let mut sink = place.open("a").with_many_rows(many);
+        let mut sink = place.open("a").with_ways(arrays_from, merges_from);
         let (mut tables, mut deltas) = (vec![], vec![]);
         for (index, (ty, datums)) in values.iter().enumerate() {
             tables.push(table(&format!("t{index}"), &[("id", ScalarType::Int64), ("v", ty.clone())], None));
@@ -642,7 +656,7 @@ fn postgres_errors_come_and_go_with_an_exact_count() {
 #[test]
 fn postgres_a_reader_sees_whole_cuts_only() {
     let place = Place::new();
-    let mut sink = place.open("a").with_many_rows(20);
+    let mut sink = place.open("a").with_ways(3, 20);
     evolve(&mut sink, &[orders(), clicks()]);
     sink.commit(&cut(1, vec![])).expect("empty tables");
     let (marts, meta, done) = (place.marts.clone(), place.meta.clone(), Arc::new(AtomicBool::new(false)));
@@ -699,6 +713,7 @@ fn postgres_a_server_that_is_not_there_is_unreachable() {
     let config = PostgresConfig {
         url: "postgres://postgres:secret@127.0.0.1:1/postgres".into(),
         password_file: None,
+        tls: TlsSettings::default(),
         schema: "marts".into(),
         meta_schema: "livemart".into(),
     };
@@ -721,9 +736,9 @@ proptest! {
 
     /// Old table plus delta is the new table, with and without a key, row by row and merged.
     #[test]
-    fn postgres_tables_follow_a_model_multiset(cuts in changes(), many in prop_oneof![Just(1_usize), Just(3), Just(1_000)]) {
+    fn postgres_tables_follow_a_model_multiset(cuts in changes(), (arrays_from, merges_from) in prop::sample::select([WAYS.as_slice(), &[(2, 4)]].concat())) {
         let place = Place::new();
-        let mut sink = place.open("a").with_many_rows(many);
+        let mut sink = place.open("a").with_ways(arrays_from, merges_from);
         let columns = [("k", ScalarType::NUMERIC), ("v", ScalarType::Text)];
         let keyed = table("keyed", &columns, Some(&[0]));
         let keyless = table("keyless", &columns, None);
@@ -752,6 +767,77 @@ proptest! {
             let expected: BTreeMap<Row, i64> = by_key.iter().map(|(key, value)| (row(*key, *value), 1)).collect();
             prop_assert_eq!(sink.read_table(&keyed).expect("keyed"), expected.into_iter().collect::<Vec<_>>());
             prop_assert_eq!(sink.read_table(&keyless).expect("keyless"), net(copies.clone()));
+        }
+    }
+}
+
+/// Prints what a cut of so many updated rows takes, by way. The choice in `sink/postgres` rests on it:
+/// `cargo test --test it what_each_way_costs -- --ignored --nocapture`.
+#[test]
+#[ignore = "measures, and checks nothing"]
+fn postgres_what_each_way_costs() {
+    const ROWS: i64 = 200_000;
+    let columns = [
+        ("id", ScalarType::Int64),
+        ("customer", ScalarType::Text),
+        ("day", ScalarType::Date),
+        ("cents", ScalarType::Int64),
+        ("share", ScalarType::Float64),
+        ("seen", ScalarType::Timestamp),
+    ];
+    let row = |id: i64, cents: i64| {
+        let name = format!("customer {id}");
+        Row::pack([
+            Datum::Int(id),
+            Datum::Text(&name),
+            Datum::Date(20_000),
+            Datum::Int(cents),
+            Datum::Float64(0.5),
+            Datum::Timestamp(1_700_000_000_000_000 + cents),
+        ])
+    };
+    for (what, key, inserts) in [
+        ("by key", Some([0].as_slice()), false),
+        ("without a key", None, false),
+        ("new rows", Some([0].as_slice()), true),
+    ] {
+        let place = Place::new();
+        let mut sink = place.open("a");
+        let spec = table("measured", &columns, key);
+        evolve(&mut sink, std::slice::from_ref(&spec));
+        let mut held = vec![0_i64; ROWS as usize];
+        let all = (0..ROWS).map(|id| (row(id, 0), 1)).collect();
+        sink.commit(&cut(1, vec![(0, all)])).expect("filled");
+        let mut seq = 1;
+        for size in [1, 2, 3, 5, 10, 30, 100, 300, 1_000, 3_000, 10_000] {
+            let mut line = format!("{what}: {size:>6} rows");
+            for (way, arrays_from, merges_from) in
+                [("row by row", 99_999, 99_999), ("arrays", 1, 99_999), ("merge", 1, 1)]
+            {
+                sink = sink.with_ways(arrays_from, merges_from);
+                let mut took: Vec<u128> = (0..if size > 1_000 { 3 } else { 15 })
+                    .map(|_| {
+                        seq += 1;
+                        let fresh = ROWS + seq as i64 * 10_000;
+                        let delta = (0..size).flat_map(|n| {
+                            if inserts {
+                                return vec![(row(fresh + n, 0), 1)];
+                            }
+                            let id = (seq as i64 * 7_919 + n * 104_729) % ROWS;
+                            let before = held[id as usize];
+                            held[id as usize] += 1;
+                            vec![(row(id, before), -1), (row(id, before + 1), 1)]
+                        });
+                        let commit = cut(seq, vec![(0, delta.collect())]);
+                        let started = std::time::Instant::now();
+                        sink.commit(&commit).expect("a cut");
+                        started.elapsed().as_micros()
+                    })
+                    .collect();
+                took.sort_unstable();
+                line += &format!("   {way} {:>8.2} ms", took[took.len() / 2] as f64 / 1e3);
+            }
+            println!("{line}");
         }
     }
 }

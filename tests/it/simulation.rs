@@ -23,7 +23,7 @@ use eval::Expr;
 use livemart::engine::{Deployment, Drive, EngineError, Inheritance, Limits, ModelPlan, PublishedModel, StopFlag};
 use livemart::plan::rewrite::{RewriteOptions, optimize};
 use livemart::plan::{self, Column, Plan, RelationId, RelationType};
-use livemart::sink::{Sink, TableColumn, TableSpec};
+use livemart::sink::{Sink, TableColumn, TableProperties, TableSpec};
 use livemart::source::{Connector, Format, Positions, TableSource};
 use livemart::state::{KeeperLimits, StateFolder, StoredTable, resume};
 use livemart::testkit::disk::{Crash, Disk};
@@ -73,6 +73,7 @@ fn deployment() -> Deployment {
             key: Some(vec![0]),
             fingerprint: "1".into(),
             compiled_sql: String::new(),
+            properties: TableProperties::default(),
         };
         deployment.published.push(PublishedModel { model: at, table });
     }

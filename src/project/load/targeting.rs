@@ -13,6 +13,7 @@ use crate::project::profile::{self, Places, Profile};
 use crate::project::settings;
 use crate::project::target::{META_SCHEMA, SinkConfig, Target, TargetsFile};
 use crate::project::yaml::{Map, Yaml};
+use crate::sink::postgres::{TlsMode, TlsSettings, database_of};
 
 /// The selected target before it is matched with the project's sources.
 pub(super) struct FoundTarget {
@@ -106,14 +107,27 @@ fn profile_sink(output: &Yaml) -> Option<SinkConfig> {
     let password = text("password")
         .or_else(|| text("pass"))
         .map_or(String::new(), |password| format!(":{}", percent_encoded(&password)));
-    let mode = text("sslmode").map_or(String::new(), |mode| format!("?sslmode={mode}"));
+    let path = |key: &str| text(key).map(PathBuf::from);
+    let mode = text("sslmode").map(|mode| (TlsMode::named(&mode), mode));
+    // A mode that nobody knows goes into the url, where it is refused: it must not become a weaker one.
+    let unknown = match &mode {
+        Some((None, mode)) => format!("?sslmode={}", percent_encoded(mode)),
+        _ => String::new(),
+    };
+    let tls = TlsSettings {
+        mode: mode.and_then(|(mode, _)| mode),
+        root: path("sslrootcert"),
+        certificate: path("sslcert"),
+        key: path("sslkey"),
+    };
     Some(SinkConfig::Postgres {
         url: format!(
-            "postgresql://{}{password}@{host}:{port}/{}{mode}",
+            "postgresql://{}{password}@{host}:{port}/{}{unknown}",
             percent_encoded(&user),
             percent_encoded(&database)
         ),
         password_file: None,
+        tls,
         schema: text("schema").unwrap_or_else(|| "public".into()),
         meta_schema: META_SCHEMA.into(),
     })
@@ -149,7 +163,7 @@ fn target_facts(
         }
     }
     let database = match sink {
-        SinkConfig::Postgres { url, .. } => database_of_url(url),
+        SinkConfig::Postgres { url, .. } => database_of(url),
         SinkConfig::Sqlite { .. } => None,
     };
     let database = database
@@ -173,10 +187,4 @@ fn target_facts(
         facts.insert(key.into(), value);
     }
     Ok(facts)
-}
-
-/// The database's name in a connection URL or in `key=value` words.
-fn database_of_url(url: &str) -> Option<String> {
-    let config: tokio_postgres::Config = url.parse().ok()?;
-    config.get_dbname().map(String::from)
 }

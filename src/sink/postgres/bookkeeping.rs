@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use row::{Row, ScalarType};
+use row::Row;
 use tokio_postgres::Error;
 
-use super::apply;
-use super::failure;
 use super::session::{Job, Session, instant, number, optional_text, text};
-use super::value::Bound;
+use super::value::Parameter;
+use super::{apply, failure, whole_row};
 use crate::sink::names::quoted;
 use crate::sink::set_aside::{self, Count, Group};
 use crate::sink::{Commit, CutRow, ProgressRow, SinkError, SinkState, TableSpec, TestRow};
@@ -61,7 +60,7 @@ pub async fn create(session: &mut Session, schema: &str) -> Result<(), SinkError
         return Ok(());
     }
     let s = quoted(schema);
-    let index = apply::row_index_sql(&set_aside::table(schema, ERRORS), set_aside::IDENTITY_COLUMNS);
+    let index = whole_row::index_sql(&set_aside::table(schema, ERRORS), set_aside::IDENTITY_COLUMNS);
     // Two instances may open for the first time at once; `if not exists` alone would let one of them fail.
     let sql = format!(
         "begin; select pg_advisory_xact_lock(hashtextextended('livemart bookkeeping', 0)); create schema if not exists {s};
@@ -259,7 +258,7 @@ pub async fn write_errors(
             }
             let jobs: Vec<_> = healed
                 .iter()
-                .map(|(row, copies)| apply::delete_copies(&table, set_aside::IDENTITY_COLUMNS, row, *copies))
+                .map(|(row, copies)| whole_row::delete_copies(&table, set_aside::IDENTITY_COLUMNS, row, *copies))
                 .collect();
             deleted += session.pipeline(&jobs).await.map_err(|(_, cause)| failed(cause))?.iter().sum::<u64>();
         }
@@ -297,7 +296,7 @@ async fn write_count(
     count: Count,
 ) -> Result<(), Error> {
     let s = quoted(schema);
-    let identity: Vec<Bound<'_>> = vec![
+    let identity: Vec<Parameter<'_>> = vec![
         text(instance),
         text(&group.kind),
         optional_text(group.model.as_deref()),
@@ -313,6 +312,5 @@ async fn write_count(
         let values = [identity, vec![number(count.total as i64), number(count.kept as i64)]].concat();
         jobs.push(Job { sql: format!("insert into {s}.error_counts values ($1, $2, $3, $4, $5, $6, $7)"), values });
     }
-    debug_assert!(jobs[0].values.iter().all(|value| *value.ty == ScalarType::Text));
     session.pipeline(&jobs).await.map(|_| ()).map_err(|(_, cause)| cause)
 }

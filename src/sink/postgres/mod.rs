@@ -13,12 +13,19 @@
 //!
 //! The sink is synchronous and drives its own runtime: it lives on a plain thread and must not be called from another runtime.
 
+mod address;
 mod apply;
+mod batch;
 mod bookkeeping;
+mod hooks;
+mod properties;
 pub mod published;
 mod schema;
 mod session;
+mod stage;
+mod tls;
 mod value;
+mod whole_row;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -29,17 +36,31 @@ use tokio::runtime::{Builder, Runtime};
 use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
 
+pub use self::address::{TlsMode, TlsSettings, database_of};
+use self::apply::Ways;
+use self::batch::Batch;
 use self::bookkeeping::Turn;
 use self::schema::Access;
 use self::session::{Backend, Session};
 use self::value::Raw;
 use super::names::quoted;
-use super::{Commit, Deploy, Sink, SinkError, SinkState, TableRows, TableSpec};
+use super::{Commit, Deploy, Hook, RunHooks, Sink, SinkError, SinkState, TableRows, TableSpec, properties as wanted};
 
-/// From so many changed rows of one table on, a COPY and a merge are quicker than a statement per row. Measured per cut on a
-/// table of 200,000 rows and six columns, merged against row by row: 1 update 11 against 2 ms, 300 updates 11 to 17 against 9
-/// to 14 ms, 3,000 updates 47 to 84 against 68 to 95 ms, 10,000 updates 125 to 174 against 259 to 318 ms.
-const MANY_ROWS: usize = 1_000;
+/// Measured per cut on a table of 200,000 rows and six columns, median in ms, on a machine with other work
+/// (`postgres_what_each_way_costs`); by key | without a key:
+///
+/// | updated rows | row by row | arrays | merge |
+/// |---:|---:|---:|---:|
+/// | 1 | 0.2, 0.6 | 0.3, 0.5 | 8, 5 |
+/// | 10 | 0.6, 2.0 | 0.5, 1.1 | 7, 6 |
+/// | 100 | 7, 13 | 6, 4 | 11, 11 |
+/// | 1,000 | 76, 145 | 40, 38 | 44, 56 |
+/// | 10,000 | 467, 920 | 215, 174 | 241, 153 |
+///
+/// New rows: 3.5, 1.1 and 1.1 ms for 100, 34, 10 and 12 ms for 1,000, 290, 69 and 38 ms for 10,000 by COPY, which needs no stage.
+///
+/// So a staging table pays late, and where many arrays would have to be held in memory on both sides.
+const WAYS: Ways = Ways { arrays_from: 3, merges_from: 5_000, copies_from: 2_000 };
 
 #[derive(Clone)]
 pub struct PostgresConfig {
@@ -47,6 +68,8 @@ pub struct PostgresConfig {
     pub url: String,
     /// Holds the password; read at each connect.
     pub password_file: Option<PathBuf>,
+    /// What the url does not say of TLS.
+    pub tls: TlsSettings,
     /// Where tables go whose model names no schema.
     pub schema: String,
     /// Where the bookkeeping tables are.
@@ -56,9 +79,10 @@ pub struct PostgresConfig {
 /// Without the url, which may hold a password.
 impl fmt::Debug for PostgresConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let PostgresConfig { url: _, password_file, schema, meta_schema } = self;
+        let PostgresConfig { url: _, password_file, tls, schema, meta_schema } = self;
         f.debug_struct("PostgresConfig")
             .field("password_file", password_file)
+            .field("tls", tls)
             .field("schema", schema)
             .field("meta_schema", meta_schema)
             .finish_non_exhaustive()
@@ -75,9 +99,13 @@ pub struct PostgresSink {
     predecessor: Option<Backend>,
     /// No cut of this instance was stored when it was opened, and none was committed since.
     first: bool,
-    many_rows: usize,
+    ways: Ways,
     tables: Vec<TableSpec>,
     pending: Option<Vec<(TableSpec, Deploy)>>,
+    /// Around the next deploy; empty when nothing new is deployed.
+    run_hooks: RunHooks,
+    /// Hooks that are yet to run outside of the transaction, which is committed.
+    late_hooks: Vec<Hook>,
 }
 
 /// What an instance has published, read without owning it; None when the bookkeeping tables are not there.
@@ -149,15 +177,17 @@ impl PostgresSink {
             session: Some(session),
             predecessor: None,
             first: state.cut.is_none(),
-            many_rows: MANY_ROWS,
+            ways: WAYS,
             tables: Vec::new(),
             pending: None,
+            run_hooks: RunHooks::default(),
+            late_hooks: Vec::new(),
         })
     }
 
-    /// From how many rows of one table on a cut is copied and merged instead of sent row by row.
-    pub fn with_many_rows(mut self, many_rows: usize) -> PostgresSink {
-        self.many_rows = many_rows;
+    /// From how many rows on a statement takes arrays, and from how many on they are copied and merged.
+    pub fn with_ways(mut self, arrays_from: usize, merges_from: usize) -> PostgresSink {
+        self.ways = Ways { arrays_from, merges_from, copies_from: merges_from };
         self
     }
 
@@ -209,11 +239,26 @@ impl Sink for PostgresSink {
         self.with_session(async |session, _| read_table(session, &table).await)
     }
 
+    fn note_hooks(&mut self, hooks: RunHooks) {
+        self.run_hooks = hooks;
+    }
+
     fn deploy(&mut self, tables: Vec<(TableSpec, Deploy)>, adopt: bool) -> Result<(), SinkError> {
-        let tables: Vec<_> = tables.into_iter().map(|(table, deploy)| (placed(table, &self.config), deploy)).collect();
+        let mut tables: Vec<_> =
+            tables.into_iter().map(|(table, deploy)| (placed(table, &self.config), deploy)).collect();
+        let has_new = wanted::only_new(&mut tables, &self.state()?.models);
+        if !has_new {
+            self.run_hooks = RunHooks::default();
+        }
+        wanted::check(&self.run_hooks, &tables)?;
         self.with_session(async |session, place| {
             for (table, deploy) in &tables {
                 schema::check(session, place.config, place.instance, table, *deploy, adopt).await?;
+            }
+            for (table, _) in tables.iter().filter(|(_, deploy)| *deploy == Deploy::Keep) {
+                for difference in properties::differences(session, table).await? {
+                    difference.settle(session, table).await?;
+                }
             }
             Ok(())
         })?;
@@ -222,10 +267,14 @@ impl Sink for PostgresSink {
     }
 
     fn commit(&mut self, commit: &Commit) -> Result<(), SinkError> {
-        let (first, many) = (self.first, self.many_rows);
+        let (first, ways) = (self.first, self.ways);
         let (tables, pending) = (std::mem::take(&mut self.tables), self.pending.take());
+        let run_hooks = std::mem::take(&mut self.run_hooks);
         let outcome = self.with_session(async |session, place| {
-            let done = write_cut(session, place, first, many, &tables, pending.as_deref(), commit).await;
+            let deployed = pending.as_deref().unwrap_or_default();
+            let early = deployed.iter().flat_map(|(table, _)| &table.properties.pre_hooks);
+            hooks::run_outside(session, early).await?;
+            let done = write_cut(session, place, first, ways, &tables, pending.as_deref(), &run_hooks, commit).await;
             if done.is_err() && session.client.batch_execute("rollback").await.is_err() {
                 return done.map_err(|error| match error {
                     // The connection is gone as well: whatever it was, it is tried again on a new one.
@@ -235,11 +284,19 @@ impl Sink for PostgresSink {
             }
             done
         });
-        (self.tables, self.pending) = (tables, pending);
+        (self.tables, self.pending, self.run_hooks) = (tables, pending, run_hooks);
         outcome?;
         self.first = false;
         if let Some(deployed) = self.pending.take() {
+            let mut late = std::mem::take(&mut self.run_hooks);
+            self.late_hooks = deployed.iter().flat_map(|(table, _)| table.properties.post_hooks.clone()).collect();
+            self.late_hooks.append(&mut late.end);
             self.tables = deployed.into_iter().map(|(table, _)| table).collect();
+        }
+        // The connection may be lost between two of them: the caller tries the same cut again, which is then found to be there.
+        while let Some(hook) = self.late_hooks.first().cloned() {
+            self.with_session(async |session, _| hooks::run_outside(session, [&hook]).await)?;
+            self.late_hooks.remove(0);
         }
         Ok(())
     }
@@ -256,9 +313,10 @@ async fn write_cut(
     session: &mut Session,
     place: &Place<'_>,
     first: bool,
-    many: usize,
+    ways: Ways,
     tables: &[TableSpec],
     pending: Option<&[(TableSpec, Deploy)]>,
+    run_hooks: &RunHooks,
     commit: &Commit,
 ) -> Result<(), SinkError> {
     let (meta, instance) = (&place.config.meta_schema, place.instance);
@@ -276,26 +334,37 @@ async fn write_cut(
         assert!(deltas[*index].is_empty(), "two deltas for one table in cut {}", commit.seq);
         deltas[*index] = delta;
     }
-    let mut batch = apply::Batch::default();
+    let mut batch = Batch::default();
+    // As dbt does, before the first hook.
+    let evolving = pending.unwrap_or_default().iter().filter(|(_, deploy)| *deploy == Deploy::Evolve);
+    schema::create_schemas(session, evolving.map(|(table, _)| table)).await?;
+    hooks::run_inside(session, &run_hooks.start).await?;
     for (index, delta) in deltas.into_iter().enumerate() {
         let (table, evolves) = match pending {
             Some(deployed) => (&deployed[index].0, deployed[index].1 == Deploy::Evolve),
             None => (&tables[index], false),
         };
-        let access = match table.key {
-            _ if evolves => schema::evolve(session, table).await?,
-            Some(_) => Access::ByKey,
-            None => Access::ByRow,
-        };
-        if evolves && access == Access::ByRow {
-            // The index on the key comes after the delta: until then old and new rows may share a key. A first load is copied.
-            let mut now = apply::Batch::default();
-            apply::apply(session, &mut now, table, access, delta, 1).await?;
-            now.send(session).await?;
-            schema::create_key_index(session, table).await?;
-        } else if !delta.is_empty() {
-            apply::apply(session, &mut batch, table, access, delta, many).await?;
+        if !evolves {
+            let access = if table.key.is_some() { Access::ByKey } else { Access::ByRow };
+            if !delta.is_empty() {
+                apply::apply(session, &mut batch, table, access, delta, ways).await?;
+            }
+            continue;
         }
+        hooks::run_inside(session, &table.properties.pre_hooks).await?;
+        let access = schema::evolve(session, table).await?;
+        // Index, comments and hooks need the rows, so these do not wait for those of other tables.
+        let mut now = Batch::default();
+        apply::apply(session, &mut now, table, access, delta, ways).await?;
+        now.send(session).await?;
+        if access == Access::ByRow {
+            // The index on the key comes after the delta: until then old and new rows may share a key.
+            schema::create_key_index(session, table).await?;
+        }
+        for difference in properties::differences(session, table).await? {
+            difference.settle(session, table).await?;
+        }
+        hooks::run_inside(session, &table.properties.post_hooks).await?;
     }
     for (table, _) in pending.unwrap_or_default() {
         bookkeeping::write_model(session, meta, instance, &relation(table), table)
@@ -306,6 +375,7 @@ async fn write_cut(
     batch.extend(bookkeeping::test_jobs(meta, instance, commit.seq, &commit.tests));
     batch.send(session).await?;
     bookkeeping::write_errors(session, meta, instance, commit).await?;
+    hooks::run_inside(session, &run_hooks.end).await?;
     let committed = session.client.batch_execute("commit").await;
     committed.map_err(|cause| failure(&format!("could not commit cut {}", commit.seq), cause))
 }
@@ -370,6 +440,13 @@ fn failure(what: &str, cause: Error) -> SinkError {
         }
         None => !is_ours(&cause),
     };
+    if let Some(hint) = tls_hint(&cause) {
+        return SinkError::Refused {
+            message: what.into(),
+            hint: Some(hint.into()),
+            cause: Some(Box::new(ServerError(cause))),
+        };
+    }
     if passes {
         return SinkError::unreachable(what, ServerError(cause));
     }
@@ -379,8 +456,16 @@ fn failure(what: &str, cause: Error) -> SinkError {
 /// The failure is in what we sent, not in the connection: a value that cannot be encoded, a wrong configuration.
 fn is_ours(cause: &Error) -> bool {
     let text = cause.to_string();
-    let ours = ["error serializing", "error deserializing", "invalid configuration", "error performing TLS"];
+    let ours = ["error serializing", "error deserializing", "invalid configuration"];
     ours.iter().any(|ours| text.starts_with(ours))
+}
+
+/// The way out where TLS will fail again.
+fn tls_hint(cause: &Error) -> Option<&'static str> {
+    if !cause.to_string().starts_with("error performing TLS") {
+        return None;
+    }
+    tls::final_failure(&std::error::Error::source(cause)?.to_string())
 }
 
 /// What the server or the connection said, in its words.

@@ -1,9 +1,11 @@
 //! Tables of models: found, created, altered.
 
+use std::collections::BTreeSet;
+
 use tokio_postgres::Error;
 
 use super::session::{Session, lock_name};
-use super::{PostgresConfig, apply, bookkeeping, failure, relation};
+use super::{PostgresConfig, bookkeeping, failure, relation, whole_row};
 use crate::sink::evolve::{Alteration, Evolution, Fit};
 use crate::sink::names::{index_name, quoted, quoted_list, shown};
 use crate::sink::{Deploy, SinkError, TableSpec};
@@ -136,6 +138,24 @@ pub async fn check(
     }
 }
 
+/// Creates the schemas that are missing. Asks first: a role that may not create schemas needs none to be created.
+pub async fn create_schemas<'a>(
+    session: &Session,
+    tables: impl Iterator<Item = &'a TableSpec>,
+) -> Result<(), SinkError> {
+    let names: BTreeSet<&str> = tables.map(|table| table.schema.as_str()).collect();
+    for name in names {
+        let failed = |cause| failure(&format!("could not create the schema {}", shown(name)), cause);
+        let schema = quoted(name);
+        let missing =
+            session.client.query_one("select to_regnamespace($1) is null", &[&schema]).await.map_err(failed)?;
+        if missing.get(0) {
+            session.client.batch_execute(&format!("create schema if not exists {schema}")).await.map_err(failed)?;
+        }
+    }
+    Ok(())
+}
+
 /// Creates the table or alters it.
 pub async fn evolve(session: &mut Session, table: &TableSpec) -> Result<Access, SinkError> {
     let name = relation(table);
@@ -149,13 +169,8 @@ pub async fn evolve(session: &mut Session, table: &TableSpec) -> Result<Access, 
     let present = present(session, table).await.map_err(failed)?;
     session.forget_statements();
     let Some(present) = present else {
-        let schema = quoted(&table.schema);
-        let missing =
-            session.client.query_one("select to_regnamespace($1) is null", &[&schema]).await.map_err(failed)?;
-        let create_schema =
-            if missing.get(0) { format!("create schema if not exists {schema};") } else { String::new() };
         let columns: Vec<_> = (0..table.columns.len()).map(|column| definition(table, column)).collect();
-        let sql = format!("{create_schema} create table {} ({})", target(table), columns.join(", "));
+        let sql = format!("create table {} ({})", target(table), columns.join(", "));
         session.client.batch_execute(&sql).await.map_err(failed)?;
         return Ok(Access::ByRow);
     };
@@ -213,7 +228,7 @@ pub async fn create_row_index(session: &mut Session, table: &TableSpec) -> Resul
     if present.get(0) {
         return Ok(());
     }
-    session.client.batch_execute(&apply::row_index_sql(table, table.columns.len())).await
+    session.client.batch_execute(&whole_row::index_sql(table, table.columns.len())).await
 }
 
 pub fn row_index(table: &TableSpec) -> String {

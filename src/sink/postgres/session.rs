@@ -11,12 +11,13 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use futures_util::future;
+use postgres_openssl::MakeTlsConnector;
 use row::{Datum, ScalarType};
 use tokio::task::JoinHandle;
-use tokio_postgres::{Client, Config, Error, NoTls, Statement};
+use tokio_postgres::{Client, Config, Error, Statement};
 
-use super::value::{Bound, wire_type};
-use super::{PostgresConfig, failure};
+use super::value::{Bound, Parameter};
+use super::{PostgresConfig, address, failure, tls};
 use crate::sink::SinkError;
 use crate::sink::names::quoted;
 
@@ -30,10 +31,18 @@ const FOREIGN_ATTEMPTS_MAX: usize = 15;
 /// Attempts while our own lost session is being ended.
 const LOCK_ATTEMPTS_MAX: usize = 50;
 
+/// Every statement of ours looks few rows up in a table that has an index for it. The planner need not find that out each time, and must
+/// not be misled by a plan it made, or statistics it took, when the table was small: so it makes one plan, without other joins.
+///
 /// `lock_timeout` bounds how long an ALTER queues behind a long reader (and all new readers behind it); the idle timeout ends
 /// the open transaction of an owner that hangs; the keepalives let the server notice a vanished host.
-const SETTINGS: &str = "set search_path = ''; set lock_timeout = '10s'; set statement_timeout = 0;
-    set idle_in_transaction_session_timeout = '60s'; set client_min_messages = warning; set jit = off; set timezone = 'UTC'";
+pub const SETTINGS: &str = "set search_path = ''; set lock_timeout = '10s'; set statement_timeout = 0;
+    set idle_in_transaction_session_timeout = '60s'; set client_min_messages = warning; set jit = off; set timezone = 'UTC';
+    set plan_cache_mode = force_generic_plan; set enable_hashjoin = off; set enable_mergejoin = off; set enable_seqscan = off";
+/// For statements that are not ours: what they would find in a session of their own.
+pub const PLAIN_SESSION: &str =
+    "set search_path to default; set plan_cache_mode to default; set enable_hashjoin to default;
+    set enable_mergejoin to default; set enable_seqscan to default; set jit to default; set timezone to default";
 /// The server may refuse these on a Unix socket or a foreign system; nothing depends on them but how soon a death is noticed.
 const KEEPALIVES: [&str; 2] = [
     "set tcp_keepalives_idle = 10; set tcp_keepalives_interval = 5; set tcp_keepalives_count = 3; set tcp_user_timeout = 30000",
@@ -59,7 +68,7 @@ pub struct Session {
 #[derive(Debug)]
 pub struct Job<'a> {
     pub sql: String,
-    pub values: Vec<Bound<'a>>,
+    pub values: Vec<Parameter<'a>>,
 }
 
 impl Session {
@@ -77,10 +86,10 @@ impl Session {
 
     /// Connects without taking a lock: for looking only.
     pub async fn connect(config: &PostgresConfig, owner: &str) -> Result<Session, SinkError> {
-        let target = connection_config(config, owner)?;
+        let (target, tls) = connection_config(config, owner)?;
         let place = place(&target);
         let failed = |cause| failure(&format!("could not connect to {place}"), cause);
-        let (client, connection) = target.connect(NoTls).await.map_err(failed)?;
+        let (client, connection) = target.connect(tls).await.map_err(failed)?;
         let connection = tokio::spawn(async move {
             // Its end shows in the next statement; there is nobody else to tell.
             let _ = connection.await;
@@ -182,7 +191,7 @@ impl Session {
     pub async fn pipeline(&mut self, jobs: &[Job<'_>]) -> Result<Vec<u64>, (usize, Error)> {
         for (index, job) in jobs.iter().enumerate() {
             if !self.statements.contains_key(&job.sql) {
-                let types: Vec<_> = job.values.iter().map(|value| wire_type(value.ty)).collect();
+                let types: Vec<_> = job.values.iter().map(Parameter::wire_type).collect();
                 let statement = self.client.prepare_typed(&job.sql, &types).await.map_err(|cause| (index, cause))?;
                 self.statements.insert(job.sql.clone(), statement);
             }
@@ -193,26 +202,26 @@ impl Session {
         results.into_iter().enumerate().map(|(index, result)| result.map_err(|cause| (index, cause))).collect()
     }
 
-    pub async fn execute(&mut self, sql: &str, values: Vec<Bound<'_>>) -> Result<u64, Error> {
+    pub async fn execute(&mut self, sql: &str, values: Vec<Parameter<'_>>) -> Result<u64, Error> {
         let counts = self.pipeline(&[Job { sql: sql.into(), values }]).await.map_err(|(_, cause)| cause)?;
         Ok(counts.into_iter().sum())
     }
 }
 
-pub fn text(value: &str) -> Bound<'_> {
-    Bound { datum: Datum::Text(value), ty: &ScalarType::Text }
+pub fn text(value: &str) -> Parameter<'_> {
+    Parameter::One(Bound { datum: Datum::Text(value), ty: &ScalarType::Text })
 }
 
-pub fn optional_text(value: Option<&str>) -> Bound<'_> {
-    Bound { datum: value.map_or(Datum::Null, Datum::Text), ty: &ScalarType::Text }
+pub fn optional_text(value: Option<&str>) -> Parameter<'_> {
+    Parameter::One(Bound { datum: value.map_or(Datum::Null, Datum::Text), ty: &ScalarType::Text })
 }
 
-pub fn number(value: i64) -> Bound<'static> {
-    Bound { datum: Datum::Int(value), ty: &ScalarType::Int64 }
+pub fn number(value: i64) -> Parameter<'static> {
+    Parameter::One(Bound { datum: Datum::Int(value), ty: &ScalarType::Int64 })
 }
 
-pub fn instant(micros: i64) -> Bound<'static> {
-    Bound { datum: Datum::TimestampTz(micros), ty: &ScalarType::TimestampTz }
+pub fn instant(micros: i64) -> Parameter<'static> {
+    Parameter::One(Bound { datum: Datum::TimestampTz(micros), ty: &ScalarType::TimestampTz })
 }
 
 /// What the advisory lock of an instance is a hash of; any session may ask whether it is held.
@@ -220,11 +229,11 @@ pub fn lock_name(config: &PostgresConfig, instance: &str) -> String {
     format!("livemart:{}:{instance}", config.meta_schema)
 }
 
-fn connection_config(config: &PostgresConfig, owner: &str) -> Result<Config, SinkError> {
-    let mut target: Config = config.url.parse().map_err(|cause: Error| SinkError::Refused {
+fn connection_config(config: &PostgresConfig, owner: &str) -> Result<(Config, MakeTlsConnector), SinkError> {
+    let (mut target, told) = address::parse(&config.url).map_err(|cause| SinkError::Refused {
         message: "the sink's url is no PostgreSQL connection string".into(),
         hint: Some("write postgres://user@host:5432/database".into()),
-        cause: Some(Box::new(cause)),
+        cause: Some(cause.into()),
     })?;
     if let Some(path) = &config.password_file {
         // Read at each connect, so that a rotated password is found.
@@ -240,7 +249,8 @@ fn connection_config(config: &PostgresConfig, owner: &str) -> Result<Config, Sin
     }
     target.tcp_user_timeout(UNACKNOWLEDGED_MAX).keepalives_idle(UNACKNOWLEDGED_MAX);
     target.application_name(format!("livemart {owner}"));
-    Ok(target)
+    let connector = tls::connector(&mut target, &config.tls.clone().or(told))?;
+    Ok((target, connector))
 }
 
 /// host:port/database, never the password.

@@ -38,28 +38,33 @@ pub fn wire_type(ty: &ScalarType) -> Type {
         ScalarType::Json => Type::JSON,
         ScalarType::Jsonb => Type::JSONB,
         ScalarType::Uuid => Type::UUID,
-        ScalarType::Array(of) => match **of {
-            ScalarType::Bool => Type::BOOL_ARRAY,
-            ScalarType::Int16 => Type::INT2_ARRAY,
-            ScalarType::Int32 => Type::INT4_ARRAY,
-            ScalarType::Int64 => Type::INT8_ARRAY,
-            ScalarType::Numeric(_) => Type::NUMERIC_ARRAY,
-            ScalarType::Float32 => Type::FLOAT4_ARRAY,
-            ScalarType::Float64 => Type::FLOAT8_ARRAY,
-            ScalarType::Text | ScalarType::Unknown => Type::TEXT_ARRAY,
-            ScalarType::Varchar(_) => Type::VARCHAR_ARRAY,
-            ScalarType::Char(_) => Type::BPCHAR_ARRAY,
-            ScalarType::Bytes => Type::BYTEA_ARRAY,
-            ScalarType::Date => Type::DATE_ARRAY,
-            ScalarType::Time => Type::TIME_ARRAY,
-            ScalarType::Timestamp => Type::TIMESTAMP_ARRAY,
-            ScalarType::TimestampTz => Type::TIMESTAMPTZ_ARRAY,
-            ScalarType::Interval => Type::INTERVAL_ARRAY,
-            ScalarType::Json => Type::JSON_ARRAY,
-            ScalarType::Jsonb => Type::JSONB_ARRAY,
-            ScalarType::Uuid => Type::UUID_ARRAY,
-            ScalarType::Array(_) => wire_type(of),
-        },
+        ScalarType::Array(of) => array_type(of),
+    }
+}
+
+/// The array of a type; an array's own is itself.
+fn array_type(of: &ScalarType) -> Type {
+    match of {
+        ScalarType::Bool => Type::BOOL_ARRAY,
+        ScalarType::Int16 => Type::INT2_ARRAY,
+        ScalarType::Int32 => Type::INT4_ARRAY,
+        ScalarType::Int64 => Type::INT8_ARRAY,
+        ScalarType::Numeric(_) => Type::NUMERIC_ARRAY,
+        ScalarType::Float32 => Type::FLOAT4_ARRAY,
+        ScalarType::Float64 => Type::FLOAT8_ARRAY,
+        ScalarType::Text | ScalarType::Unknown => Type::TEXT_ARRAY,
+        ScalarType::Varchar(_) => Type::VARCHAR_ARRAY,
+        ScalarType::Char(_) => Type::BPCHAR_ARRAY,
+        ScalarType::Bytes => Type::BYTEA_ARRAY,
+        ScalarType::Date => Type::DATE_ARRAY,
+        ScalarType::Time => Type::TIME_ARRAY,
+        ScalarType::Timestamp => Type::TIMESTAMP_ARRAY,
+        ScalarType::TimestampTz => Type::TIMESTAMPTZ_ARRAY,
+        ScalarType::Interval => Type::INTERVAL_ARRAY,
+        ScalarType::Json => Type::JSON_ARRAY,
+        ScalarType::Jsonb => Type::JSONB_ARRAY,
+        ScalarType::Uuid => Type::UUID_ARRAY,
+        ScalarType::Array(_) => wire_type(of),
     }
 }
 
@@ -84,6 +89,72 @@ impl ToSql for Bound<'_> {
     }
 
     to_sql_checked!();
+}
+
+/// What a statement is given: a value, or a whole column of values as one array.
+#[derive(Clone, Debug)]
+pub enum Parameter<'a> {
+    One(Bound<'a>),
+    /// The elements' type, and the array as it travels.
+    Column(&'a ScalarType, BytesMut),
+}
+
+impl Parameter<'_> {
+    pub fn wire_type(&self) -> Type {
+        match self {
+            Parameter::One(bound) => wire_type(bound.ty),
+            Parameter::Column(of, _) => array_type(of),
+        }
+    }
+}
+
+impl ToSql for Parameter<'_> {
+    fn to_sql(&self, ty: &Type, out: &mut BytesMut) -> Result<IsNull, Failure> {
+        match self {
+            Parameter::One(bound) => bound.to_sql(ty, out),
+            Parameter::Column(_, bytes) => {
+                out.put_slice(bytes);
+                Ok(IsNull::No)
+            }
+        }
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    to_sql_checked!();
+}
+
+/// One column of many rows, on its way to `unnest`.
+pub struct ColumnWriter<'a> {
+    of: &'a ScalarType,
+    bytes: BytesMut,
+    count: i32,
+}
+
+impl<'a> ColumnWriter<'a> {
+    /// `of` must not be an array itself: PostgreSQL's arrays do not nest.
+    pub fn new(of: &'a ScalarType) -> ColumnWriter<'a> {
+        let mut bytes = BytesMut::new();
+        bytes.put_i32(1);
+        bytes.put_i32(1);
+        bytes.put_u32(wire_type(of).oid());
+        bytes.put_i32(0);
+        bytes.put_i32(1);
+        ColumnWriter { of, bytes, count: 0 }
+    }
+
+    pub fn push(&mut self, datum: &Datum<'_>) -> Result<(), Failure> {
+        self.count = self.count.checked_add(1).ok_or("too many rows for one array")?;
+        encode_element(datum, self.of, &mut self.bytes)
+    }
+
+    pub fn finish(mut self) -> Parameter<'a> {
+        // Where the number of elements stands in the header.
+        self.bytes[12..16].copy_from_slice(&self.count.to_be_bytes());
+        Parameter::Column(self.of, self.bytes)
+    }
 }
 
 /// A value as it came from the server.
@@ -145,15 +216,21 @@ fn encode(datum: &Datum<'_>, ty: &ScalarType, out: &mut BytesMut) -> Result<(), 
                 out.put_i32(1);
             }
             for element in elements.iter() {
-                let start = out.len();
-                out.put_i32(-1);
-                if !element.is_null() {
-                    encode(&element, of, out)?;
-                    let length = i32::try_from(out.len() - start - 4)?;
-                    out[start..start + 4].copy_from_slice(&length.to_be_bytes());
-                }
+                encode_element(&element, of, out)?;
             }
         }
+    }
+    Ok(())
+}
+
+/// A value behind its length, or -1 for NULL.
+fn encode_element(datum: &Datum<'_>, ty: &ScalarType, out: &mut BytesMut) -> Result<(), Failure> {
+    let start = out.len();
+    out.put_i32(-1);
+    if !datum.is_null() {
+        encode(datum, ty, out)?;
+        let length = i32::try_from(out.len() - start - 4)?;
+        out[start..start + 4].copy_from_slice(&length.to_be_bytes());
     }
     Ok(())
 }

@@ -29,7 +29,7 @@ use self::bookkeeping::Turn;
 use self::ownership::Ownership;
 use self::schema::Access;
 use super::names::{quoted, shown};
-use super::{Commit, Deploy, Sink, SinkError, SinkState, TableRows, TableSpec};
+use super::{Commit, Deploy, Hook, RunHooks, Sink, SinkError, SinkState, TableRows, TableSpec, properties as wanted};
 
 /// How long a statement waits for another writer's lock before the commit is given back to be retried.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -47,6 +47,10 @@ pub struct SqliteSink {
     first: bool,
     tables: Vec<TableSpec>,
     pending: Option<Vec<(TableSpec, Deploy)>>,
+    /// Around the next deploy; empty when nothing new is deployed.
+    run_hooks: RunHooks,
+    /// Hooks that are yet to run outside of the transaction, which is committed.
+    late_hooks: Vec<Hook>,
 }
 
 /// What an instance has published in a file, read without owning it; None when there is no such file or instance.
@@ -160,6 +164,8 @@ impl SqliteSink {
                 first,
                 tables: Vec::new(),
                 pending: None,
+                run_hooks: RunHooks::default(),
+                late_hooks: Vec::new(),
             }),
             Err(error) => {
                 // What cannot be opened is left as it was, without a lock file beside it.
@@ -186,11 +192,18 @@ impl SqliteSink {
             assert!(deltas[*index].is_empty(), "two deltas for one table in cut {}", commit.seq);
             deltas[*index] = delta;
         }
+        let run = |hooks: &[Hook]| -> Result<(), SinkError> {
+            hooks.iter().filter(|hook| hook.transaction).try_for_each(|hook| run_hook(&transaction, hook))
+        };
+        run(&self.run_hooks.start)?;
         for (index, delta) in deltas.into_iter().enumerate() {
             let (table, evolves) = match deployed {
                 Some(deployed) => (&deployed[index].0, deployed[index].1 == Deploy::Evolve),
                 None => (&self.tables[index], false),
             };
+            if evolves {
+                run(&table.properties.pre_hooks)?;
+            }
             let access = match table.key {
                 _ if evolves => schema::evolve(&transaction, table)?,
                 Some(_) => Access::ByKey,
@@ -199,6 +212,9 @@ impl SqliteSink {
             apply::apply(&transaction, table, access, delta)?;
             if evolves && access == Access::ByRow {
                 schema::create_key_index(&transaction, table)?;
+            }
+            if evolves {
+                run(&table.properties.post_hooks)?;
             }
         }
 
@@ -209,6 +225,7 @@ impl SqliteSink {
         bookkeeping::write_progress(&transaction, &self.instance, &commit.progress).map_err(bookkept)?;
         bookkeeping::write_errors(&transaction, &self.instance, commit)?;
         bookkeeping::write_tests(&transaction, &self.instance, commit.seq, &commit.tests).map_err(bookkept)?;
+        run(&self.run_hooks.end)?;
         transaction.commit().map_err(|cause| failure(&format!("could not commit cut {}", commit.seq), cause))
     }
 }
@@ -222,7 +239,16 @@ impl Sink for SqliteSink {
         read_table(&self.connection, table)
     }
 
-    fn deploy(&mut self, tables: Vec<(TableSpec, Deploy)>, adopt: bool) -> Result<(), SinkError> {
+    fn note_hooks(&mut self, hooks: RunHooks) {
+        self.run_hooks = hooks;
+    }
+
+    fn deploy(&mut self, mut tables: Vec<(TableSpec, Deploy)>, adopt: bool) -> Result<(), SinkError> {
+        let has_new = wanted::only_new(&mut tables, &self.state()?.models);
+        if !has_new {
+            self.run_hooks = RunHooks::default();
+        }
+        wanted::check(&self.run_hooks, &tables)?;
         for (table, deploy) in &tables {
             schema::check(&self.connection, &self.instance, table, *deploy, adopt)?;
         }
@@ -231,10 +257,24 @@ impl Sink for SqliteSink {
     }
 
     fn commit(&mut self, commit: &Commit) -> Result<(), SinkError> {
+        let deployed = self.pending.as_deref().unwrap_or_default();
+        let early = deployed.iter().flat_map(|(table, _)| &table.properties.pre_hooks);
+        for hook in early.filter(|hook| !hook.transaction) {
+            run_hook(&self.connection, hook)?;
+        }
         self.apply(commit)?;
         self.first = false;
         if let Some(deployed) = self.pending.take() {
+            let mut late = std::mem::take(&mut self.run_hooks);
+            self.late_hooks = deployed.iter().flat_map(|(table, _)| table.properties.post_hooks.clone()).collect();
+            self.late_hooks.append(&mut late.end);
             self.tables = deployed.into_iter().map(|(table, _)| table).collect();
+        }
+        while let Some(hook) = self.late_hooks.first() {
+            if !hook.transaction {
+                run_hook(&self.connection, hook)?;
+            }
+            self.late_hooks.remove(0);
         }
         Ok(())
     }
@@ -252,6 +292,14 @@ impl Sink for SqliteSink {
         ownership.release();
         Ok(())
     }
+}
+
+/// A hook that SQLite does not know fails in SQLite's words.
+fn run_hook(connection: &Connection, hook: &Hook) -> Result<(), SinkError> {
+    connection.execute_batch(&hook.sql).map_err(|cause| match failure(&hook.name, cause) {
+        SinkError::Refused { cause: Some(cause), .. } => hook.failed(cause),
+        error => error,
+    })
 }
 
 /// Gives the journal mode that SQLite agreed to.

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use row::{Datum, Numeric, NumericTypmod, ScalarType};
 
 use super::*;
-use crate::sink::{ErrorRow, ProgressRow, TableColumn, TestRow};
+use crate::sink::{ErrorRow, ProgressRow, TableColumn, TableProperties, TestRow};
 
 const INSTANCE: &str = "shop.dev";
 
@@ -54,6 +54,7 @@ fn table(name: &str, columns: &[(&str, ScalarType)], key: Option<&[usize]>) -> T
         key: key.map(<[usize]>::to_vec),
         fingerprint: "f1".into(),
         compiled_sql: "select 1".into(),
+        properties: TableProperties::default(),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use livemart::sink::{Commit, CutRow, Deploy, ErrorRow, ProgressRow, Sink, SinkError, SinkState, TableSpec};
+use livemart::sink::{Commit, CutRow, Deploy, ErrorRow, ProgressRow, RunHooks, Sink, SinkError, SinkState, TableSpec};
 use row::Row;
 
 use super::super::pipeline::history::Dice;
@@ -72,6 +72,8 @@ impl Sink for Opened {
         let rows = self.store.inner().tables.get(&table.model).cloned().unwrap_or_default();
         Ok(rows.into_iter().collect())
     }
+
+    fn note_hooks(&mut self, _: RunHooks) {}
 
     fn deploy(&mut self, tables: Vec<(TableSpec, Deploy)>, _: bool) -> Result<(), SinkError> {
         self.deployed = tables;
