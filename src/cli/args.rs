@@ -30,6 +30,10 @@ pub enum Verb {
     Run(RunArgs),
     /// `run`, then the tests at that cut
     Build(RunArgs),
+    /// Publish the seeds' tables; those that are published advance in the same cut
+    Seed(RunArgs),
+    /// Publish the snapshots' tables; those that are published advance in the same cut
+    Snapshot(RunArgs),
     /// Evaluate tests at the published cut, without reading new input
     Test(RunArgs),
     /// Write compiled SQL to target/compiled
@@ -66,6 +70,8 @@ impl Verb {
             Verb::Serve(_) => "serve",
             Verb::Run(_) => "run",
             Verb::Build(_) => "build",
+            Verb::Seed(_) => "seed",
+            Verb::Snapshot(_) => "snapshot",
             Verb::Test(_) => "test",
             Verb::Compile(_) => "compile",
             Verb::Ls(_) => "list",
@@ -225,6 +231,12 @@ pub struct RunArgs {
     /// Take a source that cannot be continued anew, from what it holds now
     #[arg(long)]
     pub resnapshot: bool,
+    /// Keep the failing rows of every test in a table
+    #[arg(long, env = "DBT_STORE_FAILURES")]
+    pub store_failures: bool,
+    /// With --full-refresh: snapshots forget what they have seen, too
+    #[arg(long, requires = "full_refresh")]
+    pub rebuild_snapshots: bool,
 }
 
 #[derive(Clone, Debug, ClapArgs)]
@@ -462,7 +474,9 @@ impl Args {
             .map_err(|error| ProjectError::runtime(format!("the current folder cannot be read: {error}")))?;
         let project_dir = self.common.project_dir.as_ref().map_or(current_dir.clone(), |dir| current_dir.join(dir));
         let (full_refresh, store_failures) = match &self.verb {
-            Verb::Run(args) | Verb::Build(args) | Verb::Test(args) => (args.full_refresh, false),
+            Verb::Run(args) | Verb::Build(args) | Verb::Seed(args) | Verb::Snapshot(args) | Verb::Test(args) => {
+                (args.full_refresh, args.store_failures)
+            }
             Verb::Serve(args) => (args.full_refresh, false),
             _ => (false, false),
         };

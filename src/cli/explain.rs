@@ -40,7 +40,7 @@ pub fn run(args: &Args, explain: &ExplainArgs, speaker: &Speaker) -> i32 {
 fn print(explain: &ExplainArgs, speaker: &Speaker, project: &mut Project) -> Result<(), VerbError> {
     let mut select = explain.select.clone();
     select.select.extend(explain.models.iter().cloned());
-    let selected = project.select(&select.selection(&[ResourceType::Model])?)?;
+    let selected = project.select(&select.selection(&[ResourceType::Model, ResourceType::Snapshot])?)?;
     selected.warnings.iter().for_each(|warning| speaker.warn(warning));
     if selected.ids.is_empty() {
         nothing_to_do::<()>(speaker);

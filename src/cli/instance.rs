@@ -1,6 +1,6 @@
 //! What verbs that run the engine share: the sink, the clock and the limits of a project's target.
 
-use crate::engine::{AssembleError, EngineError, Limits};
+use crate::engine::{AssembleError, Deployment, EngineError, Limits};
 use crate::plan::clock::ClockNeeds;
 use crate::project::{ClockMode as ConfiguredClock, Project, ProjectError, SinkConfig};
 use crate::sink::postgres::{self, PostgresConfig, PostgresSink};
@@ -183,6 +183,20 @@ pub fn read_tables(project: &Project, tables: &[&TableSpec]) -> Result<(SinkStat
             postgres::read_tables(&config, &instance, tables)
         }
     }
+}
+
+/// Gives the snapshots of a deployment the versions that are published. Gives back what else is published with them.
+pub fn read_versions(project: &Project, deployment: &mut Deployment) -> Result<Option<SinkState>, SinkError> {
+    let Some(state) = published_state(project)? else { return Ok(None) };
+    if deployment.stored.is_empty() {
+        return Ok(Some(state));
+    }
+    let tables: Vec<TableSpec> = deployment.stored.iter().map(|snapshot| snapshot.table.clone()).collect();
+    let (state, rows) = read_tables(project, &tables.iter().collect::<Vec<_>>())?;
+    for (snapshot, versions) in deployment.stored.iter_mut().zip(rows) {
+        snapshot.versions = versions;
+    }
+    Ok(Some(state))
 }
 
 /// The PostgreSQL sink's settings; None for another sink.

@@ -31,6 +31,8 @@ pub struct KeepOptions {
     pub adopt: bool,
     /// Rebuild every table from all that the sources hold now, whatever was published before.
     pub full_refresh: bool,
+    /// With `full_refresh`: snapshots forget what they have seen, too.
+    pub rebuild_snapshots: bool,
     /// A source that cannot be continued is taken anew, from what it holds now.
     pub resnapshot: bool,
     /// Where wall time comes from.
@@ -54,12 +56,11 @@ pub fn prepare(
     deployed: BTreeMap<String, String>,
 ) -> Result<(Wanted, Vec<String>), VerbError> {
     let selected = project.select(selection)?;
-    let of = |wanted: ResourceType| -> BTreeSet<String> {
-        let ids = selected.ids.iter().filter(|id| project.resource_type(id) == Some(wanted));
-        ids.cloned().collect()
+    let of = |fits: fn(ResourceType) -> bool| -> BTreeSet<String> {
+        selected.ids.iter().filter(|id| project.resource_type(id).is_some_and(fits)).cloned().collect()
     };
-    let models = of(ResourceType::Model);
-    let tests = if tests { of(ResourceType::Test) } else { BTreeSet::new() };
+    let models = of(ResourceType::is_refable);
+    let tests = if tests { of(|ty| ty == ResourceType::Test) } else { BTreeSet::new() };
     let wanted = Wanted { models, tests, deployed, without_tables: false };
     compile(project, &wanted)?;
     Ok((wanted, selected.warnings))
@@ -116,6 +117,11 @@ pub fn open(
         if !options.follow {
             // The sources may have been rewritten: all of them is read again, and published in one cut.
             state.progress.clear();
+        }
+    }
+    if !options.rebuild_snapshots {
+        for snapshot in &mut assembled.deployment.stored {
+            snapshot.versions = sink.read_table(&snapshot.table)?;
         }
     }
     // State keeps all declared columns: a later model may need them.

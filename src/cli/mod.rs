@@ -29,11 +29,14 @@ mod show;
 mod source;
 mod talk;
 mod test;
+mod unit;
 pub mod verify;
 
 use args::{Args, DemoArgs, SourceVerb, Verb};
 use instance::VerbError;
 use talk::Speaker;
+
+use crate::project::ResourceType;
 
 /// Runs a parsed command line; gives the exit code.
 pub fn main(args: &Args) -> i32 {
@@ -42,8 +45,10 @@ pub fn main(args: &Args) -> i32 {
     let speaker = Speaker::new(&args.common, &invocation);
     match &args.verb {
         Verb::Serve(serve) => serve::run(args, serve, &speaker),
-        Verb::Run(run) => run::run(args, run, &speaker, false),
-        Verb::Build(build) => run::run(args, build, &speaker, true),
+        Verb::Run(run) => run::run(args, run, &speaker, &[ResourceType::Model]),
+        Verb::Build(build) => run::run(args, build, &speaker, &run::BUILT_TYPES),
+        Verb::Seed(seed) => run::run(args, seed, &speaker, &[ResourceType::Seed]),
+        Verb::Snapshot(snapshot) => run::run(args, snapshot, &speaker, &[ResourceType::Snapshot]),
         Verb::Test(test) => test::run(args, test, &speaker),
         Verb::Compile(compile) => compile::run(args, compile, None, &speaker),
         Verb::Ls(ls) => ls::run(args, ls, &speaker),
@@ -58,6 +63,12 @@ pub fn main(args: &Args) -> i32 {
         Verb::Demo(DemoArgs { verb: Some(verb), .. }) => shop::run(verb, args.common.quiet, &speaker),
         Verb::Demo(demo) => demo::run(args, demo, &speaker),
     }
+}
+
+/// What `--warn-error` makes of warnings.
+fn warned() -> VerbError {
+    VerbError::new("a warning is an error here, because of --warn-error")
+        .with_hint("correct what the warnings above speak of, or run without --warn-error")
 }
 
 /// Says an error that ends a verb; gives the exit code.

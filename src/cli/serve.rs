@@ -11,13 +11,13 @@ use super::args::{Args, LogFormat, ServeArgs};
 use super::docs::shown_page;
 use super::instance::{self, VerbError};
 use super::keep::{KeepOptions, Opened, open, stop_on_signals};
-use super::run::nothing_to_do;
+use super::run::{BUILT_TYPES, nothing_to_do};
 use super::talk::Speaker;
 use super::{parse, refuse};
 use crate::artifact::freshness::threshold;
 use crate::engine::{EngineEvent, StopFlag};
 use crate::observe::{CutCommitted, HealthLimits, HttpServer, Observer, Progress};
-use crate::project::{Project, ResourceType};
+use crate::project::Project;
 use crate::time::WallTime;
 
 /// How often a standby looks whether the owner has gone.
@@ -38,7 +38,7 @@ pub fn run(args: &Args, serve: &ServeArgs, speaker: &Speaker) -> i32 {
 }
 
 fn keep(args: &Args, serve: &ServeArgs, speaker: &Speaker, project: &mut Project) -> Result<(), VerbError> {
-    let selection = serve.select.selection(&[ResourceType::Model, ResourceType::Test])?;
+    let selection = serve.select.selection(&BUILT_TYPES)?;
     if project.select(&selection)?.ids.is_empty() {
         nothing_to_do::<()>(speaker);
         return Ok(());
@@ -61,6 +61,7 @@ fn keep(args: &Args, serve: &ServeArgs, speaker: &Speaker, project: &mut Project
         workers: serve.workers,
         adopt: serve.adopt,
         full_refresh: serve.full_refresh,
+        rebuild_snapshots: false,
         resnapshot: serve.resnapshot,
         wall: WallTime::system(),
     };
@@ -194,7 +195,11 @@ fn follow(
             }
             for (test, failures) in &report.tests {
                 let (name, severity) = &tests[*test];
-                observer.test_evaluated(name, severity, u64::try_from(*failures).unwrap_or(0));
+                observer.test_evaluated(
+                    name,
+                    severity,
+                    failures.and_then(|count| u64::try_from(count).ok()).unwrap_or(0),
+                );
             }
             observer.errors_flooded(report.floods.clone());
             for (kind, errors) in &report.errors {

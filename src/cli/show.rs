@@ -16,6 +16,9 @@ use crate::plan::Column;
 use crate::project::{Project, ResourceType};
 use crate::time::WallTime;
 
+/// Nodes that have rows.
+const SHOWN_TYPES: [ResourceType; 3] = [ResourceType::Model, ResourceType::Seed, ResourceType::Snapshot];
+
 /// Widest text of a cell, in characters; dbt cuts with an ellipsis, too.
 const CELL_CHARS_MAX: usize = 40;
 
@@ -34,14 +37,14 @@ pub fn run(args: &Args, show: &ShowArgs, speaker: &Speaker) -> i32 {
 
 fn rows(show: &ShowArgs, speaker: &Speaker, project: &mut Project) -> Result<(), VerbError> {
     let instance = instance::instance_name(project);
-    let assembled = match &show.inline {
+    let mut assembled = match &show.inline {
         Some(sql) => {
             project.compile_all()?;
             let compiled = project.compile_inline(sql, std::sync::Arc::new(crate::project::NoIntrospection))?;
             assemble_query(project, &instance, &compiled.code)?
         }
         None => {
-            let selected = project.select(&show.select.selection(&[ResourceType::Model])?)?;
+            let selected = project.select(&show.select.selection(&SHOWN_TYPES)?)?;
             selected.warnings.iter().for_each(|warning| speaker.warn(warning));
             if selected.ids.is_empty() {
                 nothing_to_do::<()>(speaker);
@@ -53,6 +56,7 @@ fn rows(show: &ShowArgs, speaker: &Speaker, project: &mut Project) -> Result<(),
             assemble(project, &instance, &wanted)?
         }
     };
+    instance::read_versions(project, &mut assembled.deployment)?;
     let clock = instance::clock(project, None, assembled.deployment.clock_needs(), WallTime::system())?;
     let evaluated = evaluate(&assembled.deployment, None, clock)?;
     let Assembled { deployment, columns, .. } = &assembled;

@@ -23,7 +23,7 @@ use serde_json::json;
 
 use super::args::{Common, LogFormat};
 use crate::artifact::code;
-use crate::project::{Node, Project, ProjectError, ResourceType, Talk as TemplateTalk};
+use crate::project::{Node, Project, ProjectError, ResourceType, Talk as TemplateTalk, UnitTest};
 use crate::time::wall_micros;
 
 /// The width that dbt pads its lines to.
@@ -242,15 +242,30 @@ impl Speaker {
     /// `1 of 3 OK created sql table model … [SELECT 3 in 0.12s]`, `PASS …`, `FAIL 1 …`
     pub fn outcome(&self, index: usize, total: usize, node: &Node, outcome: &Outcome) {
         let (words, label, level) = result_words(node, &outcome.status);
+        let subject = if node.resource_type == ResourceType::Test { node.name.clone() } else { description(node) };
+        self.outcome_line(index, total, &format!("{words} {subject}"), &label, level, outcome);
+    }
+
+    /// `1 of 3 START unit_test model::name .... [RUN]`
+    pub fn start_unit(&self, index: usize, total: usize, test: &UnitTest) {
+        self.info(&padded(index, total, &format!("START unit_test {}::{}", test.model, test.name), "RUN", None));
+    }
+
+    pub fn outcome_unit(&self, index: usize, total: usize, test: &UnitTest, outcome: &Outcome) {
+        let (words, level) = test_words(&outcome.status);
+        let subject = format!("{}::{}", test.model, test.name);
+        self.outcome_line(index, total, &format!("{words} {subject}"), &words, level, outcome);
+    }
+
+    fn outcome_line(&self, index: usize, total: usize, text: &str, label: &str, level: Level, outcome: &Outcome) {
         let colour = match level {
             Level::Error => Colour::Red,
             Level::Warn => Colour::Yellow,
+            _ if label == "SKIP" => Colour::Yellow,
             _ => Colour::Green,
         };
-        let subject = if node.resource_type == ResourceType::Test { node.name.clone() } else { description(node) };
         let seconds = (!matches!(outcome.status, Status::Skipped)).then_some(outcome.seconds);
-        let label = if label == "SKIP" { self.paint(Colour::Yellow, &label) } else { self.paint(colour, &label) };
-        let line = padded(index, total, &format!("{words} {subject}"), &label, seconds);
+        let line = padded(index, total, text, &self.paint(colour, label), seconds);
         self.say(level, &line, None);
     }
 
@@ -288,19 +303,16 @@ impl Speaker {
     }
 
     fn failure(&self, project: &Project, outcome: &Outcome) {
-        let Some(node) = project.nodes.get(&outcome.unique_id) else { return };
+        let (title, file) = match (project.nodes.get(&outcome.unique_id), project.unit_tests.get(&outcome.unique_id)) {
+            (Some(node), _) => (node.title(), &node.original_file_path),
+            (None, Some(test)) => (format!("unit_test {}", test.name), &test.original_file_path),
+            (None, None) => return,
+        };
         self.blank();
         let is_warning = matches!(outcome.status, Status::Warn(_));
         let (word, colour) = if is_warning { ("Warning", Colour::Yellow) } else { ("Failure", Colour::Red) };
         let level = if is_warning { Level::Warn } else { Level::Error };
-        self.say(
-            level,
-            &self.paint(
-                colour,
-                &format!("{word} in {} {} ({})", node.resource_type, node.name, node.original_file_path),
-            ),
-            None,
-        );
+        self.say(level, &self.paint(colour, &format!("{word} in {title} ({file})")), None);
         let words = outcome.message.clone().or_else(|| outcome.verdict_words(project));
         let words = words.unwrap_or_else(|| format!("Status: {:?}", outcome.status).to_lowercase());
         // dbt indents what failed and not what warns.
@@ -308,7 +320,8 @@ impl Speaker {
         for line in words.lines() {
             self.say(level, &format!("{indent}{line}"), None);
         }
-        let compiled = node.compiled_code.is_some().then(|| code::relative_compiled_path(project, node));
+        let node = project.nodes.get(&outcome.unique_id).filter(|node| node.compiled_code.is_some());
+        let compiled = node.map(|node| code::relative_compiled_path(project, node));
         if let Some(path) = outcome.compiled_path.as_ref().or(compiled.as_ref()) {
             self.blank();
             self.info(&format!("  compiled code at {path}"));
@@ -416,16 +429,30 @@ fn result_words(node: &Node, status: &Status) -> (String, String, Level) {
         ResourceType::Snapshot => "snapshotting",
         _ => "creating",
     };
-    let is_test = node.resource_type == ResourceType::Test;
+    if node.resource_type == ResourceType::Test {
+        let (words, level) = test_words(status);
+        return (words.clone(), words, level);
+    }
     match status {
         Status::Success(label) => (format!("OK {verb}"), label.clone(), Level::Info),
-        Status::Pass => ("PASS".into(), "PASS".into(), Level::Info),
-        Status::Warn(count) => (format!("WARN {count}"), format!("WARN {count}"), Level::Warn),
-        Status::Fail(count) => (format!("FAIL {count}"), format!("FAIL {count}"), Level::Error),
-        Status::Error if is_test => ("ERROR".into(), "ERROR".into(), Level::Error),
         Status::Error => (format!("ERROR {doing}"), "ERROR".into(), Level::Error),
         Status::Skipped => ("SKIP relation".into(), "SKIP".into(), Level::Info),
-        Status::NoOp => ("NO-OP".into(), "NO-OP".into(), Level::Info),
+        status => {
+            let (words, level) = test_words(status);
+            (words.clone(), words, level)
+        }
+    }
+}
+
+/// The word and the level of a test's result.
+fn test_words(status: &Status) -> (String, Level) {
+    match status {
+        Status::Success(_) | Status::Pass => ("PASS".into(), Level::Info),
+        Status::Warn(count) => (format!("WARN {count}"), Level::Warn),
+        Status::Fail(count) => (format!("FAIL {count}"), Level::Error),
+        Status::Error => ("ERROR".into(), Level::Error),
+        Status::Skipped => ("SKIP".into(), Level::Info),
+        Status::NoOp => ("NO-OP".into(), Level::Info),
     }
 }
 
@@ -455,6 +482,10 @@ pub fn statistics(project: &Project) -> String {
 
 fn finished_running(project: &Project, outcomes: &[Outcome], seconds: f64) -> String {
     let mut counts: std::collections::BTreeMap<String, usize> = std::collections::BTreeMap::new();
+    let units = outcomes.iter().filter(|outcome| project.unit_tests.contains_key(&outcome.unique_id)).count();
+    if units > 0 {
+        counts.insert("unit test".into(), units);
+    }
     for node in outcomes.iter().filter_map(|outcome| project.nodes.get(&outcome.unique_id)) {
         let kind = match node.resource_type {
             ResourceType::Model => {

@@ -1,4 +1,4 @@
-//! `livemart test`: the tests at the published cut, without reading new input.
+//! `livemart test`: unit tests, and the tests at the published cut, without reading new input.
 //!
 //! The sources are read again up to exactly the positions of the cut, in memory; nothing is owned and nothing is written, so it
 //! runs beside a live `serve`.
@@ -12,8 +12,8 @@ use super::instance::{self, VerbError};
 use super::keep::{compile, seconds_since};
 use super::run::nothing_to_do;
 use super::talk::{Outcome, Speaker, Status};
-use super::{parse, refuse};
-use crate::engine::{Wanted, assemble, evaluate};
+use super::{parse, refuse, unit};
+use crate::engine::{Wanted, assemble, condition_holds, evaluate};
 use crate::project::{Project, ResourceType, Severity, TestSettings};
 use crate::time::WallTime;
 
@@ -25,24 +25,49 @@ pub fn run(args: &Args, test: &RunArgs, speaker: &Speaker) -> i32 {
         Err(exit_code) => return exit_code,
     };
     speaker.found(&project);
-    match outcomes(test, speaker, &mut project) {
+    if args.common.warn_error && speaker.warnings() > 0 {
+        return refuse(speaker, &super::warned());
+    }
+    match outcomes(args, test, speaker, &mut project) {
         Ok(Some(outcomes)) => {
             speaker.footer(&project, &outcomes, seconds_since(started));
             leave_results(args, &test.select, &mut project, &outcomes, seconds_since(started), speaker);
-            i32::from(outcomes.iter().any(|outcome| matches!(outcome.status, Status::Error | Status::Fail(_))))
+            i32::from(outcomes.iter().any(has_failed))
         }
         Ok(None) => 0,
         Err(error) => refuse(speaker, &error),
     }
 }
 
-fn outcomes(test: &RunArgs, speaker: &Speaker, project: &mut Project) -> Result<Option<Vec<Outcome>>, VerbError> {
-    let selected = project.select(&test.select.selection(&[ResourceType::Test])?)?;
+/// What `test` takes.
+const TESTED_TYPES: [ResourceType; 2] = [ResourceType::Test, ResourceType::UnitTest];
+
+fn outcomes(
+    args: &Args,
+    test: &RunArgs,
+    speaker: &Speaker,
+    project: &mut Project,
+) -> Result<Option<Vec<Outcome>>, VerbError> {
+    let selected = project.select(&test.select.selection(&TESTED_TYPES)?)?;
     selected.warnings.iter().for_each(|warning| speaker.warn(warning));
     if selected.ids.is_empty() {
         return Ok(nothing_to_do(speaker));
     }
-    let Some(state) = instance::published_state(project)? else {
+    let is_unit = |id: &&String| project.resource_type(id) == Some(ResourceType::UnitTest);
+    let (units, tests): (Vec<&String>, Vec<&String>) = selected.ids.iter().partition(is_unit);
+    let (units, tests): (Vec<String>, BTreeSet<String>) =
+        (units.into_iter().cloned().collect(), tests.into_iter().cloned().collect());
+    let total = selected.ids.len();
+    speaker.concurrency(1, &project.target.name);
+    let mut fail_fast = FailFast::new(test.fail_fast);
+    let mut outcomes = units_run(project, &units, total, speaker, &mut fail_fast);
+    if tests.is_empty() {
+        return Ok(Some(outcomes));
+    }
+    let wanted = Wanted { tests, without_tables: true, ..Wanted::default() };
+    compile(project, &wanted)?;
+    let mut assembled = assemble(project, &instance::instance_name(project), &wanted)?;
+    let Some(state) = instance::read_versions(project, &mut assembled.deployment)? else {
         return Err(VerbError::new(format!(
             "{} has no published cut of {}",
             instance::sink_place(project),
@@ -50,56 +75,95 @@ fn outcomes(test: &RunArgs, speaker: &Speaker, project: &mut Project) -> Result<
         ))
         .with_hint("publish one first: livemart run, or livemart build to test in the same go"));
     };
-    let tests: BTreeSet<String> = selected.ids.iter().cloned().collect();
-    let wanted = Wanted { tests, without_tables: true, ..Wanted::default() };
-    compile(project, &wanted)?;
-    let assembled = assemble(project, &instance::instance_name(project), &wanted)?;
-    speaker.concurrency(1, &project.target.name);
     let began = Instant::now();
     let published = state.cut.as_ref().map(|cut| cut.clock);
     let clock = instance::clock(project, published, assembled.deployment.clock_needs(), WallTime::system())?;
     let evaluated = evaluate(&assembled.deployment, Some(&state.progress), clock)?;
     let seconds = seconds_since(began);
-    let total = assembled.tests.len();
-    let mut outcomes = Vec::new();
-    for (i, (id, plan)) in assembled.tests.iter().zip(&assembled.deployment.tests).enumerate() {
+    for (id, plan) in assembled.tests.iter().zip(&assembled.deployment.tests) {
+        let index = outcomes.len() + 1;
         let node = &project.nodes[id];
-        speaker.start(i + 1, total, node);
-        let failures = evaluated.models[plan.model].values().sum();
-        let outcome = outcome(id, verdict(&node.test_settings(), failures), seconds);
-        speaker.outcome(i + 1, total, node, &outcome);
+        let outcome = if fail_fast.skips() {
+            outcome(id, Status::Skipped, 0.0)
+        } else {
+            speaker.start(index, total, node);
+            let failures = plan.counts.failures(evaluated.models[plan.model].iter());
+            verdict(id, &node.test_settings(), failures, seconds, args.common.warn_error)
+        };
+        speaker.outcome(index, total, node, &outcome);
+        fail_fast.note(&outcome);
         outcomes.push(outcome);
     }
     Ok(Some(outcomes))
 }
 
-/// What a number of failing rows means for a test, as dbt decides it.
-pub fn verdict(settings: &TestSettings, failures: i64) -> Status {
-    let failures = settings.limit.map_or(failures, |limit| failures.min(i64::try_from(limit).unwrap_or(i64::MAX)));
-    if settings.severity == Severity::Error && holds(&settings.error_if, failures) {
-        Status::Fail(failures)
-    } else if holds(&settings.warn_if, failures) {
-        Status::Warn(failures)
+/// Runs unit tests one after the other, and says so.
+pub fn units_run(
+    project: &mut Project,
+    ids: &[String],
+    total: usize,
+    speaker: &Speaker,
+    fail_fast: &mut FailFast,
+) -> Vec<Outcome> {
+    let mut outcomes = Vec::new();
+    for id in ids {
+        let index = outcomes.len() + 1;
+        let skips = fail_fast.skips();
+        if !skips {
+            speaker.start_unit(index, total, &project.unit_tests[id]);
+        }
+        let outcome = if skips { outcome(id, Status::Skipped, 0.0) } else { unit::run(project, id) };
+        speaker.outcome_unit(index, total, &project.unit_tests[id], &outcome);
+        fail_fast.note(&outcome);
+        outcomes.push(outcome);
+    }
+    outcomes
+}
+
+/// What a number of failures means for a test, as dbt decides it.
+pub fn verdict(id: &str, settings: &TestSettings, failures: Option<i64>, seconds: f64, warn_error: bool) -> Outcome {
+    let Some(failures) = failures else {
+        let message = format!("fail_calc \"{}\" gave no whole number", settings.fail_calc);
+        return Outcome { message: Some(message), ..outcome(id, Status::Error, seconds) };
+    };
+    // A condition that is none was refused while planning.
+    let holds = |condition: &str| condition_holds(condition, failures).unwrap_or(failures != 0);
+    if settings.severity == Severity::Error && holds(&settings.error_if) {
+        outcome(id, Status::Fail(failures), seconds)
+    } else if holds(&settings.warn_if) && warn_error {
+        let results = if failures == 1 { "result" } else { "results" };
+        let message = format!("Got {failures} {results}, configured to fail if {}", settings.warn_if);
+        Outcome { message: Some(message), ..outcome(id, Status::Fail(failures), seconds) }
+    } else if holds(&settings.warn_if) {
+        outcome(id, Status::Warn(failures), seconds)
     } else {
-        Status::Pass
+        outcome(id, Status::Pass, seconds)
     }
 }
 
-/// Whether `failures` meets a condition such as `!= 0` or `>10`; one that cannot be read is met by any failure.
-fn holds(condition: &str, failures: i64) -> bool {
-    let condition = condition.trim();
-    let operators = ["!=", "<>", ">=", "<=", "==", ">", "<", "="];
-    let Some(operator) = operators.into_iter().find(|operator| condition.starts_with(operator)) else {
-        return failures != 0;
-    };
-    let Ok(bound) = condition[operator.len()..].trim().parse::<i64>() else { return failures != 0 };
-    match operator {
-        "!=" | "<>" => failures != bound,
-        ">=" => failures >= bound,
-        "<=" => failures <= bound,
-        ">" => failures > bound,
-        "<" => failures < bound,
-        _ => failures == bound,
+/// Whether an outcome makes the command fail.
+pub fn has_failed(outcome: &Outcome) -> bool {
+    matches!(outcome.status, Status::Error | Status::Fail(_))
+}
+
+/// With `--fail-fast` what comes after the first failure is skipped.
+pub struct FailFast {
+    is_on: bool,
+    has_failed: bool,
+}
+
+impl FailFast {
+    pub fn new(is_on: bool) -> FailFast {
+        FailFast { is_on, has_failed: false }
+    }
+
+    /// Whether the next node is skipped.
+    pub fn skips(&self) -> bool {
+        self.is_on && self.has_failed
+    }
+
+    pub fn note(&mut self, outcome: &Outcome) {
+        self.has_failed |= has_failed(outcome);
     }
 }
 

@@ -103,7 +103,7 @@ pub fn verified(project: &mut Project, selection: &Selection) -> Result<Option<V
         return Ok(None);
     }
     compile(project, &wanted)?;
-    let assembled = assemble(project, &instance::instance_name(project), &wanted)?;
+    let mut assembled = assemble(project, &instance::instance_name(project), &wanted)?;
     let deployment = &assembled.deployment;
     for model in &deployment.published {
         if deployed.get(&model.table.model) != Some(&model.table.fingerprint) {
@@ -112,14 +112,21 @@ pub fn verified(project: &mut Project, selection: &Selection) -> Result<Option<V
             return Err(VerbError::new(message).with_hint("publish it first: livemart run"));
         }
     }
-    let tables: Vec<_> = deployment.published.iter().map(|model| &model.table).collect();
-    let (state, held) = instance::read_tables(project, &tables)?;
+    let published = deployment.published.iter().map(|model| &model.table);
+    let tables: Vec<_> = published.chain(deployment.stored.iter().map(|snapshot| &snapshot.table)).collect();
+    let (state, mut held) = instance::read_tables(project, &tables)?;
+    // What a model reads of a snapshot are its versions as they are published.
+    let versions = held.split_off(deployment.published.len());
+    for (snapshot, versions) in assembled.deployment.stored.iter_mut().zip(versions) {
+        snapshot.versions = versions;
+    }
+    let deployment = &assembled.deployment;
     let cut = state.cut.as_ref();
     let clock = instance::clock(project, cut.map(|cut| cut.clock), deployment.clock_needs(), WallTime::system())?;
     let evaluated = evaluate(deployment, Some(&state.progress), clock)?;
     let mut verified = Verified {
         seq: cut.map_or(0, |cut| cut.seq),
-        tables: tables.len(),
+        tables: deployment.published.len(),
         records: evaluated.records,
         ..Verified::default()
     };

@@ -12,12 +12,15 @@ use std::sync::Arc;
 use md5::{Digest, Md5};
 use row::ScalarType;
 
-use super::deployment::{Deployment, ModelPlan, PublishedModel, TestPlan, demanded_columns};
+use super::condition::condition_holds;
+use super::deployment::{Counts, Deployment, ModelPlan, PublishedModel, StoredSnapshot, TestPlan, demanded_columns};
 use super::properties::table_properties;
+use super::seeds::seed_plan;
+use super::snapshots::snapshot_plan;
 use crate::plan::rewrite::{RewriteOptions, optimize};
 use crate::plan::sql::parse_type;
 use crate::plan::{self, BoundModel, Column, Plan, RelationId, RelationType};
-use crate::project::{self, Materialization, Node, Project, ResourceType, SourceTable};
+use crate::project::{self, Materialization, Node, Project, ResourceType, SourceTable, TestSettings};
 use crate::sink::{TableColumn, TableSpec};
 use crate::source::discover;
 use crate::source::{self, Connector, Envelope, Format, RegistrySettings, SourceColumn, TableSource};
@@ -28,7 +31,7 @@ const SEMANTICS_VERSION: u32 = 1;
 /// What to deploy.
 #[derive(Clone, Debug, Default)]
 pub struct Wanted {
-    /// Unique ids of the selected models.
+    /// Unique ids of the selected models, seeds and snapshots.
     pub models: BTreeSet<String>,
     /// Unique ids of the tests to maintain.
     pub tests: BTreeSet<String>,
@@ -103,12 +106,12 @@ pub fn assemble(project: &Project, instance: &str, wanted: &Wanted) -> Result<As
 
 /// Plans one query over a project: `sql` may name any source and any model whose SQL is compiled and can be planned.
 pub fn assemble_query(project: &Project, instance: &str, sql: &str) -> Result<Assembled, AssembleError> {
-    let models: Vec<&String> =
-        project.nodes.values().filter(|node| node.compiled_code.is_some()).map(|node| &node.unique_id).collect();
+    let is_known = |node: &&Node| node.compiled_code.is_some() || node.resource_type == ResourceType::Seed;
+    let models: Vec<&String> = project.nodes.values().filter(is_known).map(|node| &node.unique_id).collect();
     let mut planner = Planner::new(project);
     for id in dependency_order(project, models.into_iter()) {
-        if project.nodes[&id].resource_type == ResourceType::Model {
-            // A model that cannot be planned is only unknown to the query.
+        if project.nodes[&id].resource_type.is_refable() {
+            // A node that cannot be planned is only unknown to the query.
             let _ = planner.plan(&id);
         }
     }
@@ -125,12 +128,21 @@ fn roots(project: &Project, wanted: &Wanted) -> BTreeSet<String> {
     let selected =
         wanted.models.iter().filter(|id| project.nodes.get(*id).is_some_and(|node| is_published(project, node)));
     let deployed = wanted.deployed.keys().filter(|id| project.nodes.contains_key(*id));
-    selected.chain(deployed).cloned().collect()
+    let mut roots: BTreeSet<String> = selected.chain(deployed).cloned().collect();
+    if !wanted.without_tables {
+        let stored = wanted.tests.iter().filter(|id| stores_failures(&project.nodes[*id]));
+        roots.extend(stored.cloned());
+        // What a snapshot has seen is in its table and nowhere else: who reads it needs it there.
+        let read = dependency_order(project, roots.iter().chain(&wanted.models).chain(&wanted.tests));
+        let is_snapshot = |id: &String| project.nodes[id].resource_type == ResourceType::Snapshot;
+        roots.extend(read.into_iter().filter(is_snapshot));
+    }
+    roots
 }
 
-/// Whether a model has a table in the sink: tables always, views when no model reads them or an exposure does.
+/// Whether a node has a table in the sink: tables and seeds always, views when no model reads them or an exposure does.
 pub fn is_published(project: &Project, node: &Node) -> bool {
-    if node.resource_type != ResourceType::Model || node.is_ephemeral() {
+    if !node.resource_type.is_refable() || node.is_ephemeral() {
         return false;
     }
     let publish =
@@ -139,10 +151,17 @@ pub fn is_published(project: &Project, node: &Node) -> bool {
         return publish;
     }
     match node.materialized() {
-        Some(Materialization::Table | Materialization::Incremental | Materialization::MaterializedView) => true,
+        Some(
+            Materialization::Table
+            | Materialization::Incremental
+            | Materialization::MaterializedView
+            | Materialization::Seed
+            | Materialization::Snapshot,
+        ) => true,
         Some(Materialization::View) => {
             let read = project.nodes.values().any(|reader| {
-                reader.resource_type == ResourceType::Model && reader.depends_on.contains(&node.unique_id)
+                matches!(reader.resource_type, ResourceType::Model | ResourceType::Snapshot)
+                    && reader.depends_on.contains(&node.unique_id)
             });
             let exposed = project.exposures.values().any(|exposure| exposure.depends_on.contains(&node.unique_id));
             !read || exposed
@@ -180,31 +199,35 @@ struct Planned {
     row_wise: bool,
 }
 
-struct Planner<'p> {
+pub(super) struct Planner<'p> {
     project: &'p Project,
     sources: BTreeMap<String, RelationType>,
     planned: Vec<Planned>,
     by_id: BTreeMap<String, usize>,
     warnings: Vec<(String, String)>,
+    /// Plans of the failures of tests with a `fail_calc` of their own.
+    calculated: BTreeMap<String, Arc<Plan>>,
 }
 
 impl<'p> Planner<'p> {
-    fn new(project: &'p Project) -> Planner<'p> {
-        Planner { project, sources: BTreeMap::new(), planned: Vec::new(), by_id: BTreeMap::new(), warnings: Vec::new() }
+    pub(super) fn new(project: &'p Project) -> Planner<'p> {
+        Planner {
+            project,
+            sources: BTreeMap::new(),
+            planned: Vec::new(),
+            by_id: BTreeMap::new(),
+            warnings: Vec::new(),
+            calculated: BTreeMap::new(),
+        }
     }
 
     fn plan(&mut self, id: &str) -> Result<(), AssembleError> {
         let node = &self.project.nodes[id];
-        if node.is_ephemeral() {
-            // Its SQL stands in its readers'.
+        if node.resource_type == ResourceType::Seed {
+            let (plan, typ) = seed_plan(self.project, node)?;
+            let bound = BoundModel { plan, columns: typ.columns, warnings: Vec::new() };
+            self.keep(node, bound);
             return Ok(());
-        }
-        if !matches!(node.resource_type, ResourceType::Model | ResourceType::Test | ResourceType::Analysis) {
-            return Err(AssembleError::node(
-                node,
-                format!("a {} is not maintained yet", node.resource_type),
-                Some("select models that do not read it (--exclude), or make it a model or a source".to_owned()),
-            ));
         }
         for parent in &node.depends_on {
             let Some(table) = self.project.sources.get(parent) else { continue };
@@ -217,15 +240,37 @@ impl<'p> Planner<'p> {
             }
         }
         let sql = node.compiled_code.as_deref().unwrap_or_default();
-        let bound = plan::bind(sql, &|parts| self.resolve(parts))
+        if node.is_ephemeral() {
+            // Its SQL stands in its readers'.
+            return Ok(());
+        }
+        let limited = limited_sql(node, sql);
+        let sql = limited.as_deref().unwrap_or(sql);
+        let binds = if node.resource_type == ResourceType::Test { plan::bind_query } else { plan::bind };
+        let mut bound = binds(sql, &|parts| self.resolve(parts))
             .map_err(|error| AssembleError::node(node, error.to_string(), error.hint))?;
-        self.warnings.extend(bound.warnings.iter().map(|warning| (id.to_owned(), warning.clone())));
+        if node.resource_type == ResourceType::Snapshot {
+            bound = snapshot_plan(node, bound, &self.project.target.sink)?;
+        }
+        self.keep(node, bound);
+        if node.resource_type == ResourceType::Test && !counts_rows(&node.test_settings()) {
+            let fail_calc = node.test_settings().fail_calc;
+            let sql = format!("select ({fail_calc})::numeric as failures from (\n{sql}\n) as dbt_internal_test");
+            let bound = plan::bind_query(&sql, &|parts| self.resolve(parts))
+                .map_err(|error| AssembleError::node(node, format!("fail_calc: {error}"), error.hint))?;
+            self.calculated.insert(id.to_owned(), bound.plan);
+        }
+        Ok(())
+    }
+
+    /// Notes what a node is bound to, for those that read it.
+    fn keep(&mut self, node: &Node, bound: BoundModel) {
+        let id = node.unique_id.clone();
+        self.warnings.extend(bound.warnings.iter().map(|warning| (id.clone(), warning.clone())));
         let typ = RelationType { columns: bound.columns.clone(), keys: bound.plan.typ().keys };
         let fingerprint = self.fingerprint(node, &bound);
-        let planned = Planned { id: id.to_owned(), row_wise: is_row_wise(&bound.plan), typ, fingerprint, bound };
-        self.by_id.insert(id.to_owned(), self.planned.len());
-        self.planned.push(planned);
-        Ok(())
+        self.by_id.insert(id.clone(), self.planned.len());
+        self.planned.push(Planned { id, row_wise: is_row_wise(&bound.plan), typ, fingerprint, bound });
     }
 
     fn finish_query(self, instance: &str, sql: &str) -> Result<Assembled, AssembleError> {
@@ -245,9 +290,31 @@ impl<'p> Planner<'p> {
         let sources = sources(self.project, &demanded_columns(std::slice::from_ref(&plan)), &self.sources)?;
         let models = vec![ModelPlan { id: "inline query".to_owned(), plan }];
         let event_times = event_times(self.project, &sources, &self.sources)?;
-        let deployment =
-            Deployment { instance: instance.to_owned(), models, sources, event_times, ..Deployment::default() };
+        let stored = stored_snapshots(&models, &self)?;
+        let instance = instance.to_owned();
+        let deployment = Deployment { instance, models, sources, stored, event_times, ..Deployment::default() };
         Ok(Assembled { deployment, columns: vec![bound.columns], warnings: Vec::new(), tests: Vec::new() })
+    }
+
+    /// Columns of a node or source table, which is planned for that, and all that it reads.
+    pub(super) fn type_of(&mut self, id: &str) -> Result<RelationType, AssembleError> {
+        if let Some(table) = self.project.sources.get(id) {
+            return source_type(self.project, table);
+        }
+        for id in dependency_order(self.project, std::iter::once(&id.to_owned())) {
+            if !self.by_id.contains_key(&id) {
+                self.plan(&id)?;
+            }
+        }
+        if let Some(planned) = self.by_id.get(id) {
+            return Ok(self.planned[*planned].typ.clone());
+        }
+        // An ephemeral model: its SQL stands in its readers', but has types of its own.
+        let Some(node) = self.project.nodes.get(id) else { return Ok(RelationType::default()) };
+        let sql = node.compiled_code.as_deref().unwrap_or_default();
+        let bound = plan::bind(sql, &|parts| self.resolve(parts))
+            .map_err(|error| AssembleError::node(node, error.to_string(), error.hint))?;
+        Ok(RelationType { columns: bound.columns, keys: Vec::new() })
     }
 
     /// What a relation's name in compiled SQL stands for.
@@ -260,27 +327,51 @@ impl<'p> Planner<'p> {
         Some((RelationId(id.as_str().into()), typ))
     }
 
-    /// What a model's table depends on: its plan as bound, and the fingerprints of what it reads.
+    /// What a model's table depends on: its plan as bound, and the fingerprints of what it reads. What seeds below it hold comes
+    /// after a hyphen: their rows are data.
     fn fingerprint(&self, node: &Node, bound: &BoundModel) -> String {
-        let mut hash = Md5::new();
+        let (mut hash, mut data) = (Md5::new(), None);
         hash.update(SEMANTICS_VERSION.to_le_bytes());
-        hash.update(format!("{:?}", bound.plan));
+        match &*bound.plan {
+            Plan::Constant { rows, typ } if node.resource_type == ResourceType::Seed => {
+                hash.update(format!("{typ:?}"));
+                data.get_or_insert_with(Md5::new).update(format!("{rows:?}"));
+            }
+            plan => hash.update(format!("{plan:?}")),
+        }
         let time_zone = &self.project.target.clock.time_zone;
         if time_zone != "UTC" {
             hash.update(time_zone);
         }
         let names: Vec<&str> = bound.columns.iter().map(|column| column.name.as_str()).collect();
         hash.update(format!("{names:?}"));
-        for parent in &node.depends_on {
-            hash.update(parent);
-            if let Some(planned) = self.by_id.get(parent) {
-                hash.update(&self.planned[*planned].fingerprint);
+        for parent in self.read_by(node) {
+            hash.update(&parent);
+            if let Some(planned) = self.by_id.get(&parent) {
+                let (definition, rows) = parts(&self.planned[*planned].fingerprint);
+                hash.update(definition);
+                if let Some(rows) = rows {
+                    data.get_or_insert_with(Md5::new).update(rows);
+                }
             }
-            if let Some(settings) = self.project.target.sources.get(parent) {
+            if let Some(settings) = self.project.target.sources.get(&parent) {
                 hash.update(format!("{:?}{:?}", settings.envelope, settings.key));
             }
         }
-        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        let hex = |hash: Md5| hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        match data {
+            Some(data) => format!("{}-{}", hex(hash), hex(data)),
+            None => hex(hash),
+        }
+    }
+
+    /// What a node reads, an ephemeral model's parents in its place.
+    fn read_by(&self, node: &Node) -> Vec<String> {
+        let parents = node.depends_on.iter().flat_map(|parent| match self.project.nodes.get(parent) {
+            Some(ephemeral) if ephemeral.is_ephemeral() => self.read_by(ephemeral),
+            _ => vec![parent.clone()],
+        });
+        parents.collect()
     }
 
     fn finish(self, instance: &str, wanted: &Wanted, roots: &BTreeSet<String>) -> Result<Assembled, AssembleError> {
@@ -300,7 +391,13 @@ impl<'p> Planner<'p> {
             }
             plans.push((relation, inlined));
         }
-        let plans = plan::inline(optimize(plans, &RewriteOptions::default()));
+        for (id, plan) in &self.calculated {
+            plans.push((RelationId(format!("livemart.failures.{id}").into()), readers.plan(plan)));
+        }
+        let mut plans = plan::inline(optimize(plans, &RewriteOptions::default()));
+        let calculated = plans.split_off(self.planned.len());
+        let calculated: BTreeMap<&String, Arc<Plan>> =
+            self.calculated.keys().zip(calculated.into_iter().map(|(_, plan)| plan)).collect();
         let mut deployment = Deployment { instance: instance.to_owned(), ..Deployment::default() };
         let (mut columns, mut tests) = (Vec::new(), Vec::new());
         for (planned, (_, plan)) in self.planned.iter().zip(&plans) {
@@ -308,16 +405,25 @@ impl<'p> Planner<'p> {
                 continue;
             }
             let node = &self.project.nodes[&planned.id];
-            let model = deployment.models.len();
-            deployment.models.push(ModelPlan { id: planned.id.clone(), plan: plan.clone() });
-            columns.push(planned.typ.columns.clone());
+            let failures = calculated.get(&planned.id);
+            if roots.contains(&planned.id) || failures.is_none() {
+                let model = deployment.models.len();
+                deployment.models.push(ModelPlan { id: planned.id.clone(), plan: plan.clone() });
+                columns.push(planned.typ.columns.clone());
+                if roots.contains(&planned.id) {
+                    deployment.published.push(PublishedModel { model, table: table(node, planned, plan)? });
+                }
+            }
+            if let Some(failures) = failures {
+                deployment.models.push(ModelPlan { id: planned.id.clone(), plan: failures.clone() });
+                columns.push(failures.typ().columns);
+            }
             if node.resource_type == ResourceType::Test {
-                deployment.tests.push(test_plan(self.project, node, model)?);
+                deployment.tests.push(test_plan(self.project, node, deployment.models.len() - 1)?);
                 tests.push(planned.id.clone());
-            } else if roots.contains(&planned.id) {
-                deployment.published.push(PublishedModel { model, table: table(node, planned, plan)? });
             }
         }
+        deployment.stored = stored_snapshots(&deployment.models, &self)?;
         refuse_twins(self.project, &deployment)?;
         let plans: Vec<Arc<Plan>> = deployment.models.iter().map(|model| model.plan.clone()).collect();
         deployment.sources = sources(self.project, &demanded_columns(&plans), &self.sources)?;
@@ -325,12 +431,16 @@ impl<'p> Planner<'p> {
         Ok(Assembled { deployment, warnings: self.warnings, columns, tests })
     }
 
-    /// A model that is published, has changed, and is not selected would leave the cut without a truth.
+    /// A model that is published, has changed, and is not selected would leave the cut without a truth. A seed's rows are no
+    /// change: the tables that read them follow, like those of any input.
     fn refuse_changed(&self, wanted: &Wanted) -> Result<(), AssembleError> {
         for (model, fingerprint) in &wanted.deployed {
             let Some(planned) = self.by_id.get(model) else { continue };
-            if !wanted.models.contains(model) && self.planned[*planned].fingerprint != *fingerprint {
-                let node = &self.project.nodes[model];
+            let node = &self.project.nodes[model];
+            // The failing rows of a test follow its definition, selected or not.
+            let is_test = node.resource_type == ResourceType::Test;
+            let is_same = parts(&self.planned[*planned].fingerprint).0 == parts(fingerprint).0;
+            if !is_test && !wanted.models.contains(model) && !is_same {
                 return Err(AssembleError::node(
                     node,
                     "it is published and has changed, but it is not selected: its table could not be kept current",
@@ -340,6 +450,11 @@ impl<'p> Planner<'p> {
         }
         Ok(())
     }
+}
+
+/// A fingerprint's definition, and what the seeds below it hold.
+fn parts(fingerprint: &str) -> (&str, Option<&str>) {
+    fingerprint.split_once('-').map_or((fingerprint, None), |(definition, rows)| (definition, Some(rows)))
 }
 
 /// Whether a plan maps each row of one relation to at most one row, by itself.
@@ -368,15 +483,36 @@ fn table(node: &Node, planned: &Planned, plan: &Arc<Plan>) -> Result<TableSpec, 
     })
 }
 
+/// Whether a test's failures are the rows that its query gives.
+fn counts_rows(settings: &TestSettings) -> bool {
+    settings.fail_calc.replace(char::is_whitespace, "").eq_ignore_ascii_case("count(*)")
+}
+
+/// Whether a test's rows have a table.
+fn stores_failures(node: &Node) -> bool {
+    node.resource_type == ResourceType::Test
+        && node.relation_name.is_some()
+        && node.config_text("store_failures_as") != Some("ephemeral")
+}
+
+/// The query of a test with its limit where that decides which rows are stored, as dbt writes it.
+fn limited_sql(node: &Node, sql: &str) -> Option<String> {
+    let settings = node.test_settings();
+    let limit = settings.limit.filter(|_| node.resource_type == ResourceType::Test)?;
+    // A count of rows is capped without looking at them.
+    (stores_failures(node) || !counts_rows(&settings))
+        .then(|| format!("select * from (\n{sql}\n) as model_limit_subq limit {limit}"))
+}
+
 fn test_plan(project: &Project, node: &Node, model: usize) -> Result<TestPlan, AssembleError> {
     let settings = node.test_settings();
-    if !settings.fail_calc.trim().eq_ignore_ascii_case("count(*)") {
-        return Err(AssembleError::node(
-            node,
-            format!("fail_calc \"{}\" is not maintained", settings.fail_calc),
-            Some("count the failing rows (the default), and let the test's query give one row per failure".to_owned()),
-        ));
+    for condition in [&settings.warn_if, &settings.error_if] {
+        condition_holds(condition, 0).map_err(|error| AssembleError::node(node, error.to_string(), error.hint))?;
     }
+    let counts = match counts_rows(&settings) {
+        true => Counts::Rows { limit: settings.limit },
+        false => Counts::Value,
+    };
     let tested = node.test.as_ref().and_then(|test| test.attached_node.clone());
     let tested = tested.or_else(|| node.depends_on.first().cloned()).unwrap_or_default();
     let tested_name = project.nodes.get(&tested).map_or(tested.clone(), |node| node.name.clone());
@@ -384,7 +520,22 @@ fn test_plan(project: &Project, node: &Node, model: usize) -> Result<TestPlan, A
         project::Severity::Error => "error",
         project::Severity::Warn => "warn",
     };
-    Ok(TestPlan { model, name: node.name.clone(), tested: tested_name, severity: severity.to_owned() })
+    Ok(TestPlan { model, name: node.name.clone(), tested: tested_name, severity: severity.to_owned(), counts })
+}
+
+/// The snapshots that some model reads, with their tables.
+fn stored_snapshots(models: &[ModelPlan], planner: &Planner<'_>) -> Result<Vec<StoredSnapshot>, AssembleError> {
+    let mut found = BTreeMap::new();
+    for node in models.iter().flat_map(|model| plan::nodes(&model.plan)) {
+        if let Plan::Snapshot { snapshot, .. } = &*node
+            && let Some(planned) = planner.by_id.get(&snapshot.id)
+        {
+            let (planned, own) = (&planner.planned[*planned], &planner.project.nodes[&snapshot.id]);
+            let snapshot = StoredSnapshot { table: table(own, planned, &node)?, versions: Vec::new() };
+            found.insert(snapshot.table.model.clone(), snapshot);
+        }
+    }
+    Ok(found.into_values().collect())
 }
 
 /// On SQLite two models of one alias would be one table; on PostgreSQL two of one schema and alias.

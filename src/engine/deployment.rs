@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use row::Datum;
+use row::{Datum, Diff, Row};
 
 use super::publish::{TableOutput, TestOutput};
 use super::workers::Dataflow;
 use crate::plan::clock::{ClockNeeds, ClockReading};
+use crate::plan::snapshot::{stored, stored_id};
 use crate::plan::{Plan, RelationId};
 use crate::render::RenderModel;
 use crate::sink::{Deploy, RunHooks, SinkState, TableSpec};
@@ -35,6 +36,40 @@ pub struct TestPlan {
     pub name: String,
     pub tested: String,
     pub severity: String,
+    pub counts: Counts,
+}
+
+/// What the failures of a test are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counts {
+    /// The rows of its plan, up to a limit.
+    Rows { limit: Option<u64> },
+    /// The number in the only row of its plan: the test's `fail_calc`.
+    Value,
+}
+
+impl Counts {
+    /// The failures in a plan's rows. None where `fail_calc` gave no whole number.
+    pub fn failures<'a>(self, rows: impl Iterator<Item = (&'a Row, &'a Diff)>) -> Option<i64> {
+        match self {
+            Counts::Rows { limit } => {
+                let count: i64 = rows.map(|(_, count)| count).sum();
+                Some(limit.map_or(count, |limit| count.min(i64::try_from(limit).unwrap_or(i64::MAX))))
+            }
+            Counts::Value => rows.filter(|(_, count)| **count > 0).find_map(|(row, _)| match row.iter().next()? {
+                Datum::Int(value) => Some(value),
+                Datum::Numeric(value) => value.to_string().parse().ok(),
+                _ => None,
+            }),
+        }
+    }
+}
+
+/// A snapshot that some plan reads: its table, and what the sink holds of it at the start.
+#[derive(Clone, Debug)]
+pub struct StoredSnapshot {
+    pub table: TableSpec,
+    pub versions: Vec<(Row, i64)>,
 }
 
 /// Everything that the engine runs for a target.
@@ -45,6 +80,8 @@ pub struct Deployment {
     pub models: Vec<ModelPlan>,
     pub published: Vec<PublishedModel>,
     pub tests: Vec<TestPlan>,
+    /// Snapshots that some plan reads, by the index that their inputs have after the sources'.
+    pub stored: Vec<StoredSnapshot>,
     /// Sources that some plan reads, by the index that inputs and resolved updates use.
     pub sources: Vec<TableSource>,
     /// The column that tells an event's time where its record does not, by source.
@@ -57,7 +94,9 @@ impl Deployment {
     pub fn dataflow(&self) -> Dataflow {
         Dataflow {
             arranged_only: false,
-            inputs: self.sources.iter().map(|source| source.spec.relation.clone()).collect(),
+            inputs: (self.sources.iter().map(|source| source.spec.relation.clone()))
+                .chain(self.stored.iter().map(|snapshot| stored(&snapshot.table.model)))
+                .collect(),
             models: self
                 .models
                 .iter()
@@ -110,6 +149,7 @@ impl Deployment {
                 name: test.name.clone(),
                 model: test.tested.clone(),
                 severity: test.severity.clone(),
+                counts: test.counts,
             })
             .collect()
     }
@@ -140,7 +180,7 @@ pub fn demanded_columns(plans: &[Arc<Plan>]) -> BTreeMap<RelationId, BTreeSet<us
     let mut queue: Vec<(Arc<Plan>, Option<Vec<usize>>)> = plans.iter().map(|plan| (plan.clone(), None)).collect();
     while let Some((plan, columns)) = queue.pop() {
         if let Plan::Get { relation, typ } = &*plan {
-            if ClockReading::of(relation).is_some() {
+            if ClockReading::of(relation).is_some() || stored_id(relation).is_some() {
                 continue;
             }
             let columns = columns.unwrap_or_else(|| (0..typ.columns.len()).collect());

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
+use flow::Turn;
 use row::{Diff, Epoch, Row};
 
 use super::deployment::{Deployment, event_time};
@@ -125,8 +126,8 @@ pub struct Report {
     pub restored_rows: u64,
     /// Rows that came and went, by table, over the run.
     pub tables: BTreeMap<usize, (u64, u64)>,
-    /// Failing rows of each maintained test.
-    pub failures: Vec<i64>,
+    /// Failures of each maintained test; None where its `fail_calc` gave no whole number.
+    pub failures: Vec<Option<i64>>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -227,6 +228,9 @@ impl<'a> Drive<'a> {
         sink.note_hooks(deployment.run_hooks.clone());
         sink.deploy(deploys, adopt)?;
         let workers = Workers::start(deployment.dataflow(), workers);
+        for (number, snapshot) in deployment.stored.iter().enumerate() {
+            workers.feed(deployment.sources.len() + number, snapshot.versions.clone())?;
+        }
         let (notes, notes_out) = bounded(EPOCHS_IN_FLIGHT_MAX);
         let (published_in, published) = bounded(EPOCHS_IN_FLIGHT_MAX * 2);
         let seq = state.cut.as_ref().map_or(0, |cut| cut.seq);
@@ -527,6 +531,7 @@ impl<'a> Drive<'a> {
         if mode != Publish::Hydrate {
             self.uncommitted_records += note.records;
         }
+        self.workers.turn(Turn { now: moment.now, live: mode != Publish::Hydrate })?;
         self.workers.close(self.epoch)?;
         (self.on_event)(EngineEvent::Closed { epoch: self.epoch, updates: open.updates });
         let sent = self.notes.as_ref().is_some_and(|notes| notes.send(note).is_ok());

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
+use flow::Turn;
 use row::{Diff, Row};
 
 use super::deployment::Deployment;
@@ -43,6 +44,9 @@ pub fn evaluate(
         positions.iter().map(|row| ((row.source.as_str(), row.partition.as_str()), row.position)).collect()
     });
     let workers = Workers::start(deployment.dataflow(), 1);
+    for (number, snapshot) in deployment.stored.iter().enumerate() {
+        workers.feed(deployment.sources.len() + number, snapshot.versions.clone())?;
+    }
     let mut evaluated = Evaluated { models: vec![BTreeMap::new(); deployment.models.len()], ..Evaluated::default() };
     for open in readers {
         let mut reader = open.reader;
@@ -72,7 +76,10 @@ pub fn evaluate(
             }
         }
     }
-    workers.set_clock(if positions.is_some() { clock.moment() } else { clock.advance() })?;
+    let moment = if positions.is_some() { clock.moment() } else { clock.advance() };
+    workers.set_clock(moment)?;
+    // At a published cut the versions are those that were published with it.
+    workers.turn(Turn { now: moment.now, live: positions.is_none() })?;
     workers.close(0)?;
     let changes = workers.changes().recv().unwrap_or(Err(super::WorkersGone))?;
     workers.stop();

@@ -14,6 +14,7 @@
 
 mod assemble;
 mod backlog;
+mod condition;
 mod deployment;
 mod drive;
 mod evaluate;
@@ -21,12 +22,17 @@ mod hydrate;
 mod memory;
 mod properties;
 mod publish;
+mod seeds;
+mod snapshots;
+mod unit_tests;
 mod workers;
 
 pub use assemble::{AssembleError, Assembled, Wanted, assemble, assemble_query, is_published};
-pub use deployment::{Deployment, ModelPlan, PublishedModel, TestPlan, demanded_columns};
+pub use condition::condition_holds;
+pub use deployment::{Counts, Deployment, ModelPlan, PublishedModel, StoredSnapshot, TestPlan, demanded_columns};
 pub use drive::{Drive, EngineError, EngineEvent, Limits, Report, StopFlag};
 pub use evaluate::{Evaluated, evaluate};
 pub use hydrate::Inheritance;
 pub use publish::{CommitReport, TestOutput};
+pub use unit_tests::{Comparison, UnitTestError, run_unit_test};
 pub use workers::{Changes, Dataflow, Output, Workers, WorkersGone};

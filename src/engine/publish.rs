@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, select};
 use row::{Datum, Diff, Epoch, Row};
 
+use super::deployment::Counts;
 use super::workers::{Changes, Output, WorkersGone};
 use crate::render::error_columns;
 use crate::sink::{Commit, ERRORS_KEPT_MAX, ErrorRow, ProgressRow, Sink, SinkError, TestRow};
@@ -55,6 +56,7 @@ pub struct TestOutput {
     pub name: String,
     pub model: String,
     pub severity: String,
+    pub counts: Counts,
 }
 
 /// What the publisher tells the engine.
@@ -62,7 +64,7 @@ pub struct TestOutput {
 pub enum Published {
     /// The next epoch has been dealt with; with a report when it was committed. `failures`: of each test, as of this epoch.
     /// `due`: when rows move next by time alone.
-    Epoch { committed: Option<CommitReport>, failures: Vec<i64>, due: Due },
+    Epoch { committed: Option<CommitReport>, failures: Vec<Option<i64>>, due: Due },
     /// The sink could not be reached; the same cut is tried again.
     Retrying { seq: u64, attempt: u32, reason: String },
     /// The sink refused for good; the engine stops.
@@ -77,7 +79,7 @@ pub struct CommitReport {
     /// (table, rows that came, rows that went).
     pub tables: Vec<(usize, u64, u64)>,
     /// (test, failures) of the tests whose count was written.
-    pub tests: Vec<(usize, i64)>,
+    pub tests: Vec<(usize, Option<i64>)>,
     /// How many errors of each kind are set aside now.
     pub errors: Vec<(String, u64)>,
     /// Of what more errors are set aside than are kept one by one, and how many.
@@ -103,7 +105,9 @@ pub struct Publisher {
     tables: Vec<TableOutput>,
     tests: Vec<TestOutput>,
     /// Failure counts of all tests, and which of them are yet to be written.
-    failures: Vec<i64>,
+    failures: Vec<Option<i64>>,
+    /// Rows of each test: one whose plan gives a number has that row, the others an empty one with their count.
+    test_rows: Vec<BTreeMap<Row, Diff>>,
     tests_unwritten: Vec<bool>,
     /// A count changed since the last commit.
     tests_moved: bool,
@@ -150,7 +154,8 @@ impl Publisher {
         Publisher {
             sink,
             workers,
-            failures: vec![0; tests.len()],
+            failures: tests.iter().map(|test| test.counts.failures(std::iter::empty())).collect(),
+            test_rows: vec![BTreeMap::new(); tests.len()],
             tests_unwritten: vec![true; tests.len()],
             tests_moved: false,
             tables,
@@ -228,10 +233,16 @@ impl Publisher {
         }
         for (i, test) in self.tests.iter().enumerate() {
             if let Some(updates) = outputs.get(&Output::Model(test.output)) {
-                let moved: i64 = updates.iter().map(|(_, diff)| diff).sum();
-                self.failures[i] += moved;
-                self.tests_unwritten[i] |= moved != 0;
-                self.tests_moved |= moved != 0 && !hydrating;
+                let rows = &mut self.test_rows[i];
+                for (row, diff) in updates {
+                    let row = if test.counts == Counts::Value { row.clone() } else { Row::default() };
+                    *rows.entry(row).or_default() += diff;
+                }
+                rows.retain(|_, count| *count != 0);
+                let failures = test.counts.failures(rows.iter());
+                let moved = failures != std::mem::replace(&mut self.failures[i], failures);
+                self.tests_unwritten[i] |= moved;
+                self.tests_moved |= moved && !hydrating;
             }
         }
         let mut errors = note.faults.clone();
@@ -350,7 +361,8 @@ impl Publisher {
                 test: test.name.clone(),
                 model: test.model.clone(),
                 severity: test.severity.clone(),
-                failures: *failures,
+                // A `fail_calc` without a number has no count; its verdict says so.
+                failures: failures.unwrap_or(0),
             })
             .collect()
     }

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use differential_dataflow::input::{Input, InputSession};
-use flow::{NextTurn, Rows};
+use flow::{NextTurn, Rows, Turn};
 use row::{Diff, Epoch, Row};
 use timely::communication::WorkerGuards;
 use timely::container::CapacityContainerBuilder;
@@ -29,8 +29,8 @@ use timely::dataflow::operators::Probe;
 use timely::dataflow::operators::generic::Operator;
 use timely::worker::Worker;
 
-use crate::plan::RelationId;
 use crate::plan::clock::{ClockNeeds, ClockReading, ticks};
+use crate::plan::{self, Plan, RelationId, snapshot};
 use crate::render::{RenderModel, Statistics, render};
 use crate::time::{Due, Moment};
 
@@ -48,6 +48,13 @@ pub struct Dataflow {
     pub arranged_only: bool,
 }
 
+impl Dataflow {
+    fn has_snapshots(&self) -> bool {
+        let nodes = self.models.iter().flat_map(|model| plan::nodes(&model.plan));
+        nodes.into_iter().any(|node| matches!(&*node, Plan::Snapshot { .. }))
+    }
+}
+
 enum Command {
     /// The clock's value from the open epoch on.
     Clock {
@@ -59,6 +66,10 @@ enum Command {
     },
     Positions {
         updates: Vec<(Row, Diff)>,
+    },
+    /// The turn of the open epoch, for snapshots.
+    Turn {
+        turn: Turn,
     },
     Close {
         epoch: Epoch,
@@ -89,6 +100,7 @@ pub struct Workers {
     commands: Vec<Sender<Command>>,
     changes: Receiver<Result<Changes, WorkersGone>>,
     guards: Option<WorkerGuards<()>>,
+    has_snapshots: bool,
     pub statistics: Statistics,
 }
 
@@ -101,6 +113,7 @@ impl Workers {
     /// Starts `count` workers that render `dataflow`.
     pub fn start(dataflow: Dataflow, count: usize) -> Workers {
         let (changes_in, changes) = bounded(COMMANDS_MAX);
+        let has_snapshots = dataflow.has_snapshots();
         let (statistics_in, statistics) = bounded(count);
         let (commands, queues): (Vec<_>, Vec<_>) = (0..count).map(|_| bounded(COMMANDS_MAX)).unzip();
         let is_gone = Arc::new(AtomicBool::new(false));
@@ -110,7 +123,7 @@ impl Workers {
         })
         .expect("threads of one process need nothing from outside");
         let statistics = statistics.recv().unwrap_or_default();
-        Workers { commands, changes, guards: Some(guards), statistics }
+        Workers { commands, changes, guards: Some(guards), has_snapshots, statistics }
     }
 
     pub fn count(&self) -> usize {
@@ -141,6 +154,14 @@ impl Workers {
     /// Sets the clock: readings that moved change in the open epoch. It never goes back.
     pub fn set_clock(&self, moment: Moment) -> Result<(), WorkersGone> {
         (0..self.commands.len()).try_for_each(|worker| self.send(worker, Command::Clock { moment }))
+    }
+
+    /// Tells snapshots the clock of the open epoch, and whether it is published. Once per epoch.
+    pub fn turn(&self, turn: Turn) -> Result<(), WorkersGone> {
+        match self.has_snapshots {
+            true => (0..self.commands.len()).try_for_each(|worker| self.send(worker, Command::Turn { turn })),
+            false => Ok(()),
+        }
     }
 
     /// Closes the open epoch; the next one opens.
@@ -188,6 +209,7 @@ fn work(
     let captured: Captured = Rc::default();
     let mut inputs: Vec<InputSession<Epoch, Row, Diff>> = Vec::new();
     let mut positions = InputSession::new();
+    let mut turns: Option<InputSession<Epoch, Row, Diff>> = None;
     let mut clock = ClockInputs::new(ClockNeeds::of(dataflow.models.iter().map(|model| &model.plan)));
     let rendered = worker.dataflow::<Epoch, _, _>(|scope| {
         let mut relations = BTreeMap::new();
@@ -197,6 +219,11 @@ fn work(
             relations.insert(relation.clone(), rows);
         }
         clock.relations(scope, &mut relations);
+        if dataflow.has_snapshots() {
+            let (session, rows) = scope.new_collection::<Row, Diff>();
+            turns = Some(session);
+            relations.insert(snapshot::turns(), rows);
+        }
         let position_rows = positions.to_collection(scope);
         let rendered = render(scope, relations, &dataflow.models, dataflow.arranged_only);
         for (i, rows) in rendered.outputs.into_iter().enumerate() {
@@ -221,10 +248,11 @@ fn work(
                     positions.update(row, diff);
                 }
             }
+            Command::Turn { turn } => turns.iter_mut().for_each(|turns| turns.update(turn.row(), 1)),
             Command::Clock { moment } => clock.set(moment, worker.index() == 0),
             Command::Close { epoch } => {
                 let next = epoch + 1;
-                for input in inputs.iter_mut().chain([&mut positions]).chain(clock.sessions()) {
+                for input in inputs.iter_mut().chain([&mut positions]).chain(clock.sessions()).chain(&mut turns) {
                     input.advance_to(next);
                     input.flush();
                 }

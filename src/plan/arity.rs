@@ -6,7 +6,10 @@ impl Plan {
     /// The number of output columns.
     pub fn arity(&self) -> usize {
         match self {
-            Plan::Get { typ, .. } | Plan::Constant { typ, .. } | Plan::Recursion { typ, .. } => typ.columns.len(),
+            Plan::Get { typ, .. }
+            | Plan::Constant { typ, .. }
+            | Plan::Recursion { typ, .. }
+            | Plan::Snapshot { typ, .. } => typ.columns.len(),
             Plan::Map { input, exprs } => input.arity() + exprs.len(),
             Plan::FlatMap { input, calls, ordinality, .. } => {
                 input.arity() + calls.len() + usize::from(ordinality.is_some())

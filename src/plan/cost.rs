@@ -91,6 +91,7 @@ impl Plan {
                 let calls: Vec<&AggregateCall> = aggregates.iter().map(|(call, _)| call).collect();
                 Some(reduce(&group.iter().map(|(expr, _)| expr).collect::<Vec<_>>(), &calls))
             }
+            Plan::Snapshot { .. } => Some(Cost::keeping("each key's row and its open version")),
             Plan::Distinct { .. } => Some(Cost::keeping("each row, counted")),
             Plan::Threshold { .. } => Some(Cost::keeping("each row, counted")),
             Plan::TopK { group, order_by, .. } => Some(top_k(group, order_by)),

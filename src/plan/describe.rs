@@ -17,6 +17,7 @@ use eval::{AggregateCall, AggregateFunction, Expr, OrderTerm};
 use row::{Datum, OwnedDatum, ScalarType};
 
 use super::clock::ClockReading;
+use super::snapshot::Changed;
 use super::tree::{NodeMap, reader_counts};
 use super::{Cost, EquiTerm, Frame, FrameBound, JoinKind, Plan, WindowCall, WindowFunction};
 
@@ -161,6 +162,17 @@ impl fmt::Display for Line<'_> {
                 }
                 let aggregates: Vec<String> = aggregates.iter().map(|(call, _)| aggregate(call)).collect();
                 if aggregates.is_empty() { Ok(()) } else { write!(f, ": {}", aggregates.join(", ")) }
+            }
+            Plan::Snapshot { snapshot, .. } => {
+                write!(f, "Snapshot")?;
+                match &snapshot.changed {
+                    Changed::Later => write!(f, " by updated_at")?,
+                    Changed::Columns(columns) => {
+                        write!(f, " by")?;
+                        columns.iter().try_for_each(|column| write!(f, " #{column}"))?;
+                    }
+                }
+                write!(f, ", a version per cut")
             }
             Plan::Distinct { .. } => write!(f, "Distinct"),
             Plan::TopK { group, order_by, limit, offset, .. } => {

@@ -23,6 +23,7 @@ pub mod recursion;
 pub mod rewrite;
 #[cfg(test)]
 mod scalar_probe_tests;
+pub mod snapshot;
 pub mod sql;
 pub mod temporal;
 pub(crate) mod tree;
@@ -35,6 +36,7 @@ pub use describe::{PlanLine, describe_expr};
 pub use error::PlanError;
 pub use inline::{Inliner, inline};
 pub use sql::{BoundModel, ResolveRelation, bind, bind_query};
+pub use tree::post_order as nodes;
 pub use typ::TypeCache;
 pub use window::{Frame, FrameBound, FrameUnits, WindowCall, WindowFunction};
 
@@ -42,6 +44,7 @@ use std::sync::Arc;
 
 use eval::{AggregateCall, Expr, OrderTerm, TableCall};
 use row::{Row, ScalarType};
+use snapshot::Snapshot;
 
 /// What a `Plan::Get` reads: a source table or another model, by its unique name in the project's graph
 /// (dbt's unique_id: `source.shop.raw_data.orders`, `model.shop.stg_orders`).
@@ -168,6 +171,13 @@ pub enum Plan {
     /// Rows with a positive count, with that count (EXCEPT ALL).
     Threshold {
         input: Arc<Plan>,
+    },
+    /// The versions that the rows of `input` have had; `stored` are those of before the start, followed by their keys.
+    Snapshot {
+        input: Arc<Plan>,
+        stored: Arc<Plan>,
+        snapshot: Arc<Snapshot>,
+        typ: RelationType,
     },
 }
 

@@ -145,6 +145,7 @@ impl Check<'_> {
             Plan::Temporal { .. } => return Err(self.unsupported("a filter by the clock")),
             Plan::Negate { .. } | Plan::Threshold { .. } => return Err(self.within("EXCEPT")),
             Plan::Recursive { .. } => return Err(self.unsupported("a further recursion")),
+            Plan::Snapshot { .. } => return Err(self.unsupported("a snapshot of the recursive rows")),
             Plan::Get { .. } | Plan::Constant { .. } => {}
         }
         if reads.len() > 1 && !matches!(**plan, Plan::Union { .. }) {

@@ -22,6 +22,7 @@ impl Plan {
             | Plan::Negate { input }
             | Plan::Threshold { input } => vec![input],
             Plan::Join { left, right, .. } => vec![left, right],
+            Plan::Snapshot { input, stored, .. } => vec![input, stored],
             Plan::Union { inputs } => inputs.iter().collect(),
         }
     }
@@ -70,6 +71,9 @@ impl Plan {
             Plan::Join { kind, on, residual, .. } => {
                 Plan::Join { kind: *kind, left: next(), right: next(), on: on.clone(), residual: residual.clone() }
             }
+            Plan::Snapshot { snapshot, typ, .. } => {
+                Plan::Snapshot { input: next(), stored: next(), snapshot: snapshot.clone(), typ: typ.clone() }
+            }
             Plan::Union { .. } => Plan::Union { inputs: children.collect() },
         }
     }
@@ -99,7 +103,7 @@ impl<T> NodeMap<T> {
 }
 
 /// Every node once, children before their parents.
-pub(crate) fn post_order(root: &Arc<Plan>) -> Vec<Arc<Plan>> {
+pub fn post_order(root: &Arc<Plan>) -> Vec<Arc<Plan>> {
     fn visit(plan: &Arc<Plan>, seen: &mut NodeMap<()>, order: &mut Vec<Arc<Plan>>) {
         if seen.get(plan).is_some() {
             return;

@@ -37,7 +37,7 @@ impl TypeCache {
 
     fn of_node(&mut self, plan: &Plan) -> RelationType {
         match plan {
-            Plan::Get { typ, .. } | Plan::Recursion { typ, .. } => typ.clone(),
+            Plan::Get { typ, .. } | Plan::Recursion { typ, .. } | Plan::Snapshot { typ, .. } => typ.clone(),
             Plan::Recursive { base, distinct, .. } => {
                 let mut typ = recursion_type(&self.typ(base));
                 if *distinct {

@@ -212,7 +212,7 @@ fn without_lines_before(sql: &str, lines: usize) -> &str {
 }
 
 /// Drops semicolons (and the space around them) at the end of a statement.
-fn without_semicolon(sql: &str) -> String {
+pub(super) fn without_semicolon(sql: &str) -> String {
     let mut rest = sql;
     loop {
         let trimmed = rest.trim_end();

@@ -25,6 +25,7 @@ mod select;
 mod select_methods;
 mod settings;
 mod target;
+mod unit_test;
 mod yaml;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -53,6 +54,7 @@ pub use target::{
     ClockConfig, ClockMode, Connector, EnvelopeKind, Format, RegistryConfig, Retain, SinkConfig, SourceSettings,
     TargetConfig, parse_duration,
 };
+pub use unit_test::{Fixture, Given, UnitTestCase};
 pub use yaml::{Value as YamlValue, Yaml, parse as parse_yaml};
 
 /// What the caller decides about loading.

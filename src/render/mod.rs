@@ -26,6 +26,7 @@ mod parts;
 mod range_join;
 mod recursion;
 mod set;
+mod snapshot;
 mod star;
 mod temporal;
 mod top_k;
@@ -183,6 +184,7 @@ impl<'scope> Context<'scope> {
             }
             Plan::Constant { rows, .. } => Some(self.constant(rows)),
             Plan::Temporal { input, reading, predicates } => Some(self.temporal(plan, input, *reading, predicates)),
+            Plan::Snapshot { input, stored, snapshot, .. } => Some(self.snapshot(plan, input, stored, snapshot)),
             Plan::Union { inputs } => {
                 let inputs: Vec<Rows<'scope>> = inputs.iter().map(|input| self.rows(input)).collect();
                 self.statistics.operators += 1;
@@ -230,6 +232,7 @@ impl<'scope> Context<'scope> {
             Plan::Get { .. }
             | Plan::Constant { .. }
             | Plan::Temporal { .. }
+            | Plan::Snapshot { .. }
             | Plan::Union { .. }
             | Plan::Negate { .. } => {
                 let rows = self.plain_rows(plan).expect("these nodes are plain");
@@ -304,6 +307,7 @@ fn describe(plan: &Plan) -> String {
         Plan::Constant { .. } => "Constant".to_owned(),
         Plan::Map { .. } | Plan::Project { .. } | Plan::Filter { .. } => "Map".to_owned(),
         Plan::Temporal { .. } => "Temporal".to_owned(),
+        Plan::Snapshot { .. } => "Snapshot".to_owned(),
         Plan::Join { kind, .. } => format!("{kind:?}Join"),
         Plan::Reduce { .. } => "Reduce".to_owned(),
         Plan::Distinct { .. } => "Distinct".to_owned(),

@@ -178,6 +178,7 @@ impl Interpreter<'_> {
                 let calls: Vec<&AggregateCall> = aggregates.iter().map(|(call, _)| call).collect();
                 self.reduce(input, &group, &calls)
             }
+            Plan::Snapshot { .. } => panic!("a snapshot has a history: there is no batch answer"),
             Plan::Distinct { input } => {
                 let rows = self.rows(input);
                 keyed(&rows).into_values().filter(|(_, count)| *count > 0).map(|(row, _)| (row, 1)).collect()

@@ -7,6 +7,7 @@
 //!   Accums ──accumulate──> Arrangement             groups whose aggregates ride in the difference
 //!   Arrangement ──reduce──> Arrangement            groups that need to see their values
 //!   Keyed × ticks ──temporal──> Rows               rows that come and go by the clock
+//!   Keyed × Keyed × turns ──history──> Rows        versions of a key's rows, which stay
 //!   Keyed ──keyed──> Rows                          states of their own in epoch order: windows, ordered multisets, joins by order
 //!   Keyed × Keyed ──keyed_join──> …                a join whose sides nobody else reads by this key
 //!   Accums (× Keyed) ──keyed_groups──> …           groups (beside a hub's rows) that nobody reads as an arrangement
@@ -20,6 +21,7 @@
 mod accum;
 mod arrange;
 mod bag;
+mod history;
 mod interval;
 mod iterate;
 mod join;
@@ -36,6 +38,7 @@ mod waiting;
 
 pub use accum::Accum;
 pub use arrange::{Arrangement, Batches, arrange, arrange_accums};
+pub use history::{HistoryLogic, IsOpen, KeyOutcome, KeyView, Turn, history};
 pub use iterate::{LoopOp, Recursion, iterate};
 pub use join::{join_to_accums, join_to_keyed, join_to_rows};
 pub use keyed::{Changes, KeyedState, keyed};

@@ -150,6 +150,12 @@ impl Pruner {
                 let width = self.width(input);
                 self.demand(input, (0..width).collect());
             }
+            Plan::Snapshot { input, stored, .. } => {
+                for child in [input, stored] {
+                    let width = self.width(child);
+                    self.demand(child, (0..width).collect());
+                }
+            }
             Plan::Negate { input } => self.demand(input, demand),
             Plan::Union { inputs } => inputs.iter().for_each(|input| self.demand(input, demand.clone())),
         }
@@ -350,6 +356,15 @@ impl Pruner {
                 let all: Vec<usize> = (0..self.width(input)).collect();
                 let below = self.narrow(input, &all);
                 Pruned { plan: Arc::new(node.with_children(vec![below])), kept: all }
+            }
+            Plan::Snapshot { typ, .. } => {
+                let whole = |pruner: &mut Pruner, child: &Arc<Plan>| {
+                    let all: Vec<usize> = (0..pruner.width(child)).collect();
+                    pruner.narrow(child, &all)
+                };
+                let children = node.children().into_iter().map(|child| whole(self, child)).collect();
+                let kept = (0..typ.columns.len()).collect();
+                Pruned { plan: Arc::new(node.with_children(children)), kept }
             }
             Plan::Negate { .. } | Plan::Union { .. } => {
                 let children = node.children().into_iter().map(|child| self.narrow(child, &kept)).collect();

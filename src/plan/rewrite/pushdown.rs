@@ -142,6 +142,11 @@ impl Pusher {
             Plan::Join { kind, left, right, on, residual } => {
                 self.push_join(*kind, left, right, on, residual, predicates)
             }
+            Plan::Snapshot { .. } => {
+                // A version is closed by a row that the filter would drop.
+                let children = plan.children().into_iter().map(|child| self.push(child, Vec::new())).collect();
+                filter(Arc::new(plan.with_children(children)), predicates)
+            }
             Plan::Recursive { .. } => {
                 // What a later round derives depends on rows that the filter would drop.
                 let children = plan.children().into_iter().map(|child| self.push(child, Vec::new())).collect();

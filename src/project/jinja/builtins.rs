@@ -291,7 +291,8 @@ fn source(scope: &Arc<Scope>, args: &Arguments) -> Result<Value, Error> {
 fn variable(scope: &Arc<Scope>, args: &Arguments) -> Result<Value, Error> {
     let name = args.text(0, "name")?;
     let world = &scope.world;
-    if let Some(value) = world.vars.get(&name, &world.project_name, &scope.node.package) {
+    let overridden = scope.vars.get(&name);
+    if let Some(value) = overridden.or_else(|| world.vars.get(&name, &world.project_name, &scope.node.package)) {
         return Ok(from_json(value));
     }
     if let Some(default) = args.get(1, "default") {
@@ -330,7 +331,7 @@ fn env_var(scope: &Arc<Scope>, args: &Arguments) -> Result<Value, Error> {
             "Secret env vars are allowed only in profiles.yml or packages.yml. Found '{name}' referenced elsewhere."
         ));
     }
-    match scope.world.env_vars.get(&name) {
+    match scope.env_vars.get(&name).or_else(|| scope.world.env_vars.get(&name)) {
         Some(value) => Ok(Value::from(value.as_str())),
         None => match args.get(1, "default") {
             Some(default) => Ok(default),

@@ -336,6 +336,9 @@ pub struct Scope {
     pub introspect: Arc<dyn Introspect>,
     /// Further names, over all others: a generic test's arguments.
     pub extra: Vec<(String, Value)>,
+    /// Over the project's variables and the environment's: a unit test's overrides.
+    pub vars: JsonMap<String, Json>,
+    pub env_vars: BTreeMap<String, String>,
     /// Whether `DBT_ENV_SECRET_…` may be read: only in profiles.yml, packages.yml and livemart.yml.
     pub may_read_secrets: bool,
     record: Mutex<Record>,
@@ -352,6 +355,8 @@ impl Scope {
             refs: None,
             introspect: Arc::new(NoIntrospection),
             extra: Vec::new(),
+            vars: JsonMap::new(),
+            env_vars: BTreeMap::new(),
             may_read_secrets: false,
             record: Mutex::default(),
             results: Mutex::default(),

@@ -97,16 +97,14 @@ impl Loader {
         table
     }
 
-    /// A seed's columns are those of its header; types that nobody gave are text until the engine knows better.
+    /// A seed's columns are those of its file.
     fn seed_columns(&self, node: &Node) -> Option<Vec<(String, String)>> {
         if node.resource_type != ResourceType::Seed {
             return None;
         }
         let root = &self.packages.iter().find(|package| package.name == node.package)?.root;
-        let header = seed::read_header(root, node).ok()?;
-        Some(
-            header.into_iter().map(|column| (column.name, column.data_type.unwrap_or_else(|| "text".into()))).collect(),
-        )
+        let table = seed::read(root, node).ok()?;
+        Some(table.columns.into_iter().map(|column| (column.name, column.data_type)).collect())
     }
 
     /// Within a package no two nodes share a name, and no two tables a place.
