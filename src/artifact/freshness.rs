@@ -2,7 +2,6 @@
 
 use serde_json::{Map as JsonMap, Value as Json, json};
 
-use super::manifest::freshness as with_all_keys;
 use super::{metadata, moment};
 use crate::project::{Project, SourceTable};
 
@@ -92,7 +91,7 @@ fn result(source: &SourceTable, one: &Freshness, now: i64) -> Json {
     json.insert("snapshotted_at".into(), offset(looked_at).into());
     json.insert("max_loaded_at_time_ago_in_s".into(), age.into());
     json.insert("status".into(), verdict(source, age).name().into());
-    json.insert("criteria".into(), with_all_keys(&source.freshness));
+    json.insert("criteria".into(), source.whole_freshness());
     json.insert("adapter_response".into(), json!({}));
     json.insert("timing".into(), json!(timing));
     json.insert("thread_id".into(), "MainThread".into());

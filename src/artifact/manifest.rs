@@ -201,11 +201,11 @@ fn primary_key(project: &Project, model: &Node) -> Vec<String> {
 fn source_json(source: &SourceTable, created_at: f64) -> Json {
     let quoting = |part: &str| source.quoting.get(part).cloned().unwrap_or(Json::Null);
     let mut config = source.config.clone();
-    config.insert("freshness".into(), freshness(&source.freshness));
+    config.insert("freshness".into(), source.whole_freshness());
     let mut own = object(json!({"loaded_at_field": null, "loaded_at_query": null, "meta": {}, "tags": []}));
     own.extend(source.own_config.clone());
     if let Some(written) = own.get_mut("freshness") {
-        *written = freshness(written);
+        *written = SourceTable::freshness_with_all_keys(written);
     }
     json!({
         "database": source.database, "schema": source.schema, "name": source.name, "resource_type": "source",
@@ -214,24 +214,11 @@ fn source_json(source: &SourceTable, created_at: f64) -> Json {
         "source_description": source.source_description, "loader": source.loader, "identifier": source.identifier,
         "quoting": {"database": quoting("database"), "schema": quoting("schema"), "identifier": quoting("identifier"), "column": quoting("column")},
         "loaded_at_field": source.loaded_at_field, "loaded_at_query": source.loaded_at_query,
-        "freshness": freshness(&source.freshness), "external": null, "description": source.description,
+        "freshness": source.whole_freshness(), "external": null, "description": source.description,
         "columns": columns(&source.columns), "meta": source.config.get("meta"), "source_meta": source.source_meta,
         "tags": source.tags, "config": config, "patch_path": null, "unrendered_config": own,
         "relation_name": source.relation_name, "created_at": created_at, "unrendered_database": source.named_database,
         "unrendered_schema": source.named_schema, "doc_blocks": source.doc_blocks,
-    })
-}
-
-/// Thresholds with all their keys; what nobody set is null, as dbt shows it.
-pub fn freshness(written: &Json) -> Json {
-    let threshold = |key: &str| {
-        let part =
-            |part: &str| written.get(key).and_then(|threshold| threshold.get(part)).cloned().unwrap_or(Json::Null);
-        json!({"count": part("count"), "period": part("period")})
-    };
-    json!({
-        "warn_after": threshold("warn_after"), "error_after": threshold("error_after"),
-        "filter": written.get("filter").cloned().unwrap_or(Json::Null),
     })
 }
 

@@ -79,7 +79,9 @@ fn member(project: &Project, id: &str) -> JsonMap<String, Json> {
     let json = if let Some(node) = project.nodes.get(id) {
         node.to_json()
     } else if let Some(source) = project.sources.get(id) {
-        source.to_json()
+        let mut json = source.to_json();
+        json["config"]["freshness"] = source.whole_freshness();
+        json
     } else if let Some(exposure) = project.exposures.get(id) {
         json!({
             "name": exposure.name, "resource_type": "exposure", "package_name": exposure.package, "path": exposure.path,
@@ -91,7 +93,7 @@ fn member(project: &Project, id: &str) -> JsonMap<String, Json> {
         json!({
             "name": test.name, "resource_type": "unit_test", "package_name": test.package, "path": test.path,
             "original_file_path": test.original_file_path, "unique_id": test.unique_id, "fqn": test.fqn, "model": test.model,
-            "description": test.description, "tags": test.tags, "config": test.config,
+            "description": test.description, "config": test.config,
             "depends_on": {"macros": [], "nodes": test.depends_on},
         })
     } else {

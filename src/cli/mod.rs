@@ -31,6 +31,7 @@ mod talk;
 mod test;
 mod unit;
 pub mod verify;
+mod watch;
 
 use args::{Args, DemoArgs, SourceVerb, Verb};
 use instance::VerbError;

@@ -13,6 +13,7 @@ use super::instance::{self, VerbError};
 use super::keep::{KeepOptions, Opened, open, stop_on_signals};
 use super::run::{BUILT_TYPES, nothing_to_do};
 use super::talk::Speaker;
+use super::watch::Watch;
 use super::{parse, refuse};
 use crate::artifact::freshness::threshold;
 use crate::engine::{EngineEvent, StopFlag};
@@ -137,6 +138,7 @@ fn follow(
         instance::sink_place(project),
         project.target.commit_interval.as_millis()
     ));
+    let mut watch = Watch::start(project, &opened.assembled, observer)?;
     let mut total = opened.records_ahead();
     let mut progress = Some(Progress::start("catching up", args.common.quiet, Instant::now()));
     let mut done = 0;
@@ -156,6 +158,9 @@ fn follow(
             }
         }
         EngineEvent::Lag { remaining } => {
+            if let Some(watch) = &mut watch {
+                watch.lag(remaining, Instant::now());
+            }
             for (source, partition, records) in remaining {
                 if let Some(records) = records {
                     observer.lag(source, partition, *records);
@@ -167,6 +172,9 @@ fn follow(
         }
         EngineEvent::Turn { idle } => {
             observer.loop_turned();
+            if let Some(watch) = &mut watch {
+                watch.turn(observer, Instant::now());
+            }
             if idle {
                 observer.caught_up();
                 if let Some(progress) = progress.take_if(|_| done > 0) {
@@ -188,6 +196,9 @@ fn follow(
         EngineEvent::Hydrated { took, .. } => observer.hydrated(took),
         EngineEvent::Retrying { seq, attempt, reason } => observer.commit_retried(seq, attempt, reason),
         EngineEvent::Committed(report) => {
+            if let Some(watch) = &watch {
+                watch.committed(report);
+            }
             let rows = report.tables.iter().map(|(_, came, went)| came + went).sum();
             observer.cut_committed(CutCommitted { seq: report.seq, clock: report.clock, rows, took: report.took });
             for (table, came, went) in &report.tables {

@@ -33,6 +33,7 @@ pub(super) struct Metrics {
     pub commit_retries: IntCounter,
     pub test_failures: IntGaugeVec,
     pub errors: IntGaugeVec,
+    pub alert_posts: IntCounterVec,
     pub hydration_seconds: Gauge,
     cut_age_seconds: GaugeVec,
     ready: IntGauge,
@@ -113,6 +114,7 @@ impl Metrics {
                 &["test", "severity"],
             ),
             errors: gauges(&r, "livemart_errors_rows", "Rows set aside at the published cut.", &["kind"]),
+            alert_posts: counters(&r, "livemart_alert_posts_total", "Posts to the webhook of alerts.", &["outcome"]),
             hydration_seconds: registered(
                 &r,
                 Gauge::new("livemart_hydration_seconds", "How long the last hydration took."),

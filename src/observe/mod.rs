@@ -11,6 +11,7 @@
 //! 2. Nothing here blocks or fails: an engine never waits for its observer.
 //! 3. Metric names end in their unit. Labels are names from the project (sources, tables, tests), never values from data.
 
+pub mod alerts;
 mod health;
 mod http;
 mod metrics;
@@ -112,6 +113,11 @@ impl Observer {
         let newest = self.0.newest.lock().unwrap_or_else(PoisonError::into_inner);
         let behind = |at: i64| Duration::from_micros(u64::try_from(now - at).unwrap_or(0));
         newest.iter().map(|(table, at)| (table.clone(), behind(*at))).collect()
+    }
+
+    /// The webhook of alerts was told, or could not be.
+    pub fn alerts_told(&self, sent: bool) {
+        self.0.metrics.alert_posts.with_label_values(&[if sent { "sent" } else { "failed" }]).inc();
     }
 
     pub fn dataflow_built(&self, operators: usize) {

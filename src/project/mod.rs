@@ -51,8 +51,8 @@ pub use seed::SeedTable;
 pub use select::{Indirect, LISTED_TYPES, Selected, Selection};
 pub use settings::Settings;
 pub use target::{
-    ClockConfig, ClockMode, Connector, EnvelopeKind, Format, RegistryConfig, Retain, SinkConfig, SourceSettings,
-    TargetConfig, parse_duration,
+    AlertFormat, AlertKind, AlertsConfig, ClockConfig, ClockMode, Connector, EnvelopeKind, Format, RegistryConfig,
+    Retain, SinkConfig, SourceSettings, TargetConfig, WebhookConfig, parse_duration,
 };
 pub use unit_test::{Fixture, Given, UnitTestCase};
 pub use yaml::{Value as YamlValue, Yaml, parse as parse_yaml};

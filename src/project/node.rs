@@ -362,6 +362,25 @@ impl Node {
 }
 
 impl SourceTable {
+    /// `freshness` with all its keys.
+    pub fn whole_freshness(&self) -> Json {
+        SourceTable::freshness_with_all_keys(&self.freshness)
+    }
+
+    /// Thresholds with all their keys; what nobody set is null, as dbt shows it.
+    pub fn freshness_with_all_keys(written: &Json) -> Json {
+        let threshold = |key: &str| {
+            let part = |part: &str| {
+                written.get(key).and_then(|threshold| threshold.get(part)).cloned().unwrap_or(Json::Null)
+            };
+            serde_json::json!({"count": part("count"), "period": part("period")})
+        };
+        serde_json::json!({
+            "warn_after": threshold("warn_after"), "error_after": threshold("error_after"),
+            "filter": written.get("filter").cloned().unwrap_or(Json::Null),
+        })
+    }
+
     /// The table as templates and the manifest show it.
     pub fn to_json(&self) -> Json {
         let columns: JsonMap<String, Json> =

@@ -390,7 +390,8 @@ fn definition_of(yaml: &Yaml, indirect: Indirect, known: &[NamedSpec]) -> Result
         let mut parts = Vec::new();
         let mut excluded = None;
         for item in list.as_list().ok_or_else(|| wrong("union and intersection are lists"))? {
-            match item.get("exclude").filter(|_| item.get("method").is_none()) {
+            // An entry with an exclusion is nothing but that, to dbt: its own method is not looked at.
+            match item.get("exclude") {
                 Some(exclude) => excluded = Some(exclusion(exclude, indirect, known)?),
                 None => parts.push(definition_of(item, indirect, known)?),
             }

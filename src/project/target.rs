@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   targets: ──(selected one, rendered)──> sources ─ source ◄ source.table ─> SourceSettings per table
-//!                                          sink, clock, commit_interval, http, state, memory_max, workers
+//!                                          sink, clock, commit_interval, http, state, memory_max, workers, alerts
 //! ```
 //!
 //! 1. Only the selected target is rendered: another one's missing variable hurts nobody.
@@ -39,7 +39,50 @@ pub struct TargetConfig {
     /// Near this much resident memory, reading stops. No limit by default.
     pub memory_bytes_max: Option<u64>,
     pub workers: usize,
+    /// Whom to tell when something turns red; nobody by default.
+    pub alerts: Option<AlertsConfig>,
 }
+
+/// Alerts of `serve`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AlertsConfig {
+    pub webhook: WebhookConfig,
+    /// Of what; of everything by default.
+    pub on: Vec<AlertKind>,
+    /// How long a source may have records left to read before that is an alert. 5 min by default.
+    pub lag_after: Duration,
+}
+
+#[derive(Clone, PartialEq)]
+pub struct WebhookConfig {
+    pub url: String,
+    pub headers: BTreeMap<String, String>,
+    pub format: AlertFormat,
+}
+
+/// Address and headers may be secrets.
+impl std::fmt::Debug for WebhookConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WebhookConfig").field("format", &self.format).finish_non_exhaustive()
+    }
+}
+
+/// What the webhook's body looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AlertFormat {
+    Alertmanager,
+    Slack,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AlertKind {
+    Test,
+    Freshness,
+    Lag,
+    Errors,
+}
+
+pub const LAG_AFTER: Duration = Duration::from_secs(300);
 
 /// How one source table is read.
 #[derive(Clone, Debug, PartialEq)]
@@ -187,6 +230,7 @@ impl TargetsFile {
             "state",
             "memory_max",
             "workers",
+            "alerts",
         ])?;
         Ok(Target { name: name.to_string(), folder: self.folder.clone(), file: self.shown.clone(), yaml })
     }
@@ -315,6 +359,7 @@ impl Target {
             state_path: state.unwrap_or_else(|| self.default_folder().join("state")),
             memory_bytes_max: fields.bytes("memory_max")?,
             workers,
+            alerts: fields.sub("alerts")?.map(|alerts| alerts_of(&alerts)).transpose()?,
         })
     }
 
@@ -486,6 +531,46 @@ impl Target {
         }
         Ok(fields.text("schema_registry")?.map(|url| RegistryConfig { url: place(url), ..RegistryConfig::default() }))
     }
+}
+
+fn alerts_of(alerts: &Fields<'_>) -> Result<AlertsConfig> {
+    const KINDS: [(&str, AlertKind); 4] = [
+        ("test", AlertKind::Test),
+        ("freshness", AlertKind::Freshness),
+        ("lag", AlertKind::Lag),
+        ("errors", AlertKind::Errors),
+    ];
+    alerts.only(&["webhook", "on", "lag_after"])?;
+    let webhook = alerts.sub("webhook")?.ok_or_else(|| alerts.error("'webhook' is missing"))?;
+    webhook.only(&["url", "headers", "format"])?;
+    let url = webhook.require_text("url")?;
+    if !url.starts_with("http://") && !url.starts_with("https://") {
+        // The address may hold a token: it is not repeated.
+        return Err(webhook.error("'url' begins with http:// or https://"));
+    }
+    let mut headers = BTreeMap::new();
+    for (name, value) in webhook.map("headers")?.into_iter().flat_map(Map::iter) {
+        let text = value.scalar_text().ok_or_else(|| webhook.wrong(value, "a header is a text"))?;
+        headers.insert(name.scalar_text().unwrap_or_default(), text);
+    }
+    let format = match webhook.text("format")?.as_deref() {
+        None | Some("alertmanager") => AlertFormat::Alertmanager,
+        Some("slack") => AlertFormat::Slack,
+        Some(other) => return Err(webhook.unknown_value("format", other, &["alertmanager", "slack"])),
+    };
+    let on = match alerts.value("on") {
+        None => KINDS.iter().map(|(_, kind)| *kind).collect(),
+        Some(listed) => {
+            let names = super::settings::texts(listed);
+            let kind = |name: &String| {
+                let known = KINDS.iter().find(|(known, _)| known == name).map(|(_, kind)| *kind);
+                known.ok_or_else(|| alerts.unknown_value("on", name, &KINDS.map(|(name, _)| name)))
+            };
+            names.iter().map(kind).collect::<Result<Vec<_>>>()?
+        }
+    };
+    let lag_after = alerts.duration("lag_after")?.unwrap_or(LAG_AFTER);
+    Ok(AlertsConfig { webhook: WebhookConfig { url, headers, format }, on, lag_after })
 }
 
 /// A file's name tells its format; everything else is JSON.
