@@ -45,6 +45,10 @@ pub enum Verb {
     Show(ShowArgs),
     /// Check that the project can be read
     Parse(ParseArgs),
+    /// Say which packages the project lists and whether they are at hand
+    Deps(DepsArgs),
+    /// Write livemart.yml beside a dbt project, or a new project
+    Init(InitArgs),
     /// Documentation of the project
     #[command(subcommand)]
     Docs(DocsVerb),
@@ -77,6 +81,8 @@ impl Verb {
             Verb::Ls(_) => "list",
             Verb::Show(_) => "show",
             Verb::Parse(_) => "parse",
+            Verb::Deps(_) => "deps",
+            Verb::Init(_) => "init",
             Verb::Docs(DocsVerb::Generate(_)) => "generate",
             Verb::Docs(DocsVerb::Serve(_)) => "serve-docs",
             Verb::Source(SourceVerb::Freshness(_)) => "freshness",
@@ -311,6 +317,16 @@ pub struct ShowArgs {
 
 #[derive(Clone, Debug, ClapArgs)]
 pub struct ParseArgs {}
+
+#[derive(Clone, Debug, ClapArgs)]
+pub struct DepsArgs {}
+
+#[derive(Clone, Debug, ClapArgs)]
+pub struct InitArgs {
+    /// Name and folder of a new project; without one, livemart.yml is written for the project that is here
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+}
 
 #[derive(Clone, Debug, Subcommand)]
 pub enum DocsVerb {

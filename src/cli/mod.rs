@@ -14,9 +14,11 @@ mod clean;
 mod compile;
 mod debug;
 mod demo;
+mod deps;
 mod docs;
 mod explain;
 mod hooks;
+mod init;
 pub mod instance;
 pub mod keep;
 mod ls;
@@ -55,6 +57,8 @@ pub fn main(args: &Args) -> i32 {
         Verb::Ls(ls) => ls::run(args, ls, &speaker),
         Verb::Show(show) => show::run(args, show, &speaker),
         Verb::Parse(parse) => parse::run(args, parse, &speaker),
+        Verb::Deps(deps) => deps::run(args, deps, &speaker),
+        Verb::Init(init) => init::run(args, init, &speaker),
         Verb::Docs(docs) => docs::run(args, docs, &speaker),
         Verb::Source(SourceVerb::Freshness(freshness)) => source::run(args, freshness, &speaker),
         Verb::Debug(debug) => debug::run(args, debug, &speaker),

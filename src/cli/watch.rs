@@ -62,9 +62,12 @@ impl Watch {
                     severity,
                     summary: format!("{} fail {name}", counted(rows, "row")),
                 };
-                let problem = match verdict(settings, *failures) {
+                let problem = match verdict(name, settings, *failures, 0.0, false).status {
                     Status::Fail(rows) => Some(problem("critical", rows)),
                     Status::Warn(rows) => Some(problem("warning", rows)),
+                    Status::Error => {
+                        Some(Problem { severity: "critical", summary: format!("the verdict of {name} cannot be told") })
+                    }
                     _ => None,
                 };
                 self.alerts.set("LivemartTestFails", name, problem);

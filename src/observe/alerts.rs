@@ -153,7 +153,7 @@ impl Teller {
         loop {
             let (wanted, stopped) = self.wait(wait);
             let repeats = self.webhook.format == AlertFormat::Alertmanager && self.told_at.elapsed() >= REPEAT;
-            if is_told(&self.told, &wanted) && !(repeats && !wanted.is_empty()) {
+            if is_told(&self.told, &wanted) && (wanted.is_empty() || !repeats) {
                 if stopped {
                     return;
                 }

@@ -113,3 +113,44 @@ fn a_stopped_server_frees_its_port_even_from_a_client_that_stays() {
     assert_eq!(again.address(), address);
     drop(idle);
 }
+
+/// A rule on a series that is not there never fires, and nobody sees that.
+#[test]
+fn every_metric_of_the_rules_is_scraped() {
+    let rules = include_str!("../../ops/alerts.yml");
+    let observer = Observer::new(HealthLimits::default());
+    observer.records_read("raw.orders", 1);
+    observer.records_set_aside("raw.orders", 1);
+    observer.lag("raw.orders", "0", 0);
+    observer.newest_event("raw.orders", 0);
+    observer.freshness_limit("raw.orders", "error", Duration::from_secs(1));
+    observer.test_evaluated("not_null", "error", 0);
+    observer.alerts_told(true);
+    let text = observer.metrics_text();
+    let scraped: Vec<&str> = text.lines().filter_map(|line| line.split(['{', ' ']).next()).collect();
+    let words = rules.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    let named: std::collections::BTreeSet<&str> = words.filter(|word| word.starts_with("livemart_")).collect();
+    assert!(named.len() >= 10, "{named:?}");
+    for name in named {
+        assert!(scraped.contains(&name), "{name} is in no answer of /metrics");
+    }
+    let yaml = crate::project::parse_yaml(rules, "alerts.yml").expect("the rules are YAML");
+    let groups = yaml.get("groups").and_then(crate::project::Yaml::as_list).expect("groups");
+    let rules =
+        groups.iter().flat_map(|group| group.get("rules").and_then(crate::project::Yaml::as_list).unwrap_or_default());
+    for rule in rules {
+        for key in ["alert", "expr", "labels", "annotations"] {
+            assert!(rule.get(key).is_some(), "line {}: {key} is missing", rule.line);
+        }
+    }
+}
+
+/// Airflow is not at hand; its DAG is at least a program.
+#[test]
+fn the_example_dag_is_python() {
+    let dag = concat!(env!("CARGO_MANIFEST_DIR"), "/ops/airflow/livemart_deploy.py");
+    let check = format!("import ast; ast.parse(open({dag:?}).read())");
+    let done =
+        std::process::Command::new("python3").args(["-c", &check]).status().expect("python3 is part of the setup");
+    assert!(done.success());
+}

@@ -42,7 +42,7 @@ pub use jinja::builtins::{md5_hex, python_json};
 pub use jinja::macros::Macro;
 pub use jinja::relation::quoted;
 pub use jinja::scope::{Introspect, NoIntrospection, RefArgs, Table, Talk};
-pub use load::{Described, Group, MacroProperties};
+pub use load::{Described, Group, ListedPackages, MacroProperties, PackageSource, listed_packages};
 pub use node::{
     Column, Exposure, Lineage, Materialization, Node, ResourceType, Severity, SourceTable, TestFacts, TestMetadata,
     TestSettings, UnitTest,

@@ -370,9 +370,8 @@ impl SourceTable {
     /// Thresholds with all their keys; what nobody set is null, as dbt shows it.
     pub fn freshness_with_all_keys(written: &Json) -> Json {
         let threshold = |key: &str| {
-            let part = |part: &str| {
-                written.get(key).and_then(|threshold| threshold.get(part)).cloned().unwrap_or(Json::Null)
-            };
+            let part =
+                |part: &str| written.get(key).and_then(|threshold| threshold.get(part)).cloned().unwrap_or(Json::Null);
             serde_json::json!({"count": part("count"), "period": part("period")})
         };
         serde_json::json!({

@@ -22,6 +22,7 @@ mod unit_tests;
 
 pub use described::{Described, Group, MacroProperties};
 pub(super) use generic_tests::{KWARGS, render_kwargs};
+pub use packages::{ListedPackages, PackageSource, listed_packages};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;

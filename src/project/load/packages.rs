@@ -97,3 +97,62 @@ fn check_installed(root: &Settings, listed: &[Listed], installed: usize) -> Resu
     }
     Ok(())
 }
+
+/// A package as packages.yml lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PackageSource {
+    Local {
+        path: String,
+        is_project: bool,
+    },
+    /// Of the hub, of git, or of an archive.
+    Elsewhere {
+        name: String,
+    },
+}
+
+/// The packages that a project lists, and what lies in its folder of packages.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ListedPackages {
+    pub packages: Vec<PackageSource>,
+    pub folder: String,
+    pub installed: Vec<String>,
+}
+
+/// Reads the list without loading the project, which may not be possible before its packages are there.
+pub fn listed_packages(root: &Path) -> Result<ListedPackages> {
+    let settings = settings::read(root)?;
+    let text = |key: &str| settings.get(key).and_then(Yaml::scalar_text);
+    let folder = text("packages-install-path").unwrap_or_else(|| "dbt_packages".into());
+    let mut listed = ListedPackages { folder, ..ListedPackages::default() };
+    if let Ok(entries) = std::fs::read_dir(root.join(&listed.folder)) {
+        let projects =
+            entries.filter_map(std::result::Result::ok).filter(|entry| entry.path().join(settings::FILE).is_file());
+        listed.installed = projects.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        listed.installed.sort();
+    }
+    for name in ["packages.yml", "dependencies.yml"] {
+        let path = root.join(name);
+        if !path.is_file() {
+            continue;
+        }
+        let yaml = yaml::parse(&files::read(&path, name)?, name)?;
+        for entry in yaml.get("packages").and_then(Yaml::as_list).unwrap_or_default() {
+            let text = |key: &str| entry.get(key).and_then(Yaml::scalar_text);
+            if let Some(path) = text("local") {
+                let is_project = root.join(&path).join(settings::FILE).is_file();
+                listed.packages.push(PackageSource::Local { path, is_project });
+            } else if let Some(name) =
+                text("package").or_else(|| text("git")).or_else(|| text("name")).or_else(|| text("tarball"))
+            {
+                listed.packages.push(PackageSource::Elsewhere { name });
+            } else {
+                return Err(ProjectError::compilation("a package is 'local', 'package', 'git' or 'tarball'")
+                    .in_file(name)
+                    .at_line(entry.line));
+            }
+        }
+        break;
+    }
+    Ok(listed)
+}
