@@ -126,11 +126,8 @@ impl Stage {
 
 /// All of the shop.
 fn selection() -> Selection {
-    Selection {
-        resource_types: vec![ResourceType::Model, ResourceType::Test],
-        exclude: vec!["entity_customers_history+".to_owned()],
-        ..Selection::default()
-    }
+    let resource_types = vec![ResourceType::Model, ResourceType::Seed, ResourceType::Snapshot, ResourceType::Test];
+    Selection { resource_types, ..Selection::default() }
 }
 
 fn show(args: &Args, demo: &DemoArgs) -> Result<(), VerbError> {
