@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
-use crate::project::{Indirect, NoIntrospection, ProjectError, ProjectOptions, ResourceType, Selection, parse_yaml};
+use crate::engine::BoundColumns;
+use crate::project::{Indirect, ProjectError, ProjectOptions, ResourceType, Selection, parse_yaml};
 use crate::time::wall_micros;
 
 /// Keeps a dbt project's models current as change events arrive.
@@ -513,7 +514,7 @@ impl Args {
             current_dir,
             invocation_id: invocation_id(),
             started_at: wall_micros(),
-            introspect: Arc::new(NoIntrospection),
+            introspect: Arc::new(BoundColumns::default()),
             state: self.common.state.clone(),
         })
     }

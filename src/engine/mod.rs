@@ -14,6 +14,7 @@
 
 mod assemble;
 mod backlog;
+mod columns;
 mod condition;
 mod deployment;
 mod drive;
@@ -28,6 +29,7 @@ mod unit_tests;
 mod workers;
 
 pub use assemble::{AssembleError, Assembled, Wanted, assemble, assemble_query, is_published};
+pub use columns::BoundColumns;
 pub use condition::condition_holds;
 pub use deployment::{Counts, Deployment, ModelPlan, PublishedModel, StoredSnapshot, TestPlan, demanded_columns};
 pub use drive::{Drive, EngineError, EngineEvent, Limits, Report, StopFlag};

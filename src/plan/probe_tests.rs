@@ -10,7 +10,7 @@
 //!
 //! `UPDATE_GOLDEN=1` rewrites the golden plans and the list of refusals; the answers are PostgreSQL's and stay.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -25,8 +25,8 @@ use crate::testkit::interpret::{Inputs, Multiset, Outcome, by_value, interpret};
 use crate::time::Moment;
 
 const DATASETS: [u32; 3] = [1, 2, 3];
-/// The field's query shapes, the binder's own corners, random queries, single values, windows, and random aggregates.
-const GROUPS: [&str; 6] = ["shapes", "more", "random", "values", "windows", "aggregates"];
+/// The field's query shapes, the binder's own corners, random queries, single values, windows, random aggregates, and what the census left open.
+const GROUPS: [&str; 7] = ["shapes", "more", "random", "values", "windows", "aggregates", "census"];
 
 /// Probes with names that PostgreSQL does not know and other warehouses do: we answer them, and nothing says what it would.
 const OTHER_WAREHOUSES: [&str; 2] = ["datediff_redshift", "median_fn"];
@@ -419,8 +419,13 @@ fn each_rule_alone_keeps_the_rows() {
         for (name, sql) in parts(&read(&format!("probes/{group}.sql"))) {
             let Ok(model) = bind_any(&sql, &tables) else { continue };
             let plain = by_value(&interpret(&model.plan, &inputs).rows);
+            // Most rules leave most plans alone: a plan that was answered already is not answered again.
+            let mut answered = HashSet::from([Arc::clone(&model.plan)]);
             for options in &variants {
                 let plan = optimized(&model.plan, options);
+                if !answered.insert(Arc::clone(&plan)) {
+                    continue;
+                }
                 let rewritten = interpret(&plan, &inputs);
                 assert_eq!(by_value(&rewritten.rows), plain, "{name} with {options:?}\n{}", plan.describe());
             }

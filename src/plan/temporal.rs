@@ -4,6 +4,7 @@
 //!   paid_at >= now() - interval '90 days'      clock <= paid_at + 90 days     until paid_at + 90 days, and no longer
 //!   valid_from <= current_date                 clock >= valid_from            from valid_from on
 //!   now() - shipped_at < interval '2 hours'    clock <  shipped_at + 2 hours  until then
+//!   valid_to > now() or valid_to is null       clock <  valid_to              until then, and for ever where there is no end
 //! ```
 //!
 //! 1. A comparison is recognised when the clock's side is the clock and fixed durations. Months are none, and a day is one only
@@ -13,7 +14,7 @@
 
 use eval::Expr;
 use row::calendar::{self, Interval, MICROS_PER_DAY};
-use row::{Datum, ScalarType};
+use row::{Datum, OwnedDatum, ScalarType};
 
 use super::clock::ClockReading;
 use super::expr::{comparison, reads_none, reads_only};
@@ -85,9 +86,12 @@ pub fn temporal_bound(
     reading: ClockReading,
     types: &[ScalarType],
 ) -> Option<TemporalBound> {
+    let reader = Reader { clock, reading, types };
+    if let Expr::Or(operands) = predicate {
+        return reader.alternative(operands);
+    }
     let (op, left, right) = comparison(predicate)?;
     let edge = Edge::of(op)?;
-    let reader = Reader { clock, reading, types };
     reader.compared(left, right, edge).or_else(|| reader.compared(right, left, edge.turned()))
 }
 
@@ -104,6 +108,34 @@ struct Shifted {
 }
 
 impl Reader<'_> {
+    /// One comparison with the clock, or conditions of the row that make it true for ever: `valid_to > now() or valid_to is null`.
+    fn alternative(&self, operands: &[Expr]) -> Option<TemporalBound> {
+        let (own, timed): (Vec<&Expr>, Vec<&Expr>) = operands.iter().partition(|operand| self.is_of_row(operand));
+        let [timed] = timed.as_slice() else { return None };
+        // An operand that fails fails the row only where no other decides; a CASE would ask it first.
+        if own.is_empty() || own.iter().any(|operand| operand.is_fallible()) {
+            return None;
+        }
+        let bound = temporal_bound(timed, self.clock, self.reading, self.types)?;
+        let ty = bound.value.ty(self.types);
+        let ends = match ty {
+            ScalarType::Date => [Datum::Date(calendar::DATE_NEG_INFINITY), Datum::Date(calendar::DATE_INFINITY)],
+            ScalarType::Timestamp => {
+                [calendar::TIMESTAMP_NEG_INFINITY, calendar::TIMESTAMP_INFINITY].map(Datum::Timestamp)
+            }
+            ScalarType::TimestampTz => {
+                [calendar::TIMESTAMP_NEG_INFINITY, calendar::TIMESTAMP_INFINITY].map(Datum::TimestampTz)
+            }
+            _ => return None,
+        };
+        let is_from = matches!(bound.edge, Edge::AtLeast | Edge::After);
+        let always = Expr::literal(OwnedDatum::new(&ends[usize::from(!is_from)]), ty.clone());
+        let own: Vec<Expr> = own.into_iter().cloned().collect();
+        let value =
+            Expr::Case { branches: vec![(Expr::Or(own), always)], otherwise: Box::new(bound.value.clone()), ty };
+        Some(TemporalBound { value, ..bound })
+    }
+
     /// `left edge right`, with the clock on the left.
     fn compared(&self, left: &Expr, right: &Expr, edge: Edge) -> Option<TemporalBound> {
         if let Some(clock) = self.shifted(left) {

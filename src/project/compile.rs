@@ -7,6 +7,7 @@
 //! 1. Only what is asked for is compiled, and its ephemeral ancestors.
 //! 2. A semicolon at the end is dropped: engines refuse it inside a view or a subquery.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::Value as Json;
@@ -14,6 +15,7 @@ use serde_json::Value as Json;
 use super::error::{ProjectError, Result};
 use super::jinja::render_text;
 use super::jinja::scope::{Introspect, NodeFacts, Phase, Scope};
+use super::jinja::things::COLUMNS_UNKNOWN;
 use super::jinja::value::from_json;
 use super::load;
 use super::node::{Node, ResourceType};
@@ -31,11 +33,39 @@ pub struct Compiled {
 impl Project {
     /// Compiles one node and keeps the result in it.
     pub fn compile(&mut self, unique_id: &str) -> Result<&Node> {
-        let compiled = deep(|| self.compiled(unique_id, Arc::clone(&self.introspect)))?;
+        let mut compiled = deep(|| self.compiled(unique_id, Arc::clone(&self.introspect)));
+        let asks = compiled.as_ref().is_err_and(|error| error.message.contains(COLUMNS_UNKNOWN));
+        if asks && self.compile_ancestors(unique_id) {
+            compiled = deep(|| self.compiled(unique_id, Arc::clone(&self.introspect)));
+        }
+        let compiled = compiled?;
         let node = self.nodes.get_mut(unique_id).ok_or_else(|| unknown(unique_id))?;
+        // A snapshot's table has more columns than its SQL, and other nodes make no table.
+        if node.resource_type == ResourceType::Model {
+            let relation = [node.database.clone(), node.schema.clone(), node.alias.clone()];
+            self.introspect.compiled(unique_id, &relation, &compiled.code);
+        }
         node.compiled_code = Some(compiled.code);
         node.extra_ctes = compiled.extra_ctes;
         Ok(node)
+    }
+
+    /// Compiles what a node reads, directly or not, so that its columns can be told; whether there was anything to compile.
+    fn compile_ancestors(&mut self, unique_id: &str) -> bool {
+        let (mut ancestors, mut queue) = (BTreeSet::new(), vec![unique_id.to_string()]);
+        while let Some(id) = queue.pop() {
+            for parent in self.parents.get(&id).into_iter().flatten() {
+                if ancestors.insert(parent.clone()) {
+                    queue.push(parent.clone());
+                }
+            }
+        }
+        let waiting = |node: &Node| node.resource_type == ResourceType::Model && node.compiled_code.is_none();
+        let order = self.order();
+        let ids: Vec<String> =
+            order.into_iter().filter(|id| ancestors.contains(id) && self.nodes.get(id).is_some_and(waiting)).collect();
+        // An ancestor that fails is told when it is compiled for itself; here its columns stay unknown.
+        ids.iter().filter(|id| self.compile(id).is_ok()).count() > 0
     }
 
     /// Compiles every node that has SQL.

@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod bench_in_miniature;
+mod census;
 mod flow_files;
 mod kafka_avro;
 mod kafka_secure;

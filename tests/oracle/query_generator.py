@@ -7,6 +7,7 @@
 2. Where order decides (row_number, lag, ROWS frames, limit, distinct on, string_agg), it ends in all columns that tell rows apart.
 3. No expression fails for any row: divisors are never zero, numbers stay small, text is never parsed.
 4. Doubles are multiples of 1/8, so that their sums are exact in any order.
+   A span of days or amounts joins rows that lie close; series come from a row's own number.
 5. `Query.differs` says why DuckDB answers otherwise by design: it divides integers and numerics as doubles (so `avg`, variance, continuous
    percentiles of exact numbers), breaks the ties of `mode` by what came first, rounds the default of `lag` to its argument's scale, and
    both sides of a set operation to one scale. Such queries have PostgreSQL alone as their judge.
@@ -149,6 +150,11 @@ class Generator:
         if self.chance(0.4):
             key = self.group_key(relation).sql
             return Query(items, f"select distinct on ({key}) ", f"{self.body(relation, depth)} order by {key}, {self.total_order(relation)}")
+        if self.chance(0.15):
+            # As many ties as there are: the order need not be total.
+            order, many = self.order_item(relation), self.rng.randrange(1, 5)
+            self.differs.add("ties")
+            return Query(items, "select ", f"{self.body(relation, depth)} order by {order} fetch first {many} rows with ties")
         limit = f"limit {self.rng.randrange(1, 6)}" + (f" offset {self.rng.randrange(1, 4)}" if self.chance(0.3) else "")
         return Query(items, "select ", f"{self.body(relation, depth)} order by {self.total_order(relation)} {limit}")
 
@@ -239,6 +245,9 @@ class Generator:
             on = f"{self.expression('integer', left, 0).sql} = {self.expression('integer', right, 0).sql} and {self.condition(both, 1)}"
         if kind != "full join" and rng.random() < 0.3:
             on += f" and {self.condition(Relation('', left.columns + right.columns, []), 1)}"
+        elif kind in ("join", "left join") and rng.random() < 0.1 and (span := self.span(left, right)):
+            # Alone, or beside the equality.
+            on = span if rng.random() < 0.4 else f"{on} and {span}"
         elif kind in ("join", "left join") and rng.random() < 0.1:
             days = [(a, b) for a in left.columns for b in right.columns if a.kind == b.kind == "date"]
             if days:
@@ -246,8 +255,23 @@ class Generator:
                 on = f"{a.sql} between {b.sql} - {rng.randrange(0, 4)} and {b.sql} + {rng.randrange(0, 4)}"
         return Relation(f"{left.sql} {kind} {right.sql} on {on}", left.columns + right.columns, left.key + right.key, left.unique and right.unique)
 
+    def span(self, left, right):
+        """An order between two moments, two days or two amounts, whose values lie close together."""
+        pairs = [(a, b) for a in left.columns for b in right.columns if a.kind == b.kind and a.kind in ("date", "timestamp", "numeric") and a.declared and b.declared]
+        if not pairs:
+            return None
+        a, b = self.rng.choice(pairs)
+        step = {"date": "2", "timestamp": "interval '30 hours'", "numeric": "5.5"}[a.kind]
+        return self.rng.choice([f"{a.sql} >= {b.sql} and {a.sql} < {b.sql} + {step}", f"{b.sql} > {a.sql} and {b.sql} - {step} <= {a.sql}"])
+
     def lateral(self, left):
-        """The first rows, or a total, of what belongs to each row."""
+        """The first rows, or a total, of what belongs to each row, or rows made from it."""
+        if self.chance(0.25):
+            alias = self.alias()
+            number = self.rng.choice([c.sql for c in left.columns if c.domain == "small"] or ["2"])
+            series = self.rng.choice([f"generate_series(1, {number})", f"generate_series({number}, 4)"])
+            how, on = self.rng.choice([("cross join lateral", ""), ("left join lateral", " on true")])
+            return Relation(f"{left.sql} {how} {series} {alias}(c0){on}", left.columns + [Column(f"{alias}.c0", "integer", "small")], left.key + [f"{alias}.c0"], left.unique)
         right, alias = self.table(), self.alias()
         where = self.correlation(left, right)
         if self.chance(0.5):
@@ -412,8 +436,9 @@ class Generator:
             lambda: (f"sum({of('numeric')})", "numeric"), lambda: (f"min({of('text')})", "text"), lambda: (f"max({of('date')})", "date"),
             lambda: (f"max({of('numeric')})", "numeric"), lambda: (f"sum({of('double')})", "double"), lambda: (f"bool_or({of('boolean')})", "boolean"),
             lambda: (f"avg({self.declared('numeric', relation)})", "numeric"),
+            lambda: (f"{rng.choice(['stddev', 'var_pop'])}({self.declared(rng.choice(['numeric', 'integer']), relation)})", "numeric"),
         ])()  # fmt: skip
-        if found[0].startswith("avg"):
+        if found[0].startswith(("avg", "stddev", "var")):
             self.differs.add("avg")
         return Column(found[0] + filtered, found[1])
 

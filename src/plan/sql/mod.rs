@@ -84,6 +84,10 @@ pub struct BoundModel {
 /// The plan's columns are exactly `columns`; two of one name are refused, as CREATE TABLE AS refuses them.
 pub fn bind(sql: &str, resolve: &ResolveRelation<'_>) -> Result<BoundModel, PlanError> {
     let model = bind_query(sql, resolve)?;
+    if model.columns.is_empty() {
+        return Err(PlanError::new("a model without columns is not supported")
+            .with_hint("select a constant: select 1 as n from …"));
+    }
     for (index, column) in model.columns.iter().enumerate() {
         if model.columns[..index].iter().any(|earlier| earlier.name == column.name) {
             return Err(PlanError::new(format!("column \"{}\" specified more than once", column.name))

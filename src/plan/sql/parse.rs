@@ -3,7 +3,7 @@
 use sqlparser::ast::{Query, Statement};
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::{Parser, ParserError};
-use sqlparser::tokenizer::Tokenizer;
+use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
 
 use super::respell::respell;
 use super::table_ref::ASOF_HINT;
@@ -19,11 +19,15 @@ pub(super) fn parse_query(sql: &str) -> Result<Query, PlanError> {
     let tokens = Tokenizer::new(&PostgreSqlDialect {}, sql)
         .tokenize_with_location()
         .map_err(|error| parse_error(error.into()))?;
+    let excluded = frame_exclusion(&tokens);
     let statements = Parser::new(&PostgreSqlDialect {})
         .with_recursion_limit(NESTING_MAX)
         .with_tokens_with_locations(respell(tokens))
         .parse_statements()
-        .map_err(parse_error)?;
+        // Inside a derived table the parser goes back and blames what comes before.
+        .map_err(|error| {
+            excluded.map_or_else(|| parse_error(error), |place| by_name("EXCLUDE").at(place.line, place.column))
+        })?;
     let mut statements = statements.into_iter();
     match (statements.next(), statements.next()) {
         (Some(Statement::Query(query)), None) => Ok(*query),
@@ -35,6 +39,19 @@ pub(super) fn parse_query(sql: &str) -> Result<Query, PlanError> {
             Err(PlanError::new(format!("a model is a SELECT, not {word}")))
         }
     }
+}
+
+/// Where `EXCLUDE CURRENT ROW` and its kin stand, which the parser does not know.
+fn frame_exclusion(tokens: &[TokenWithSpan]) -> Option<Location> {
+    let mut words = tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_))).peekable();
+    let is = |token: &TokenWithSpan, names: &[&str]| matches!(&token.token, Token::Word(word) if names.iter().any(|name| word.value.eq_ignore_ascii_case(name)));
+    while let Some(token) = words.next() {
+        let kinds = ["current", "ties", "group", "no"];
+        if is(token, &["exclude"]) && words.peek().is_some_and(|next| is(next, &kinds)) {
+            return Some(token.span.start);
+        }
+    }
+    None
 }
 
 /// Takes the place out of the parser's text ("… at Line: 3, Column: 7").

@@ -1,16 +1,16 @@
 //! WITH, set operations, VALUES, and ORDER BY … LIMIT over them.
 
-use eval::Expr;
+use eval::{Expr, OrderTerm};
 use row::{Datum, ScalarType, SortDirection};
 use sqlparser::ast::{self, LimitClause, OrderByKind, SetExpr, SetOperator, SetQuantifier, Spanned};
 
-use super::coerce::unify;
+use super::coerce::{binary, unify};
 use super::columns::ColumnId;
 use super::rel::{Branch, Rel, SetOp};
 use super::scope::{Clause, Output, Scope, at};
 use super::{Binder, Bound, fold, recursion, unsupported};
-use crate::plan::PlanError;
-use crate::plan::expr::evaluate;
+use crate::plan::expr::{evaluate, literal_int8};
+use crate::plan::{Frame, PlanError, WindowCall, WindowFunction};
 
 /// One query of a WITH.
 pub(super) struct Cte {
@@ -45,6 +45,8 @@ pub(super) struct Tail<'q> {
     pub order_by: &'q [ast::OrderByExpr],
     pub limit: Option<u64>,
     pub offset: u64,
+    /// FETCH … WITH TIES: rows that are equal to the last one in their order come, too.
+    pub with_ties: bool,
 }
 
 impl Tail<'_> {
@@ -134,7 +136,7 @@ impl<'q> Binder<'q> {
                 OrderByKind::All(_) => return Err(unsupported("ORDER BY ALL")),
             },
         };
-        let mut tail = Tail { order_by, limit: None, offset: 0 };
+        let mut tail = Tail { order_by, limit: None, offset: 0, with_ties: false };
         match &query.limit_clause {
             None => {}
             Some(LimitClause::LimitOffset { limit, offset, limit_by }) => {
@@ -154,9 +156,14 @@ impl<'q> Binder<'q> {
             }
         }
         if let Some(fetch) = &query.fetch {
-            if fetch.with_ties || fetch.percent {
-                return Err(unsupported("FETCH FIRST … WITH TIES and PERCENT"));
+            if fetch.percent {
+                return Err(unsupported("FETCH FIRST … PERCENT")
+                    .with_hint("compare row_number() with a share of count(*) over () in a query around this one"));
             }
+            if fetch.with_ties && order_by.is_empty() {
+                return Err(PlanError::new("WITH TIES cannot be specified without ORDER BY clause"));
+            }
+            tail.with_ties = fetch.with_ties;
             tail.limit = match &fetch.quantity {
                 Some(quantity) => self.row_count(quantity, "FETCH")?,
                 None => Some(1),
@@ -214,7 +221,9 @@ impl<'q> Binder<'q> {
 
     pub(super) fn set_operand(&mut self, body: &'q SetExpr, literals: Literals) -> Result<BoundQuery, PlanError> {
         match body {
-            SetExpr::Select(select) => self.select(select, &Tail { order_by: &[], limit: None, offset: 0 }, literals),
+            SetExpr::Select(select) => {
+                self.select(select, &Tail { order_by: &[], limit: None, offset: 0, with_ties: false }, literals)
+            }
             SetExpr::Query(query) => self.query(query, literals),
             SetExpr::Values(values) => self.values(values),
             SetExpr::SetOperation { .. } => self.deeper(|binder| binder.set_expr(body, literals)),
@@ -334,15 +343,40 @@ impl<'q> Binder<'q> {
             order_by.push((id, direction(term)?));
         }
         let keep = bound.ids();
-        let rel = Rel::TopK {
-            input: Box::new(bound.rel),
-            keep,
-            group: Vec::new(),
-            order_by,
-            limit: tail.limit,
-            offset: tail.offset,
-        };
+        let rel = self.cut(bound.rel, keep, order_by, tail)?;
         Ok(BoundQuery { rel, outputs: bound.outputs })
+    }
+
+    /// The rows that ORDER BY, LIMIT and OFFSET leave.
+    pub(super) fn cut(
+        &mut self,
+        input: Rel,
+        keep: Vec<ColumnId>,
+        order_by: Vec<(ColumnId, SortDirection)>,
+        tail: &Tail<'_>,
+    ) -> Result<Rel, PlanError> {
+        let input = Box::new(input);
+        let Some(limit) = tail.limit.filter(|_| tail.with_ties) else {
+            return Ok(Rel::TopK { input, keep, group: Vec::new(), order_by, limit: tail.limit, offset: tail.offset });
+        };
+        // A row comes as long as fewer rows than those counted stand before it and all its equals.
+        let order_by =
+            order_by.into_iter().map(|(id, direction)| OrderTerm { expr: Expr::Column(id), direction }).collect();
+        let mut calls = Vec::new();
+        let mut predicates = Vec::new();
+        let last = i64::try_from(limit.saturating_add(tail.offset)).unwrap_or(i64::MAX);
+        let bounds = [(WindowFunction::Rank, "<=", last), (WindowFunction::RowNumber, ">", tail.offset as i64)];
+        for (function, op, bound) in bounds.into_iter().take(if tail.offset == 0 { 1 } else { 2 }) {
+            let place = Bound::new(Expr::Column(0), ScalarType::Int64, false);
+            let id = self.columns.add(place.describe(function.name()));
+            let call =
+                WindowCall { function, args: Vec::new(), frame: Frame::default_range(), returns: ScalarType::Int64 };
+            calls.push((id, call));
+            let bound = Bound::new(literal_int8(bound), ScalarType::Int64, false);
+            predicates.push(binary(op, self.column(id), bound)?.expr);
+        }
+        let numbered = Rel::Window { input, partition: Vec::new(), order_by, calls };
+        Ok(Rel::Filter { input: Box::new(numbered), predicates })
     }
 }
 

@@ -460,14 +460,7 @@ impl<'q> Binder<'q> {
             };
         }
         if tail.cuts() {
-            rel = Rel::TopK {
-                input: Box::new(rel),
-                keep: columns,
-                group: Vec::new(),
-                order_by,
-                limit: tail.limit,
-                offset: tail.offset,
-            };
+            rel = self.cut(rel, columns, order_by, tail)?;
         }
         Ok(BoundQuery { rel, outputs })
     }

@@ -431,5 +431,9 @@ fn is_maintained_over(function: &AggregateFunction) -> bool {
             | AggregateFunction::Max
             | AggregateFunction::BoolAnd
             | AggregateFunction::BoolOr
+            | AggregateFunction::VarSamp
+            | AggregateFunction::VarPop
+            | AggregateFunction::StddevSamp
+            | AggregateFunction::StddevPop
     )
 }

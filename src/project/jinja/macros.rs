@@ -24,6 +24,8 @@ use super::value::{Arguments, dict};
 
 /// The package of the macros that dbt itself brings.
 pub const INTERNAL_PACKAGE: &str = "dbt";
+/// Packages whose `date_spine` counts its rows with a query at compile time.
+const SPINE_PACKAGES: [&str; 2] = ["dbt_utils", "dbt_date"];
 
 /// Whose branches `adapter.dispatch` takes, in order.
 pub const DISPATCH_PREFIXES: [&str; 3] = ["livemart", "postgres", "default"];
@@ -292,6 +294,9 @@ pub fn dispatch(scope: &Arc<Scope>, name: &str, namespace: Option<&str>) -> Resu
             None => return Err(Failure::new(format!("Could not find package '{namespace}'")).into_error()),
         },
     };
+    if let Some(definition) = replacement(world, name, namespace) {
+        return Ok(Value::from_object(MacroObject { definition, scope: Arc::clone(scope) }));
+    }
     for package in &packages {
         for prefix in DISPATCH_PREFIXES {
             let candidate = format!("{prefix}__{name}");
@@ -314,6 +319,15 @@ pub fn dispatch(scope: &Arc<Scope>, name: &str, namespace: Option<&str>) -> Resu
         searched.join(", ")
     ))
     .into_error())
+}
+
+/// A macro of our own in place of a package's that would ask the database while compiling; the project's own `livemart__` macro goes first.
+fn replacement(world: &World, name: &str, namespace: Option<&str>) -> Option<Arc<Macro>> {
+    let candidate = format!("livemart__{name}");
+    if !SPINE_PACKAGES.contains(&namespace?) || world.macros.in_package(&world.project_name, &candidate).is_some() {
+        return None;
+    }
+    world.macros.in_package(INTERNAL_PACKAGE, &candidate).map(Arc::clone)
 }
 
 /// `return(value)`.

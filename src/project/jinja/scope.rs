@@ -32,6 +32,16 @@ pub trait Introspect: Send + Sync {
         let _ = sql;
         Err("livemart compiles without a database".into())
     }
+
+    /// Told of every relation (database, schema, name) whose columns are declared with their types.
+    fn declared(&self, unique_id: &str, relation: &[String; 3], columns: &[(String, String)]) {
+        let _ = (unique_id, relation, columns);
+    }
+
+    /// Told of every node (database, schema, name) as soon as it is SQL.
+    fn compiled(&self, unique_id: &str, relation: &[String; 3], sql: &str) {
+        let _ = (unique_id, relation, sql);
+    }
 }
 
 /// The result of a query at compile time.

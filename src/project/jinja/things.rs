@@ -168,6 +168,9 @@ fn adapter_method(scope: &Arc<Scope>, method: &str, args: &Arguments) -> Result<
     }
 }
 
+/// How a template fails that asks for columns of which nothing is known yet.
+pub const COLUMNS_UNKNOWN: &str = "are not known while compiling";
+
 fn columns_in_relation(scope: &Arc<Scope>, relation: &Value) -> Result<Value, Error> {
     let text = relation.to_string();
     let refs = scope.refs.as_ref();
@@ -178,7 +181,7 @@ fn columns_in_relation(scope: &Arc<Scope>, relation: &Value) -> Result<Value, Er
     match columns {
         Some(columns) => Ok(column_list(columns)),
         None => fail(format!(
-            "the columns of {text} are not known while compiling; declare them with `data_type` in a property file, or name them in the SQL"
+            "the columns of {text} {COLUMNS_UNKNOWN}; declare them with `data_type` in a property file, or name them in the SQL"
         )),
     }
 }

@@ -101,6 +101,15 @@ pub(super) fn load(options: ProjectOptions) -> Result<Project> {
     let target = found.target.resolve(found.sink, &tables)?;
     drop(tables);
     let target_path = options.target_path.clone().unwrap_or_else(|| PathBuf::from(&loader.packages[0].target_path));
+    let named = |id: &String| {
+        let node = loader.nodes.get(id).map(|node| (&node.database, &node.schema, &node.alias));
+        node.or_else(|| loader.sources.get(id).map(|source| (&source.database, &source.schema, &source.identifier)))
+    };
+    for (id, columns) in &links.refs.declared_columns {
+        if let Some((database, schema, name)) = named(id) {
+            options.introspect.declared(id, &[database.clone(), schema.clone(), name.clone()], columns);
+        }
+    }
     Ok(Project {
         name: loader.packages[0].name.clone(),
         root: options.project_dir.clone(),

@@ -19,7 +19,10 @@ pub fn find(root: &Settings, scope: &Arc<Scope>) -> Result<Vec<Settings>> {
         let locals = listed(&found[at], scope)?;
         let owner = found[at].root.clone();
         at += 1;
-        check_installed(root, &locals, folders.len())?;
+        // What a package needs lies beside it: `dbt deps` has put it into the project's own folder.
+        if at == 1 {
+            check_installed(root, &locals, folders.len())?;
+        }
         let own = locals.into_iter().filter_map(|entry| entry.local.map(|path| owner.join(path)));
         for folder in own.chain(folders) {
             let raw = settings::read(&folder).map_err(|error| {

@@ -118,6 +118,14 @@
 {% macro date_spine(datepart, start_date, end_date) %}
     {{ return(adapter.dispatch('date_spine', 'dbt')(datepart, start_date, end_date)) }}
 {%- endmacro %}
+{# The same rows without asking how many there are: a spine that ends today grows with the clock. #}
+{% macro livemart__date_spine(datepart, start_date, end_date) %}
+    {# Other warehouses add an interval to a quoted date. #}
+    {%- set start_date = "timestamp " ~ start_date if start_date | trim | first == "'" else start_date %}
+    select ({{ dbt.dateadd(datepart, 'spine.generated_number', start_date) }}) as date_{{ datepart }}
+    from generate_series(0, cast({{ dbt.datediff(start_date, end_date, datepart) }} as integer) - 1) as spine(generated_number)
+    where ({{ dbt.dateadd(datepart, 'spine.generated_number', start_date) }}) <= {{ end_date }}
+{% endmacro %}
 {% macro default__date_spine(datepart, start_date, end_date) %}
 
     with rawdata as (
