@@ -264,6 +264,9 @@ pub struct ServeArgs {
     /// Take a source that cannot be continued anew, from what it holds now
     #[arg(long)]
     pub resnapshot: bool,
+    /// Catch up beside the live owner, then take its place at a cut; it drains and exits 0
+    #[arg(long, conflicts_with_all = ["full_refresh", "resnapshot"])]
+    pub take_over: bool,
 }
 
 #[derive(Clone, Debug, ClapArgs)]

@@ -3,9 +3,9 @@
 use crate::engine::{AssembleError, Deployment, EngineError, Limits};
 use crate::plan::clock::ClockNeeds;
 use crate::project::{ClockMode as ConfiguredClock, Project, ProjectError, SinkConfig};
-use crate::sink::postgres::{self, PostgresConfig, PostgresSink};
-use crate::sink::sqlite::{self, SqliteSink};
-use crate::sink::{Published, Sink, SinkError, SinkState, TableRows, TableSpec};
+use crate::sink::postgres::{self, PostgresConfig, PostgresSink, PostgresWatch};
+use crate::sink::sqlite::{self, SqliteSink, SqliteWatch};
+use crate::sink::{Published, Sink, SinkError, SinkState, TableRows, TableSpec, Watch};
 use crate::state::StateError;
 use crate::time::{Clock, ClockMode, ClockSettings, WallTime};
 
@@ -85,7 +85,7 @@ impl From<EngineError> for VerbError {
                 VerbError { message, hint: Some(hint), exit_code: 1, owned: false }
             }
             EngineError::State(error) => error.into(),
-            error @ EngineError::Workers(_) => VerbError::new(error.to_string()),
+            error @ (EngineError::Workers(_) | EngineError::NotWarm(_)) => VerbError::new(error.to_string()),
         }
     }
 }
@@ -103,7 +103,7 @@ pub fn instance_name(project: &Project) -> String {
 }
 
 /// A name for this process that no other has.
-fn owner_name() -> String {
+pub fn owner_name() -> String {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let host = match host.trim() {
         "" => "localhost",
@@ -125,17 +125,21 @@ pub fn open_sink(project: &Project) -> Result<Box<dyn Sink>, SinkError> {
     })
 }
 
-/// What the sink has published, read without owning it; None before the first cut.
-pub fn published_state(project: &Project) -> Result<Option<SinkState>, SinkError> {
+/// Looks at the target's sink without owning it.
+pub fn watch(project: &Project) -> Result<Box<dyn Watch>, SinkError> {
     let instance = instance_name(project);
-    let state = match &project.target.sink {
-        SinkConfig::Sqlite { path } => sqlite::peek(path, &instance)?,
+    Ok(match &project.target.sink {
+        SinkConfig::Sqlite { path } => Box::new(SqliteWatch::open(path, &instance)),
         SinkConfig::Postgres { .. } => {
             let config = postgres_config(project).expect("the sink is PostgreSQL");
-            postgres::peek(&config, &instance)?
+            Box::new(PostgresWatch::open(config, &instance)?)
         }
-    };
-    Ok(state.filter(|state| state.cut.is_some()))
+    })
+}
+
+/// What the sink has published, read without owning it; None before the first cut.
+pub fn published_state(project: &Project) -> Result<Option<SinkState>, SinkError> {
+    watch(project)?.state()
 }
 
 /// What readers see of the target's sink, at one cut; None before the first.

@@ -173,6 +173,7 @@ impl Opened {
             &self.readers,
             on_event,
         )?;
+        let drive = if options.follow { drive.yielding() } else { drive };
         Ok(drive.run(self.readers, &self.state, Some(self.inheritance))?)
     }
 }

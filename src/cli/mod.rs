@@ -10,6 +10,7 @@
 
 pub mod args;
 mod artifacts;
+mod beside;
 mod clean;
 mod compile;
 mod debug;
@@ -29,6 +30,7 @@ mod serve;
 mod shop;
 mod show;
 mod source;
+mod succession;
 mod talk;
 mod test;
 mod unit;

@@ -8,10 +8,11 @@
 //! | cannot be continued | any | refused with the way out; `--resnapshot` takes the source anew |
 
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 use super::instance::{self, VerbError};
 use super::keep::KeepOptions;
-use crate::engine::{EngineError, Inheritance};
+use crate::engine::{Beside, EngineError, Inheritance};
 use crate::project::Project;
 use crate::sink::SinkState;
 use crate::source::{
@@ -53,7 +54,7 @@ pub fn resume(
 ) -> Result<Resumption, VerbError> {
     let until = if options.follow { Until::Stopped } else { Until::End };
     let tables = stored_tables(sources);
-    let mut folder = StateFolder::open(&project.target.state_path, &instance::instance_name(project))?;
+    let mut folder = open_folder(project)?;
     match folder.look() {
         Ok(()) => {}
         Err(error @ (StateError::Damaged { .. } | StateError::Io { .. })) => {
@@ -96,6 +97,47 @@ pub fn resume(
     }
     let readers = open_readers(sources.to_vec(), &resume.from, until).map_err(source_error)?;
     Ok(whole(folder, tables, readers, resume, anew))
+}
+
+/// The owner before lets the sink go first and then writes the rest of its state.
+const FOLDER_WAIT: Duration = Duration::from_secs(10);
+const FOLDER_PAUSE: Duration = Duration::from_millis(50);
+
+/// Whether another process has the state's folder now.
+pub fn is_folder_taken(project: &Project) -> bool {
+    let folder = StateFolder::open(&project.target.state_path, &instance::instance_name(project));
+    matches!(folder, Err(StateError::Locked { .. }))
+}
+
+fn open_folder(project: &Project) -> Result<StateFolder, StateError> {
+    let name = instance::instance_name(project);
+    let deadline = Instant::now() + FOLDER_WAIT;
+    loop {
+        match StateFolder::open(&project.target.state_path, &name) {
+            Err(StateError::Locked { .. }) if Instant::now() < deadline => std::thread::sleep(FOLDER_PAUSE),
+            outcome => return outcome,
+        }
+    }
+}
+
+/// What the state holds, read beside its owner: up to where `published` is, or less. None where nothing fits; `published` must
+/// have been read after it, so `published` is what `look` gives.
+pub fn beside<E>(
+    project: &Project,
+    sources: &[TableSource],
+    look: impl FnOnce() -> Result<SinkState, E>,
+) -> Result<(Option<Beside>, SinkState), E> {
+    let folder = StateFolder::beside(&project.target.state_path, &instance::instance_name(project));
+    let published = look()?;
+    let tables = stored_tables(sources);
+    let stored = folder.as_ref().and_then(|folder| folder.stored.as_ref());
+    let resume = state::resume(stored, &tables, &published, &BTreeSet::new());
+    if resume.is_ahead || !resume.unfit.is_empty() {
+        return Ok((None, published));
+    }
+    let kept = resume.from.iter().filter(|(place, _)| !resume.rebuilt.contains_key(*place));
+    let positions = kept.map(|(place, at)| (place.clone(), at.clone())).collect();
+    Ok((Some(Beside { folder, tables, positions, from: resume.from }), published))
 }
 
 fn whole(

@@ -2,6 +2,7 @@
 //!
 //! SIGTERM and SIGINT drain: what was read is published, and the exit code is 0.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -10,15 +11,17 @@ use tracing_subscriber::EnvFilter;
 use super::args::{Args, LogFormat, ServeArgs};
 use super::docs::shown_page;
 use super::instance::{self, VerbError};
-use super::keep::{KeepOptions, Opened, open, stop_on_signals};
+use super::keep::{KeepOptions, Opened, open, prepare, stop_on_signals};
 use super::run::{BUILT_TYPES, nothing_to_do};
+use super::succession::{EngineFailure, PATIENCE, prepare_beside};
 use super::talk::Speaker;
-use super::watch::Watch;
+use super::watch::Watch as Alerts;
 use super::{parse, refuse};
 use crate::artifact::freshness::threshold;
-use crate::engine::{EngineEvent, StopFlag};
+use crate::engine::{Assembled, CommitReport, EngineEvent, Report, StopFlag, assemble};
 use crate::observe::{CutCommitted, HealthLimits, HttpServer, Observer, Progress};
-use crate::project::Project;
+use crate::project::{Project, Selection};
+use crate::sink::Watch;
 use crate::time::WallTime;
 
 /// How often a standby looks whether the owner has gone.
@@ -66,160 +69,283 @@ fn keep(args: &Args, serve: &ServeArgs, speaker: &Speaker, project: &mut Project
         resnapshot: serve.resnapshot,
         wall: WallTime::system(),
     };
-    let Some(opened) = take_ownership(project, &selection, &options, speaker, &observer, &stop)? else { return Ok(()) };
-    observer.show_page(shown_page(project, speaker));
-    let outcome = follow(args, opened, project, &options, stop, speaker, &observer);
+    let serving = Serving { quiet: args.common.quiet, selection, options, speaker, observer, stop };
+    let outcome = match serve.take_over {
+        true => serving.take_over(project),
+        false => serving.stand_by_and_follow(project),
+    };
     server.stop();
     outcome
 }
 
-/// Opens the sink; stands by while another process owns it. None when stopped meanwhile.
-fn take_ownership(
-    project: &mut Project,
-    selection: &crate::project::Selection,
-    options: &KeepOptions,
-    speaker: &Speaker,
-    observer: &Observer,
-    stop: &StopFlag,
-) -> Result<Option<Opened>, VerbError> {
-    let mut said = false;
-    while !stop.is_set() {
-        match open(project, selection, options) {
-            Ok((opened, warnings)) => {
-                warnings.iter().for_each(|warning| speaker.warn(warning));
-                for (model, warning) in &opened.assembled.warnings {
-                    speaker.warn(&format!("{model}: {warning}"));
-                }
-                observer.ownership(true);
-                if opened.state.cut.is_some() {
-                    observer.cut_found();
-                }
-                return Ok(Some(opened));
-            }
-            Err(error) if error.owned => {
-                observer.loop_turned();
-                if !said {
-                    said = true;
-                    observer.ownership(false);
-                    speaker.info(&format!("Standing by: {}", error.message));
-                }
-                std::thread::sleep(STANDBY_PAUSE);
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(None)
+/// What does not change while it serves.
+struct Serving<'a> {
+    quiet: bool,
+    selection: Selection,
+    options: KeepOptions,
+    speaker: &'a Speaker,
+    observer: Observer,
+    stop: StopFlag,
 }
 
-fn follow(
-    args: &Args,
-    opened: Opened,
-    project: &Project,
-    options: &KeepOptions,
-    stop: StopFlag,
-    speaker: &Speaker,
-    observer: &Observer,
-) -> Result<(), VerbError> {
-    let tables: Vec<String> = opened.deployment().published.iter().map(|model| model.table.name.clone()).collect();
-    let tests: Vec<(String, String)> =
-        opened.deployment().tests.iter().map(|test| (test.name.clone(), test.severity.clone())).collect();
-    let sources: Vec<String> = opened.deployment().sources.iter().map(|source| source.spec.name.to_string()).collect();
-    for source in project.sources.values() {
-        let table = format!("{}.{}", source.source_name, source.name);
-        for (severity, key) in [("warn", "warn_after"), ("error", "error_after")] {
-            if let Some(limit) = threshold(source, key).filter(|_| sources.contains(&table)) {
-                observer.freshness_limit(&table, severity, Duration::from_secs_f64(limit));
+impl Serving<'_> {
+    fn stand_by_and_follow(&self, project: &mut Project) -> Result<(), VerbError> {
+        match self.take_ownership(project)? {
+            Some(opened) => self.follow(opened, project),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes a live owner's place; where there is none, or not warmly, as a standby does.
+    fn take_over(&self, project: &mut Project) -> Result<(), VerbError> {
+        let mut watch = instance::watch(project)?;
+        let Some(owner) = watch.owner()? else { return self.stand_by_and_follow(project) };
+        self.observer.ownership(false);
+        let younger = prepare_beside(project, &self.selection, &self.options, &mut *watch)?;
+        let Some(younger) = younger else {
+            self.speaker
+                .info(&format!("Taking over from {owner}, which has no state yet that could be taken beside it"));
+            return self.take_over_cold(project, watch);
+        };
+        self.speaker.info(&format!("Taking over from {owner}: catching up beside it"));
+        self.observer.show_page(shown_page(project, self.speaker));
+        let mut listener = Listener::new(self, project, &younger.assembled, None)?;
+        listener.set_limits(project);
+        let outcome = younger.run(project, &self.options, watch, self.stop.clone(), &mut |event| listener.hear(event));
+        match outcome {
+            Ok(report) => self.tell_end(&report),
+            Err(EngineFailure::Cold(reason)) => {
+                self.speaker.warn(&format!("{reason}; starting again"));
+                let watch = instance::watch(project)?;
+                return self.take_over_cold(project, watch);
+            }
+            Err(EngineFailure::Other(error)) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// Asks, waits until the owner has gone, and starts as after a crash.
+    fn take_over_cold(&self, project: &mut Project, mut watch: Box<dyn Watch>) -> Result<(), VerbError> {
+        watch.ask(&instance::owner_name())?;
+        let asked = Instant::now();
+        while watch.owner()?.is_some() && !self.stop.is_set() {
+            self.observer.loop_turned();
+            if asked.elapsed() >= PATIENCE {
+                watch.depose()?;
+            }
+            std::thread::sleep(STANDBY_PAUSE);
+        }
+        drop(watch);
+        self.stand_by_and_follow(project)
+    }
+
+    fn tell_end(&self, report: &Report) {
+        match &report.heir {
+            Some(heir) => {
+                self.speaker
+                    .info(&format!("Handed over to {heir} at cut {} after {} records", report.seq, report.records));
+            }
+            None => self.speaker.info(&format!("Drained at cut {} after {} records", report.seq, report.records)),
+        }
+    }
+
+    /// Opens the sink; stands by while another process owns it. None when stopped meanwhile.
+    fn take_ownership(&self, project: &mut Project) -> Result<Option<Opened>, VerbError> {
+        let mut watch = instance::watch(project)?;
+        let mut said = false;
+        while !self.stop.is_set() {
+            // Who only looks reads neither state nor sources.
+            let owner = match watch.owner()? {
+                Some(owner) => owner,
+                None => match open(project, &self.selection, &self.options) {
+                    Ok((opened, warnings)) => {
+                        warnings.iter().for_each(|warning| self.speaker.warn(warning));
+                        for (model, warning) in &opened.assembled.warnings {
+                            self.speaker.warn(&format!("{model}: {warning}"));
+                        }
+                        self.observer.ownership(true);
+                        if opened.state.cut.is_some() {
+                            self.observer.cut_found();
+                        }
+                        return Ok(Some(opened));
+                    }
+                    // Another standby was quicker.
+                    Err(error) if error.owned => error.message,
+                    Err(error) => return Err(error),
+                },
+            };
+            self.observer.loop_turned();
+            if !said {
+                said = true;
+                self.observer.ownership(false);
+                // A mistake in the project is told now, not when the owner has gone.
+                let (wanted, _) = prepare(project, &self.selection, self.options.tests, BTreeMap::new())?;
+                assemble(project, &instance::instance_name(project), &wanted)?;
+                self.speaker.info(&format!("Standing by: {} is owned by {owner}", instance::instance_name(project)));
+            }
+            std::thread::sleep(STANDBY_PAUSE);
+        }
+        Ok(None)
+    }
+
+    fn follow(&self, opened: Opened, project: &mut Project) -> Result<(), VerbError> {
+        self.observer.show_page(shown_page(project, self.speaker));
+        let total = opened.records_ahead();
+        let mut listener = Listener::new(self, project, &opened.assembled, total)?;
+        listener.owns = true;
+        listener.tell_begin(project);
+        let report = opened.keep(project, &self.options, self.stop.clone(), &mut |event| listener.hear(event))?;
+        self.tell_end(&report);
+        Ok(())
+    }
+}
+
+/// Tells people and metrics what happens.
+struct Listener<'a> {
+    observer: &'a Observer,
+    speaker: &'a Speaker,
+    tables: Vec<String>,
+    tests: Vec<(String, String)>,
+    sources: Vec<String>,
+    /// Records to be read until it has caught up, where that is known.
+    total: Option<u64>,
+    done: u64,
+    progress: Option<Progress>,
+    /// Who is told when something turns red; nobody before the sink is ours.
+    alerts: Option<Alerts>,
+    owns: bool,
+}
+
+impl<'a> Listener<'a> {
+    fn new(
+        serving: &'a Serving<'_>,
+        project: &Project,
+        assembled: &Assembled,
+        total: Option<u64>,
+    ) -> Result<Listener<'a>, VerbError> {
+        let deployment = &assembled.deployment;
+        Ok(Listener {
+            alerts: Alerts::start(project, assembled, &serving.observer)?,
+            owns: false,
+            observer: &serving.observer,
+            speaker: serving.speaker,
+            tables: deployment.published.iter().map(|model| model.table.name.clone()).collect(),
+            tests: deployment.tests.iter().map(|test| (test.name.clone(), test.severity.clone())).collect(),
+            sources: deployment.sources.iter().map(|source| source.spec.name.clone()).collect(),
+            total,
+            done: 0,
+            progress: Some(Progress::start("catching up", serving.quiet, Instant::now())),
+        })
+    }
+
+    /// What sources may be behind at most, as the project says.
+    fn set_limits(&self, project: &Project) {
+        for source in project.sources.values() {
+            let table = format!("{}.{}", source.source_name, source.name);
+            for (severity, key) in [("warn", "warn_after"), ("error", "error_after")] {
+                if let Some(limit) = threshold(source, key).filter(|_| self.sources.contains(&table)) {
+                    self.observer.freshness_limit(&table, severity, Duration::from_secs_f64(limit));
+                }
             }
         }
     }
-    speaker.info(&format!(
-        "Serving {} to {}, a cut every {} ms",
-        tables.join(", "),
-        instance::sink_place(project),
-        project.target.commit_interval.as_millis()
-    ));
-    let mut watch = Watch::start(project, &opened.assembled, observer)?;
-    let mut total = opened.records_ahead();
-    let mut progress = Some(Progress::start("catching up", args.common.quiet, Instant::now()));
-    let mut done = 0;
-    let report = opened.keep(project, options, stop, &mut |event| match event {
-        EngineEvent::Built { operators } => observer.dataflow_built(operators),
-        EngineEvent::Records { source, records, set_aside, newest_of_tables } => {
-            done += records;
-            observer.records_read(source, records);
-            observer.records_set_aside(source, set_aside);
-            for (table, newest) in sources.iter().zip(newest_of_tables) {
-                if let Some(newest) = newest {
-                    observer.newest_event(table, *newest);
+
+    fn tell_begin(&self, project: &Project) {
+        self.set_limits(project);
+        self.speaker.info(&format!(
+            "Serving {} to {}, a cut every {} ms",
+            self.tables.join(", "),
+            instance::sink_place(project),
+            project.target.commit_interval.as_millis()
+        ));
+    }
+
+    fn hear(&mut self, event: EngineEvent<'_>) {
+        let observer = self.observer;
+        match event {
+            EngineEvent::Built { operators } => observer.dataflow_built(operators),
+            EngineEvent::Records { source, records, set_aside, newest_of_tables } => {
+                self.done += records;
+                observer.records_read(source, records);
+                observer.records_set_aside(source, set_aside);
+                for (table, newest) in self.sources.iter().zip(newest_of_tables) {
+                    if let Some(newest) = newest {
+                        observer.newest_event(table, *newest);
+                    }
+                }
+                if let Some(progress) = &mut self.progress {
+                    progress.advance_to(self.done, self.total, Instant::now());
                 }
             }
-            if let Some(progress) = &mut progress {
-                progress.advance_to(done, total, Instant::now());
-            }
-        }
-        EngineEvent::Lag { remaining } => {
-            if let Some(watch) = &mut watch {
-                watch.lag(remaining, Instant::now());
-            }
-            for (source, partition, records) in remaining {
-                if let Some(records) = records {
-                    observer.lag(source, partition, *records);
+            EngineEvent::Lag { remaining } => {
+                if let Some(alerts) = self.alerts.as_mut().filter(|_| self.owns) {
+                    alerts.lag(remaining, Instant::now());
+                }
+                for (source, partition, records) in remaining {
+                    if let Some(records) = records {
+                        observer.lag(source, partition, *records);
+                    }
+                }
+                if self.total.is_none() && remaining.iter().all(|(_, _, records)| records.is_some()) {
+                    let ahead: u64 = remaining.iter().filter_map(|(_, _, records)| *records).sum();
+                    self.total = Some(self.done + ahead);
                 }
             }
-            if total.is_none() && remaining.iter().all(|(_, _, records)| records.is_some()) {
-                total = Some(done + remaining.iter().filter_map(|(_, _, records)| *records).sum::<u64>());
-            }
-        }
-        EngineEvent::Turn { idle } => {
-            observer.loop_turned();
-            if let Some(watch) = &mut watch {
-                watch.turn(observer, Instant::now());
-            }
-            if idle {
-                observer.caught_up();
-                if let Some(progress) = progress.take_if(|_| done > 0) {
-                    progress.finish(done, Instant::now());
+            EngineEvent::Turn { idle } => {
+                observer.loop_turned();
+                if let Some(alerts) = self.alerts.as_mut().filter(|_| self.owns) {
+                    alerts.turn(observer, Instant::now());
+                }
+                if idle {
+                    observer.caught_up();
+                    if let Some(progress) = self.progress.take_if(|_| self.done > 0) {
+                        progress.finish(self.done, Instant::now());
+                    }
                 }
             }
+            EngineEvent::Closed { epoch, updates } => observer.epoch_closed(epoch, updates),
+            EngineEvent::Restored { rows, took } => observer.restored(rows, took),
+            EngineEvent::HeldBack { reason } => observer.held_back(reason),
+            EngineEvent::Sizes { tables, state } => {
+                for (table, rows, bytes) in tables {
+                    observer.state_measured(table, *rows, *bytes);
+                }
+                if let Some(state) = state {
+                    observer.state_kept(state);
+                }
+            }
+            EngineEvent::Hydrated { took, .. } => observer.hydrated(took),
+            EngineEvent::Retrying { seq, attempt, reason } => observer.commit_retried(seq, attempt, reason),
+            EngineEvent::TookOver { seq } => {
+                self.owns = true;
+                observer.ownership(true);
+                observer.cut_found();
+                self.speaker.info(&format!("Took over at cut {seq}"));
+            }
+            EngineEvent::Committed(report) => self.hear_commit(report),
         }
-        EngineEvent::Closed { epoch, updates } => observer.epoch_closed(epoch, updates),
-        EngineEvent::Restored { rows, took } => observer.restored(rows, took),
-        EngineEvent::HeldBack { reason } => observer.held_back(reason),
-        EngineEvent::Sizes { tables, state } => {
-            for (table, rows, bytes) in tables {
-                observer.state_measured(table, *rows, *bytes);
-            }
-            if let Some(state) = state {
-                observer.state_kept(state);
-            }
+    }
+
+    fn hear_commit(&self, report: &CommitReport) {
+        let observer = self.observer;
+        if let Some(alerts) = &self.alerts {
+            alerts.committed(report);
         }
-        EngineEvent::Hydrated { took, .. } => observer.hydrated(took),
-        EngineEvent::Retrying { seq, attempt, reason } => observer.commit_retried(seq, attempt, reason),
-        EngineEvent::Committed(report) => {
-            if let Some(watch) = &watch {
-                watch.committed(report);
-            }
-            let rows = report.tables.iter().map(|(_, came, went)| came + went).sum();
-            observer.cut_committed(CutCommitted { seq: report.seq, clock: report.clock, rows, took: report.took });
-            for (table, came, went) in &report.tables {
-                observer.table_changed(&tables[*table], came + went);
-            }
-            for (test, failures) in &report.tests {
-                let (name, severity) = &tests[*test];
-                observer.test_evaluated(
-                    name,
-                    severity,
-                    failures.and_then(|count| u64::try_from(count).ok()).unwrap_or(0),
-                );
-            }
-            observer.errors_flooded(report.floods.clone());
-            for (kind, errors) in &report.errors {
-                observer.errors_set_aside(kind, *errors);
-            }
+        let rows = report.tables.iter().map(|(_, came, went)| came + went).sum();
+        observer.cut_committed(CutCommitted { seq: report.seq, clock: report.clock, rows, took: report.took });
+        for (table, came, went) in &report.tables {
+            observer.table_changed(&self.tables[*table], came + went);
         }
-    })?;
-    speaker.info(&format!("Drained at cut {} after {} records", report.seq, report.records));
-    Ok(())
+        for (test, failures) in &report.tests {
+            let (name, severity) = &self.tests[*test];
+            let count = failures.and_then(|count| u64::try_from(count).ok()).unwrap_or(0);
+            observer.test_evaluated(name, severity, count);
+        }
+        observer.errors_flooded(report.floods.clone());
+        for (kind, errors) in &report.errors {
+            observer.errors_set_aside(kind, *errors);
+        }
+    }
 }
 
 /// Log lines of the engine go to stderr; RUST_LOG chooses among them.

@@ -10,8 +10,8 @@ use super::instance::{self, VerbError};
 use super::keep::compile;
 use super::run::nothing_to_do;
 use super::talk::Speaker;
-use super::{parse, refuse};
-use crate::engine::{Assembled, Wanted, assemble, assemble_query, evaluate};
+use super::{beside, parse, refuse};
+use crate::engine::{Assembled, Wanted, assemble, assemble_query};
 use crate::plan::Column;
 use crate::project::{Project, ResourceType};
 use crate::time::WallTime;
@@ -58,7 +58,7 @@ fn rows(show: &ShowArgs, speaker: &Speaker, project: &mut Project) -> Result<(),
     };
     instance::read_versions(project, &mut assembled.deployment)?;
     let clock = instance::clock(project, None, assembled.deployment.clock_needs(), WallTime::system())?;
-    let evaluated = evaluate(&assembled.deployment, None, clock)?;
+    let evaluated = beside::evaluate_beside(project, &mut assembled.deployment, None, clock)?;
     let Assembled { deployment, columns, .. } = &assembled;
     for (i, model) in deployment.models.iter().enumerate() {
         let name = project.nodes.get(&model.id).map_or("inline query", |node| &node.name);

@@ -143,7 +143,7 @@ fn queried(project: &Project, source: &SourceTable, sql: &str) -> Result<Option<
     let compiled = project.compile_inline(&sql, std::sync::Arc::new(NoIntrospection))?;
     let assembled = assemble_query(project, &instance, &compiled.code)?;
     let clock = instance::clock(project, None, assembled.deployment.clock_needs(), WallTime::system())?;
-    let evaluated = evaluate(&assembled.deployment, None, clock)?;
+    let evaluated = evaluate(&assembled.deployment, None, clock, None)?;
     if let Some(error) = evaluated.errors.keys().next() {
         let reason: Vec<String> = error
             .iter()

@@ -1,9 +1,9 @@
 //! `livemart test`: unit tests, and the tests at the published cut, without reading new input.
 //!
-//! The sources are read again up to exactly the positions of the cut, in memory; nothing is owned and nothing is written, so it
-//! runs beside a live `serve`.
+//! Where a live owner maintains the tests, its `livemart.tests` are told. Others are evaluated in memory: collections from the state
+//! and the sources, up to exactly the positions of the cut. Nothing is owned and nothing is written.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use super::args::{Args, RunArgs};
@@ -12,8 +12,8 @@ use super::instance::{self, VerbError};
 use super::keep::{compile, seconds_since};
 use super::run::nothing_to_do;
 use super::talk::{Outcome, Speaker, Status};
-use super::{parse, refuse, unit};
-use crate::engine::{Wanted, assemble, condition_holds, evaluate};
+use super::{beside, parse, refuse, unit};
+use crate::engine::{Wanted, assemble, condition_holds};
 use crate::project::{Project, ResourceType, Severity, TestSettings};
 use crate::time::WallTime;
 
@@ -64,37 +64,64 @@ fn outcomes(
     if tests.is_empty() {
         return Ok(Some(outcomes));
     }
-    let wanted = Wanted { tests, without_tables: true, ..Wanted::default() };
-    compile(project, &wanted)?;
-    let mut assembled = assemble(project, &instance::instance_name(project), &wanted)?;
-    let Some(state) = instance::read_versions(project, &mut assembled.deployment)? else {
+    let mut watch = instance::watch(project)?;
+    if watch.state()?.is_none() {
         return Err(VerbError::new(format!(
             "{} has no published cut of {}",
             instance::sink_place(project),
             instance::instance_name(project)
         ))
         .with_hint("publish one first: livemart run, or livemart build to test in the same go"));
-    };
+    }
     let began = Instant::now();
-    let published = state.cut.as_ref().map(|cut| cut.clock);
-    let clock = instance::clock(project, published, assembled.deployment.clock_needs(), WallTime::system())?;
-    let evaluated = evaluate(&assembled.deployment, Some(&state.progress), clock)?;
+    let mut failing: BTreeMap<String, Option<i64>> = BTreeMap::new();
+    if let Some(owner) = watch.owner()? {
+        let maintained: BTreeMap<String, i64> =
+            watch.tests()?.into_iter().map(|row| (row.test, row.failures)).collect();
+        for id in &tests {
+            let node = &project.nodes[id];
+            // Another `fail_calc` may have no number, which the sink does not tell from none failing.
+            let counts_rows = node.test_settings().fail_calc.trim().eq_ignore_ascii_case("count(*)");
+            if let Some(failures) = maintained.get(&node.name).filter(|_| counts_rows) {
+                failing.insert(id.clone(), Some(*failures));
+            }
+        }
+        let (told, all) = (failing.len(), tests.len());
+        speaker.info(&format!("{told} of {all} tests are maintained by {owner}: told as of its current cut"));
+    }
+    let others: BTreeSet<String> = tests.into_iter().filter(|id| !failing.contains_key(id)).collect();
+    if !others.is_empty() {
+        failing.extend(evaluated(project, others)?);
+    }
     let seconds = seconds_since(began);
-    for (id, plan) in assembled.tests.iter().zip(&assembled.deployment.tests) {
+    for (id, failures) in failing {
         let index = outcomes.len() + 1;
-        let node = &project.nodes[id];
+        let node = &project.nodes[&id];
         let outcome = if fail_fast.skips() {
-            outcome(id, Status::Skipped, 0.0)
+            outcome(&id, Status::Skipped, 0.0)
         } else {
             speaker.start(index, total, node);
-            let failures = plan.counts.failures(evaluated.models[plan.model].iter());
-            verdict(id, &node.test_settings(), failures, seconds, args.common.warn_error)
+            verdict(&id, &node.test_settings(), failures, seconds, args.common.warn_error)
         };
         speaker.outcome(index, total, node, &outcome);
         fail_fast.note(&outcome);
         outcomes.push(outcome);
     }
     Ok(Some(outcomes))
+}
+
+/// Failures of tests at the published cut.
+fn evaluated(project: &mut Project, tests: BTreeSet<String>) -> Result<Vec<(String, Option<i64>)>, VerbError> {
+    let wanted = Wanted { tests, without_tables: true, ..Wanted::default() };
+    compile(project, &wanted)?;
+    let mut assembled = assemble(project, &instance::instance_name(project), &wanted)?;
+    let Some(state) = instance::read_versions(project, &mut assembled.deployment)? else { return Ok(Vec::new()) };
+    let published = state.cut.as_ref().map(|cut| cut.clock);
+    let clock = instance::clock(project, published, assembled.deployment.clock_needs(), WallTime::system())?;
+    let evaluated = beside::evaluate_beside(project, &mut assembled.deployment, Some(state), clock)?;
+    let plans = assembled.deployment.tests.iter();
+    let failures = plans.map(|plan| plan.counts.failures(evaluated.models[plan.model].iter()));
+    Ok(assembled.tests.into_iter().zip(failures).collect())
 }
 
 /// Runs unit tests one after the other, and says so.

@@ -123,7 +123,7 @@ pub fn verified(project: &mut Project, selection: &Selection) -> Result<Option<V
     let deployment = &assembled.deployment;
     let cut = state.cut.as_ref();
     let clock = instance::clock(project, cut.map(|cut| cut.clock), deployment.clock_needs(), WallTime::system())?;
-    let evaluated = evaluate(deployment, Some(&state.progress), clock)?;
+    let evaluated = evaluate(deployment, Some(&state.progress), clock, None)?;
     let mut verified = Verified {
         seq: cut.map_or(0, |cut| cut.seq),
         tables: deployment.published.len(),

@@ -1,7 +1,5 @@
 //! What the drive does for state: it stages each epoch's journal, and lets it go when the sink has the epoch.
 
-use std::time::Instant;
-
 use row::Epoch;
 
 use super::drive::{Drive, EngineEvent};
@@ -56,7 +54,7 @@ impl Drive<'_> {
 
     /// Why nothing should be read now.
     pub(super) fn holds_back(&mut self) -> Option<String> {
-        if let Some((used, limit)) = self.memory.is_near(Instant::now(), memory::resident_bytes) {
+        if let Some((used, limit)) = self.memory.is_near(self.stage.now(), memory::resident_bytes) {
             let mut tables: Vec<(&str, u64, u64)> = self.resolver.sizes().collect();
             tables.sort_by_key(|(_, _, bytes)| std::cmp::Reverse(*bytes));
             let named = tables.iter().take(LARGEST).map(|(name, _, bytes)| format!("{name} {}", memory::shown(*bytes)));

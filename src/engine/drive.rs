@@ -5,20 +5,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, bounded};
 use flow::Turn;
 use row::{Diff, Epoch, Row};
 
 use super::deployment::{Deployment, event_time};
 use super::hydrate::{Inheritance, Kept};
 use super::memory::MemoryGuard;
-use super::publish::{CommitReport, EpochNotes, Publish, Published, Publisher, position_row};
+use super::publish::{
+    CommitReport, EpochNotes, Note, Owned, Publish, Published, Publisher, PublisherEnd, position_row,
+};
 use super::workers::{Workers, WorkersGone};
 use crate::sink::{Deploy, ErrorRow, ProgressRow, Sink, SinkError, SinkState};
 use crate::source::feed::{Event, Feed};
-use crate::source::{Batch, OpenReader, Record, Resolved, Resolver, SourceError, SourceFault};
+use crate::source::{Batch, Gate, OpenReader, Record, Resolved, Resolver, SourceError, SourceFault};
 use crate::state::{KeeperStatus, StateError};
-use crate::time::{Clock, Due, Moment};
+use crate::time::{Clock, Due, Moment, Stage};
 
 /// Epochs closed but not yet committed. At this many the drive goes on reading into the open epoch and closes no further one.
 const EPOCHS_IN_FLIGHT_MAX: usize = 2;
@@ -111,6 +112,10 @@ pub enum EngineEvent<'a> {
         records: u64,
         took: Duration,
     },
+    /// The elder has let the sink go, at this cut.
+    TookOver {
+        seq: u64,
+    },
     Committed(&'a CommitReport),
 }
 
@@ -122,6 +127,8 @@ pub struct Report {
     pub cuts: u64,
     pub seq: u64,
     pub hydrated_records: u64,
+    /// Who asked for the sink, and has it now.
+    pub heir: Option<String>,
     /// Rows that were taken from the state.
     pub restored_rows: u64,
     /// Rows that came and went, by table, over the run.
@@ -140,6 +147,9 @@ pub enum EngineError {
     State(#[from] StateError),
     #[error(transparent)]
     Workers(#[from] WorkersGone),
+    /// The elder's place cannot be taken warm; a start from the beginning can take it.
+    #[error("{0}")]
+    NotWarm(String),
     /// The source no longer has what the sink was published from.
     #[error("{message}")]
     Rewritten { message: String, hint: String },
@@ -147,14 +157,14 @@ pub enum EngineError {
 
 /// A running instance: readers, dataflow and publisher.
 pub struct Drive<'a> {
+    pub(super) stage: Stage,
     limits: Limits,
-    clock: Clock,
+    pub(super) clock: Clock,
     pub(super) stop: StopFlag,
     pub(super) on_event: &'a mut dyn FnMut(EngineEvent<'_>),
     pub(super) workers: Workers,
     pub(super) resolver: Resolver,
-    notes: Option<Sender<EpochNotes>>,
-    published: Receiver<Published>,
+    pub(super) publisher: PublisherEnd,
     /// The epoch that is open.
     epoch: Epoch,
     /// Epochs that are closed and not dealt with, in order.
@@ -191,6 +201,8 @@ pub struct Drive<'a> {
     pub(super) memory: MemoryGuard,
     /// Since when the epoch waits for the second half of a changed key.
     moving_since: Option<Instant>,
+    /// Ends when another process asks for the sink.
+    yields: bool,
 }
 
 #[derive(Default)]
@@ -207,7 +219,7 @@ impl<'a> Drive<'a> {
     pub fn start(
         deployment: &Deployment,
         state: &SinkState,
-        mut sink: Box<dyn Sink>,
+        sink: Box<dyn Sink>,
         adopt: bool,
         workers: usize,
         clock: Clock,
@@ -216,6 +228,87 @@ impl<'a> Drive<'a> {
         readers: &[OpenReader],
         on_event: &'a mut dyn FnMut(EngineEvent<'_>),
     ) -> Result<Drive<'a>, EngineError> {
+        let stage = Stage::Threads;
+        let mut drive =
+            Drive::without_sink(deployment, state, workers, adopt, clock, limits, stop, readers, stage, on_event);
+        drive.own(deployment, state, sink, adopt)?;
+        Ok(drive)
+    }
+
+    /// Starts dataflow and publisher; what `state` says was published, by whoever has the sink.
+    pub fn without_sink(
+        deployment: &Deployment,
+        state: &SinkState,
+        workers: usize,
+        adopt: bool,
+        clock: Clock,
+        limits: Limits,
+        stop: StopFlag,
+        readers: &[OpenReader],
+        stage: Stage,
+        on_event: &'a mut dyn FnMut(EngineEvent<'_>),
+    ) -> Drive<'a> {
+        let workers = Workers::start_on(&stage, deployment.dataflow(), workers);
+        for (number, snapshot) in deployment.stored.iter().enumerate() {
+            // A worker that is gone already says so when it is asked for its first epoch.
+            let _ = workers.feed(deployment.sources.len() + number, snapshot.versions.clone());
+        }
+        let seq = state.cut.as_ref().map_or(0, |cut| cut.seq);
+        let tables = deployment.table_outputs(state, adopt);
+        let evolves = tables.iter().any(|table| table.evolves);
+        let tests = deployment.test_outputs();
+        let publisher = Publisher::new(stage.clone(), workers.changes(), workers.count(), tables, tests, evolves);
+        let publisher = PublisherEnd::start(publisher, EPOCHS_IN_FLIGHT_MAX);
+        let several = readers.iter().flat_map(|reader| &reader.tables).filter(|(_, several)| *several);
+        let several: Vec<usize> = several.map(|(table, _)| *table).collect();
+        Drive {
+            limits,
+            clock,
+            stop,
+            on_event,
+            workers,
+            resolver: Resolver::new(&deployment.source_specs(), several),
+            publisher,
+            epoch: 0,
+            in_flight: VecDeque::new(),
+            open: OpenEpoch::default(),
+            positions: HashMap::new(),
+            report: Report { seq, ..Report::default() },
+            readers: 0,
+            lag_told: stage.now(),
+            kept: None,
+            corrects: false,
+            anew: BTreeSet::new(),
+            owes_cut: evolves || seq == 0,
+            committed_at: stage.now(),
+            uncommitted_records: 0,
+            held_back: None,
+            told: None,
+            event_times: deployment.event_times.clone(),
+            newest: Vec::new(),
+            moving_since: None,
+            due: Due::default(),
+            hydrating: true,
+            memory: MemoryGuard::new(limits.memory_bytes_max),
+            yields: false,
+            stage,
+        }
+    }
+
+    /// Lets the sink go to who asks for it, when all that was read is published.
+    pub fn yielding(mut self) -> Drive<'a> {
+        self.yields = true;
+        self
+    }
+
+    /// Takes a sink that is ours, and says what the first commit deploys.
+    pub fn own(
+        &mut self,
+        deployment: &Deployment,
+        state: &SinkState,
+        mut sink: Box<dyn Sink>,
+        adopt: bool,
+    ) -> Result<(), EngineError> {
         let mut existing = BTreeMap::new();
         let deploys = deployment.deploys(state, adopt);
         for (table, (spec, deploy)) in deploys.iter().enumerate() {
@@ -227,56 +320,12 @@ impl<'a> Drive<'a> {
         }
         sink.note_hooks(deployment.run_hooks.clone());
         sink.deploy(deploys, adopt)?;
-        let workers = Workers::start(deployment.dataflow(), workers);
-        for (number, snapshot) in deployment.stored.iter().enumerate() {
-            workers.feed(deployment.sources.len() + number, snapshot.versions.clone())?;
-        }
-        let (notes, notes_out) = bounded(EPOCHS_IN_FLIGHT_MAX);
-        let (published_in, published) = bounded(EPOCHS_IN_FLIGHT_MAX * 2);
         let seq = state.cut.as_ref().map_or(0, |cut| cut.seq);
-        let tables = deployment.table_outputs(state, adopt);
-        let evolves = tables.iter().any(|table| table.evolves);
-        let resets_errors = evolves;
-        let tests = deployment.test_outputs();
-        let publisher = Publisher::new(sink, workers.count(), tables, tests, seq, resets_errors, existing);
-        let changes = workers.changes();
-        std::thread::Builder::new()
-            .name("publisher".to_owned())
-            .spawn(move || publisher.run(&notes_out, &changes, &published_in))
-            .expect("the system gives a thread");
-        let several = readers.iter().flat_map(|reader| &reader.tables).filter(|(_, several)| *several);
-        let several: Vec<usize> = several.map(|(table, _)| *table).collect();
-        Ok(Drive {
-            limits,
-            clock,
-            stop,
-            on_event,
-            workers,
-            resolver: Resolver::new(&deployment.source_specs(), several),
-            notes: Some(notes),
-            published,
-            epoch: 0,
-            in_flight: VecDeque::new(),
-            open: OpenEpoch::default(),
-            positions: HashMap::new(),
-            report: Report { seq, ..Report::default() },
-            readers: 0,
-            lag_told: Instant::now(),
-            kept: None,
-            corrects: false,
-            anew: BTreeSet::new(),
-            owes_cut: evolves || seq == 0,
-            committed_at: Instant::now(),
-            uncommitted_records: 0,
-            held_back: None,
-            told: None,
-            event_times: deployment.event_times.clone(),
-            newest: Vec::new(),
-            due: Due::default(),
-            hydrating: true,
-            memory: MemoryGuard::new(limits.memory_bytes_max),
-            moving_since: None,
-        })
+        self.report.seq = seq;
+        match self.publisher.send(Note::Sink(Box::new(Owned { sink, seq, existing }))) {
+            true => Ok(()),
+            false => Err(WorkersGone.into()),
+        }
     }
 
     /// Rebuilds the collections to the sink's positions, then follows the readers to their end or until stopped, publishing.
@@ -291,12 +340,25 @@ impl<'a> Drive<'a> {
         let restored = inheritance.map_or(Ok(()), |inheritance| self.restore(inheritance));
         let outcome = restored.and_then(|()| {
             let gate = self.gate(state);
-            let feed = Feed::start_at(readers.into_iter().map(|open| open.reader).collect(), gate.clone())?;
-            let held = self.hydrate(&feed, state, &gate)?;
-            self.follow(&feed, held)
+            let feed = self.feed(readers, &gate)?;
+            let mut held = VecDeque::new();
+            match self.hydrate(&feed, state, &gate, &mut held)? {
+                true => self.follow(&feed, held),
+                false => Ok(()),
+            }
         });
+        self.end(outcome)
+    }
+
+    pub(super) fn feed(&self, readers: Vec<OpenReader>, gate: &Gate) -> Result<Feed, EngineError> {
+        let readers = readers.into_iter().map(|open| open.reader).collect();
+        Ok(Feed::start_at(readers, gate.clone(), &self.stage)?)
+    }
+
+    /// Sees what was closed committed, and lets go of everything.
+    pub(super) fn end(mut self, outcome: Result<(), EngineError>) -> Result<Report, EngineError> {
         // The publisher ends when its notes are closed.
-        self.notes = None;
+        self.publisher.close();
         let closed = self.drain();
         if let Some(kept) = self.kept.take() {
             kept.keeping.finish();
@@ -306,22 +368,22 @@ impl<'a> Drive<'a> {
         Ok(self.report)
     }
 
-    fn follow(&mut self, feed: &Feed, held: Vec<Batch>) -> Result<(), EngineError> {
+    pub(super) fn follow(&mut self, feed: &Feed, held: VecDeque<Batch>) -> Result<(), EngineError> {
         let mut last_cut: Option<Instant> = None;
         let mut held = held.into_iter();
-        let mut heard = Instant::now();
+        let mut heard = self.stage.now();
         while !self.stop.is_set() {
             let batch = match held.next() {
                 Some(batch) => Some(batch),
                 None if self.is_held_back() => {
-                    std::thread::sleep(IDLE_WAIT);
+                    self.stage.sleep(IDLE_WAIT);
                     None
                 }
                 None => self.next_batch(feed, self.wait(last_cut))?,
             };
             match batch {
                 Some(batch) => {
-                    heard = Instant::now();
+                    heard = self.stage.now();
                     self.take_in(batch)?;
                 }
                 None if self.readers == 0 && self.held_back.is_none() => break,
@@ -329,22 +391,23 @@ impl<'a> Drive<'a> {
             }
             self.note_published()?;
             self.turn(feed, self.open.since.is_none() && self.in_flight.is_empty());
-            let mode =
-                match self.owes_cut && heard.elapsed() >= QUIET || self.committed_at.elapsed() >= POSITIONS_INTERVAL {
-                    true => Publish::Always,
-                    false => Publish::Changed,
-                };
+            let mode = match self.owes_cut && self.stage.since(heard) >= QUIET
+                || self.stage.since(self.committed_at) >= POSITIONS_INTERVAL
+            {
+                true => Publish::Always,
+                false => Publish::Changed,
+            };
             let waits = self.open.records > 0 || self.uncommitted_records > 0 || self.owes_cut;
             let is_due = self.is_due(last_cut)
                 || self.is_clock_due(last_cut)
                 || mode == Publish::Always && waits && self.in_flight.is_empty();
             if is_due && !self.is_mid_move() {
                 self.close(mode)?;
-                last_cut = Some(Instant::now());
+                last_cut = Some(self.stage.now());
                 if mode == Publish::Always {
                     // Once is enough, whatever came of it.
                     self.owes_cut = false;
-                    self.committed_at = Instant::now();
+                    self.committed_at = self.stage.now();
                 }
             }
         }
@@ -354,10 +417,10 @@ impl<'a> Drive<'a> {
     /// Whether a row has left its old key and not reached its new one. Should it never come, the wait ends.
     fn is_mid_move(&mut self) -> bool {
         self.moving_since = match self.resolver.is_moving() {
-            true => Some(self.moving_since.unwrap_or_else(Instant::now)),
+            true => Some(self.moving_since.unwrap_or_else(|| self.stage.now())),
             false => None,
         };
-        self.moving_since.is_some_and(|since| since.elapsed() < MOVE_MAX)
+        self.moving_since.is_some_and(|since| self.stage.since(since) < MOVE_MAX)
     }
 
     /// Tells when reading stops, and when it goes on.
@@ -386,8 +449,8 @@ impl<'a> Drive<'a> {
     /// Says that the loop went round, and now and then how far the readers are behind.
     pub(super) fn turn(&mut self, feed: &Feed, idle: bool) {
         (self.on_event)(EngineEvent::Turn { idle });
-        if self.lag_told.elapsed() >= LAG_INTERVAL {
-            self.lag_told = Instant::now();
+        if self.stage.since(self.lag_told) >= LAG_INTERVAL {
+            self.lag_told = self.stage.now();
             for report in feed.reports() {
                 (self.on_event)(EngineEvent::Lag { remaining: &report.remaining });
             }
@@ -400,7 +463,7 @@ impl<'a> Drive<'a> {
         if self.open.since.is_none() {
             return IDLE_WAIT;
         }
-        let since_cut = last_cut.map_or(self.limits.commit_interval, |at| at.elapsed());
+        let since_cut = last_cut.map_or(self.limits.commit_interval, |at| self.stage.since(at));
         self.limits.commit_interval.saturating_sub(since_cut).max(Duration::from_micros(200)).min(IDLE_WAIT)
     }
 
@@ -410,7 +473,7 @@ impl<'a> Drive<'a> {
         }
         // The first events are cut at once, unless all of them are to be one cut.
         let interval = self.limits.commit_interval;
-        self.is_full() || interval < Duration::MAX && last_cut.is_none_or(|at| at.elapsed() >= interval)
+        self.is_full() || interval < Duration::MAX && last_cut.is_none_or(|at| self.stage.since(at) >= interval)
     }
 
     /// Whether no epoch has been closed yet.
@@ -423,7 +486,7 @@ impl<'a> Drive<'a> {
         let interval = self.limits.commit_interval;
         self.in_flight.is_empty()
             && interval < Duration::MAX
-            && last_cut.is_none_or(|at| at.elapsed() >= interval)
+            && last_cut.is_none_or(|at| self.stage.since(at) >= interval)
             && self.clock.is_due(self.due)
     }
 
@@ -469,7 +532,8 @@ impl<'a> Drive<'a> {
         self.open.updates += updates;
         if moved {
             // Records that change nothing open no epoch: their position rides with the next one.
-            self.open.since.get_or_insert_with(Instant::now);
+            let now = self.stage.now();
+            self.open.since.get_or_insert(now);
         }
         self.report.records += records;
         self.report.set_aside += set_aside;
@@ -524,7 +588,7 @@ impl<'a> Drive<'a> {
             clock: moment.now,
             faults: open.faults,
             mode,
-            since: open.since.unwrap_or_else(Instant::now),
+            since: open.since.unwrap_or_else(|| self.stage.now()),
             records: open.records,
         };
         self.stage(self.epoch, note.clock, mode);
@@ -534,7 +598,7 @@ impl<'a> Drive<'a> {
         self.workers.turn(Turn { now: moment.now, live: mode != Publish::Hydrate })?;
         self.workers.close(self.epoch)?;
         (self.on_event)(EngineEvent::Closed { epoch: self.epoch, updates: open.updates });
-        let sent = self.notes.as_ref().is_some_and(|notes| notes.send(note).is_ok());
+        let sent = self.publisher.send(Note::Epoch(note));
         self.in_flight.push_back((self.epoch, mode));
         self.epoch += 1;
         if !sent {
@@ -549,22 +613,22 @@ impl<'a> Drive<'a> {
     }
 
     fn note_published(&mut self) -> Result<(), EngineError> {
-        while let Ok(published) = self.published.try_recv() {
+        while let Some(published) = self.publisher.told() {
             self.settle(published)?;
         }
         Ok(())
     }
 
     pub(super) fn await_published(&mut self) -> Result<(), EngineError> {
-        match self.published.recv() {
-            Ok(published) => self.settle(published),
-            Err(_) => Err(WorkersGone.into()),
+        match self.publisher.await_told() {
+            Some(published) => self.settle(published),
+            None => Err(WorkersGone.into()),
         }
     }
 
     /// Takes what is still published after the notes were closed.
     fn drain(&mut self) -> Result<(), EngineError> {
-        while let Ok(published) = self.published.recv() {
+        while let Some(published) = self.publisher.await_told() {
             self.settle(published)?;
         }
         // The publisher ends without a word when a worker is gone.
@@ -584,7 +648,7 @@ impl<'a> Drive<'a> {
                 let known = dealt_with.filter(|(_, mode)| is_known(*mode)).map(|(epoch, _)| epoch);
                 if let Some(report) = committed {
                     self.owes_cut = false;
-                    self.committed_at = Instant::now();
+                    self.committed_at = self.stage.now();
                     self.uncommitted_records = 0;
                     self.report.cuts += 1;
                     self.report.seq = report.seq;
@@ -602,6 +666,14 @@ impl<'a> Drive<'a> {
             }
             Published::Retrying { seq, attempt, reason } => {
                 (self.on_event)(EngineEvent::Retrying { seq, attempt, reason: &reason });
+                Ok(())
+            }
+            Published::Heir(heir) => {
+                // What was read is published, and then the sink is let go.
+                if self.yields {
+                    self.report.heir.get_or_insert(heir);
+                    self.stop.stop();
+                }
                 Ok(())
             }
             Published::Failed(error) => Err(error.into()),

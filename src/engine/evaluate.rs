@@ -8,9 +8,11 @@ use row::{Diff, Row};
 
 use super::deployment::Deployment;
 use super::drive::EngineError;
+use super::succession::Beside;
 use super::workers::{Output, Workers};
 use crate::sink::ProgressRow;
 use crate::source::{Batch, Poll, Positions, Resolved, Resolver, Until, first_position, open_readers};
+use crate::state::{StateFolder, StoredTable};
 use crate::time::Clock;
 
 /// What a deployment's models hold.
@@ -23,20 +25,25 @@ pub struct Evaluated {
     pub records: u64,
 }
 
-/// Reads every source up to the given positions, or to its end where `positions` is None, and evaluates all models.
+/// Reads every source up to the given positions, or to its end where `positions` is None, and evaluates all models. What state has
+/// (`beside`) is not read again.
 ///
 /// At given positions the clock is where it stands; at the sources' end it moves on.
 pub fn evaluate(
     deployment: &Deployment,
     positions: Option<&[ProgressRow]>,
     mut clock: Clock,
+    beside: Option<Beside>,
 ) -> Result<Evaluated, EngineError> {
     // A source that no longer has its beginning would give another answer, and is refused.
     let first = |row: &ProgressRow| {
         let place = (row.source.clone(), row.partition.clone());
         (place, (first_position(&row.mark), row.mark.clone()))
     };
-    let from: Positions = positions.unwrap_or_default().iter().map(first).collect();
+    let from: Positions = match &beside {
+        Some(beside) => beside.from.clone(),
+        None => positions.unwrap_or_default().iter().map(first).collect(),
+    };
     let readers = open_readers(deployment.sources.clone(), &from, Until::End)?;
     let several = readers.iter().flat_map(|reader| &reader.tables).filter(|(_, several)| *several);
     let mut resolver = Resolver::new(&deployment.source_specs(), several.map(|(table, _)| *table).collect::<Vec<_>>());
@@ -48,6 +55,9 @@ pub fn evaluate(
         workers.feed(deployment.sources.len() + number, snapshot.versions.clone())?;
     }
     let mut evaluated = Evaluated { models: vec![BTreeMap::new(); deployment.models.len()], ..Evaluated::default() };
+    if let Some(Beside { folder: Some(mut folder), tables, .. }) = beside {
+        restore(&workers, &mut resolver, &mut folder, &tables)?;
+    }
     for open in readers {
         let mut reader = open.reader;
         loop {
@@ -95,6 +105,31 @@ pub fn evaluate(
         rows.retain(|_, count| *count != 0);
     }
     Ok(evaluated)
+}
+
+/// Rows of the state that are fed at a time.
+const CHUNK_ROWS: usize = 16_384;
+
+/// Fills the collections with what a folder holds.
+fn restore(
+    workers: &Workers,
+    resolver: &mut Resolver,
+    folder: &mut StateFolder,
+    tables: &[StoredTable],
+) -> Result<(), EngineError> {
+    let mut rows: BTreeMap<usize, Vec<(Row, Diff)>> = BTreeMap::new();
+    let mut outcome = Ok(());
+    let mut push = |table: usize, row: Row, diff: Diff| {
+        let rows = rows.entry(table).or_default();
+        rows.push((row, diff));
+        if rows.len() >= CHUNK_ROWS && outcome.is_ok() {
+            outcome = workers.feed(table, std::mem::take(rows));
+        }
+    };
+    folder.read(tables, resolver, &mut |table, row| push(table, row, 1))?;
+    resolver.each_row(&mut push);
+    outcome?;
+    Ok(rows.into_iter().try_for_each(|(table, rows)| workers.feed(table, rows))?)
 }
 
 /// The part of a batch that lies below its partition's position; a partition without one has nothing.

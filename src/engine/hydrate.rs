@@ -9,10 +9,9 @@
 //! 2. Where the cut cannot be rebuilt (the state is ahead of a restored sink, a source is taken anew) collections go to the present,
 //!    and the first commit corrects the tables by the row-level difference, together with the positions.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::fs::File;
 use std::sync::Arc;
-use std::time::Instant;
 
 use row::{Diff, Row};
 
@@ -20,8 +19,8 @@ use super::drive::{Drive, EngineError, EngineEvent, IDLE_WAIT, decode_error};
 use super::publish::{Publish, position_row};
 use crate::sink::{ProgressRow, SinkState};
 use crate::source::feed::Feed;
-use crate::source::{Batch, Gate, Positions, Resolver};
-use crate::state::{KeeperLimits, Keeping, Resume, StateFolder, StoredTable};
+use crate::source::{Batch, Gate, Positions, Resolver, TableIndex};
+use crate::state::{KeeperLimits, Keeping, Resume, StateError, StateFolder, StoredTable};
 
 /// Rows of a table that are fed at a time.
 const CHUNK_ROWS: usize = 16_384;
@@ -63,15 +62,34 @@ pub(super) struct Kept {
 impl Drive<'_> {
     /// Fills the collections from the state, without publishing.
     pub(super) fn restore(&mut self, inheritance: Inheritance) -> Result<(), EngineError> {
-        let started = Instant::now();
+        let started = self.stage.now();
         let Inheritance { folder, tables, positions, corrects, anew, limits } = inheritance;
         self.corrects = corrects;
         self.anew = anew;
+        let loaded = self.fill(positions, |resolver, appended| folder.load(&tables, resolver, appended))?;
+        let keeping = Keeping::new(loaded.log, loaded.raw_bytes, limits, &self.stage);
+        self.kept = Some(Kept { keeping, _lock: loaded.lock });
+        self.tell_restored(started);
+        Ok(())
+    }
+
+    pub(super) fn tell_restored(&mut self, started: std::time::Instant) {
+        let rows = std::mem::take(&mut self.report.records);
+        self.report.restored_rows = rows;
+        (self.on_event)(EngineEvent::Restored { rows, took: self.stage.since(started) });
+    }
+
+    /// Fills the collections from what `load` gives, which stands at `positions`.
+    pub(super) fn fill<T>(
+        &mut self,
+        positions: Positions,
+        load: impl FnOnce(&mut Resolver, &mut dyn FnMut(TableIndex, Row)) -> Result<T, StateError>,
+    ) -> Result<T, EngineError> {
         // The resolver is filled beside the drive, which closes epochs meanwhile.
         let mut resolver = std::mem::replace(&mut self.resolver, Resolver::new(&[], []));
         let mut rows = Rows::default();
         let mut outcome = Ok(());
-        let loaded = folder.load(&tables, &mut resolver, &mut |table, row| {
+        let loaded = load(&mut resolver, &mut |table, row| {
             if outcome.is_ok() {
                 outcome = rows.push(self, table, row, 1);
             }
@@ -95,25 +113,69 @@ impl Drive<'_> {
         if self.open.records > 0 || !self.open.faults.is_empty() {
             self.close(Publish::Hydrate)?;
         }
-        self.kept = Some(Kept { keeping: Keeping::new(loaded.log, loaded.raw_bytes, limits), _lock: loaded.lock });
-        let rows = std::mem::take(&mut self.report.records);
-        self.report.restored_rows = rows;
-        (self.on_event)(EngineEvent::Restored { rows, took: started.elapsed() });
-        Ok(())
+        Ok(loaded)
     }
 
     /// Where readers wait until the sink's cut is rebuilt.
     pub(super) fn gate(&self, state: &SinkState) -> Gate {
-        let mut limits: BTreeMap<(String, String), u64> = BTreeMap::new();
-        for progress in &state.progress {
-            limits.insert((progress.source.clone(), progress.partition.clone()), progress.position);
-        }
-        Gate::at(limits)
+        Gate::at(limits_of(state))
     }
 
-    /// Feeds what the sink already has. Gives back what came beyond: at most a batch of each partition.
-    pub(super) fn hydrate(&mut self, feed: &Feed, state: &SinkState, gate: &Gate) -> Result<Vec<Batch>, EngineError> {
-        let started = Instant::now();
+    /// Feeds what the sink already has, and opens the gate. `held` gets what came beyond: at most a batch of each partition. False
+    /// when it was stopped on the way: what the collections hold then is no cut, and nothing of it may be published.
+    pub(super) fn hydrate(
+        &mut self,
+        feed: &Feed,
+        state: &SinkState,
+        gate: &Gate,
+        held: &mut VecDeque<Batch>,
+    ) -> Result<bool, EngineError> {
+        let started = self.stage.now();
+        self.catch_up(feed, state, held)?;
+        if self.stop.is_set() {
+            return Ok(false);
+        }
+        gate.let_all_go();
+        self.hydrating = false;
+        if !self.anew.is_empty() {
+            for batch in std::mem::take(held) {
+                self.take_in(batch)?;
+            }
+            self.read_anew(feed)?;
+            if self.stop.is_set() {
+                return Ok(false);
+            }
+        }
+        self.settle_silently(state)?;
+        self.report.hydrated_records = std::mem::take(&mut self.report.records);
+        self.report.set_aside = 0;
+        let took = self.stage.since(started);
+        let event = EngineEvent::Hydrated { records: self.report.hydrated_records, took };
+        (self.on_event)(event);
+        if self.corrects {
+            self.correct()?;
+        }
+        Ok(true)
+    }
+
+    /// Closes the epoch that the sink has already. Also without a record: constants and the clock stood in the cut.
+    pub(super) fn settle_silently(&mut self, state: &SinkState) -> Result<(), EngineError> {
+        if self.open.records > 0 || state.cut.is_some() && self.is_first_epoch() {
+            self.close(Publish::Hydrate)?;
+        }
+        while self.in_flight() > 0 {
+            self.await_published()?;
+        }
+        Ok(())
+    }
+
+    /// Takes in what is below a cut's positions; what comes beyond waits in `held`.
+    pub(super) fn catch_up(
+        &mut self,
+        feed: &Feed,
+        state: &SinkState,
+        held: &mut VecDeque<Batch>,
+    ) -> Result<(), EngineError> {
         let reached = |progress: &ProgressRow| {
             let place = (Arc::from(progress.source.as_str()), Arc::from(progress.partition.as_str()));
             self.positions.get(&place).is_some_and(|at| at.position >= progress.position)
@@ -122,10 +184,14 @@ impl Drive<'_> {
         for progress in state.progress.iter().filter(|progress| progress.position > 0 && !reached(progress)) {
             targets.insert((progress.source.clone(), progress.partition.clone()), progress);
         }
-        let mut held = Vec::new();
+        let mut before = std::mem::take(held);
         while !targets.is_empty() && !self.stop.is_set() {
             self.turn(feed, false);
-            let Some(mut batch) = self.next_batch(feed, IDLE_WAIT)? else {
+            let next = match before.pop_front() {
+                Some(batch) => Some(batch),
+                None => self.next_batch(feed, IDLE_WAIT)?,
+            };
+            let Some(mut batch) = next else {
                 if let Some((name, target)) = targets.iter().next().filter(|_| self.readers == 0) {
                     return Err(EngineError::Rewritten {
                         message: format!(
@@ -139,14 +205,14 @@ impl Drive<'_> {
             };
             let name = (batch.source.to_string(), batch.partition.to_string());
             let Some(target) = targets.get(&name) else {
-                held.push(batch);
+                held.push_back(batch);
                 continue;
             };
             let beyond = batch.records.iter().position(|record| record.offset >= target.position);
             let reached = beyond.is_some() || batch.position >= target.position;
             if let Some(at) = beyond {
                 let records = batch.records.split_off(at);
-                held.push(Batch { records, ..batch.clone() });
+                held.push_back(Batch { records, ..batch.clone() });
                 batch.position = target.position;
                 batch.mark = target.mark.clone();
             }
@@ -158,29 +224,8 @@ impl Drive<'_> {
                 self.close(Publish::Hydrate)?;
             }
         }
-        gate.let_all_go();
-        self.hydrating = false;
-        if !self.anew.is_empty() {
-            for batch in std::mem::take(&mut held) {
-                self.take_in(batch)?;
-            }
-            self.read_anew(feed)?;
-        }
-        // Also without a record: constants and the clock stood in the cut that was published.
-        if self.open.records > 0 || state.cut.is_some() && self.is_first_epoch() {
-            self.close(Publish::Hydrate)?;
-        }
-        while self.in_flight() > 0 {
-            self.await_published()?;
-        }
-        self.report.hydrated_records = std::mem::take(&mut self.report.records);
-        self.report.set_aside = 0;
-        let event = EngineEvent::Hydrated { records: self.report.hydrated_records, took: started.elapsed() };
-        (self.on_event)(event);
-        if self.corrects && !self.stop.is_set() {
-            self.correct()?;
-        }
-        Ok(held)
+        held.extend(before);
+        Ok(())
     }
 
     /// Reads on until the sources that are taken anew are at their present end.
@@ -195,7 +240,7 @@ impl Drive<'_> {
                         self.anew.contains(&**source) && *left != Some(0)
                     };
                     let has_told = reports.iter().all(|report| !report.remaining.is_empty());
-                    if has_told && feed.inbox().is_empty() && !reports.iter().flat_map(|it| &it.remaining).any(left) {
+                    if has_told && feed.is_empty() && !reports.iter().flat_map(|it| &it.remaining).any(left) {
                         return Ok(());
                     }
                 }
@@ -214,6 +259,12 @@ impl Drive<'_> {
         self.workers.feed_positions(positions)?;
         self.close(Publish::Always)
     }
+}
+
+/// How far a cut lets readers go.
+pub(super) fn limits_of(state: &SinkState) -> BTreeMap<(String, String), u64> {
+    let limit = |row: &ProgressRow| ((row.source.clone(), row.partition.clone()), row.position);
+    state.progress.iter().map(limit).collect()
 }
 
 /// Rows on their way into the dataflow, by table.

@@ -25,6 +25,7 @@ mod properties;
 mod publish;
 mod seeds;
 mod snapshots;
+mod succession;
 mod unit_tests;
 mod workers;
 
@@ -36,5 +37,6 @@ pub use drive::{Drive, EngineError, EngineEvent, Limits, Report, StopFlag};
 pub use evaluate::{Evaluated, evaluate};
 pub use hydrate::Inheritance;
 pub use publish::{CommitReport, TestOutput};
+pub use succession::{Beside, Elder, Inherited, Start};
 pub use unit_tests::{Comparison, UnitTestError, run_unit_test};
 pub use workers::{Changes, Dataflow, Output, Workers, WorkersGone};

@@ -8,20 +8,21 @@
 //! 1. An epoch is committed when every worker has given its part, in order, on one thread that alone owns the sink.
 //! 2. An epoch that changes no table, no error and no test is not committed; its positions ride with the next one that is, or
 //!    with the last when the engine stops.
-//! 3. While the sink is unreachable the same commit is tried again, slower and slower; nothing is skipped, and the bounded
+//! 3. A process that takes over has no sink at first: it gets it when the elder has let it go.
+//! 4. While the sink is unreachable the same commit is tried again, slower and slower; nothing is skipped, and the bounded
 //!    queues hold the readers back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, select};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use row::{Datum, Diff, Epoch, Row};
 
 use super::deployment::Counts;
 use super::workers::{Changes, Output, WorkersGone};
 use crate::render::error_columns;
 use crate::sink::{Commit, ERRORS_KEPT_MAX, ErrorRow, ProgressRow, Sink, SinkError, TestRow};
-use crate::time::Due;
+use crate::time::{Due, Schedule, Stage};
 
 /// What the engine knows about an epoch when it closes it.
 #[derive(Clone, Debug)]
@@ -35,6 +36,21 @@ pub struct EpochNotes {
     /// When the first event of the epoch was taken in.
     pub since: Instant,
     pub records: u64,
+}
+
+/// What the engine hands to the publisher, in order.
+pub enum Note {
+    Sink(Box<Owned>),
+    Epoch(EpochNotes),
+}
+
+/// A sink that is ours from now on.
+pub struct Owned {
+    pub sink: Box<dyn Sink>,
+    /// Its last cut; 0 before the first.
+    pub seq: u64,
+    /// Rows (negative) of tables that the first commit creates or changes.
+    pub existing: BTreeMap<usize, Vec<(Row, Diff)>>,
 }
 
 /// What to do with an epoch's changes.
@@ -67,6 +83,8 @@ pub enum Published {
     Epoch { committed: Option<CommitReport>, failures: Vec<Option<i64>>, due: Due },
     /// The sink could not be reached; the same cut is tried again.
     Retrying { seq: u64, attempt: u32, reason: String },
+    /// Another process asks for the sink.
+    Heir(String),
     /// The sink refused for good; the engine stops.
     Failed(SinkError),
 }
@@ -100,7 +118,11 @@ pub struct TableOutput {
 
 /// The thread that owns the sink.
 pub struct Publisher {
-    sink: Box<dyn Sink>,
+    sink: Option<Box<dyn Sink>>,
+    stage: Stage,
+    changes: Receiver<Result<Changes, WorkersGone>>,
+    told: Told,
+    heir_looked: Instant,
     workers: usize,
     tables: Vec<TableOutput>,
     tests: Vec<TestOutput>,
@@ -135,24 +157,34 @@ struct Pending {
     since: Option<Instant>,
 }
 
+/// Where the publisher tells.
+enum Told {
+    Queue(Sender<Published>),
+    Here(VecDeque<Published>),
+}
+
+/// How often it is looked whether somebody asks for the sink.
+const HEIR_INTERVAL: Duration = Duration::from_millis(250);
 /// Waits between tries of a commit while the sink is unreachable.
 const RETRY_FIRST: Duration = Duration::from_millis(50);
 const RETRY_MAX: Duration = Duration::from_secs(5);
 
 impl Publisher {
-    /// `seq` is the sink's last cut. `resets_errors`: the deployed models changed, so the stored errors no longer hold.
-    /// `existing`: rows (negative) of tables that are created or changed.
+    /// `resets_errors`: the deployed models changed, so the stored errors no longer hold.
     pub fn new(
-        sink: Box<dyn Sink>,
+        stage: Stage,
+        changes: Receiver<Result<Changes, WorkersGone>>,
         workers: usize,
         tables: Vec<TableOutput>,
         tests: Vec<TestOutput>,
-        seq: u64,
         resets_errors: bool,
-        existing: BTreeMap<usize, Vec<(Row, Diff)>>,
     ) -> Publisher {
         Publisher {
-            sink,
+            sink: None,
+            heir_looked: stage.now(),
+            stage,
+            changes,
+            told: Told::Here(VecDeque::new()),
             workers,
             failures: tests.iter().map(|test| test.counts.failures(std::iter::empty())).collect(),
             test_rows: vec![BTreeMap::new(); tests.len()],
@@ -162,51 +194,102 @@ impl Publisher {
             tests,
             errors: BTreeMap::new(),
             error_groups: BTreeMap::new(),
-            seq,
+            seq: 0,
             resets_errors,
             arriving: BTreeMap::new(),
-            pending: Pending { deltas: existing, ..Pending::default() },
+            pending: Pending::default(),
         }
     }
 
     /// Runs until the notes' queue is closed and every noted epoch is dealt with; then closes the sink.
-    pub fn run(
-        mut self,
-        notes: &Receiver<EpochNotes>,
-        changes: &Receiver<Result<Changes, WorkersGone>>,
-        published: &Sender<Published>,
-    ) {
-        while let Ok(note) = notes.recv() {
-            let Some((outputs, due)) = self.await_epoch(note.epoch, changes) else { return };
-            let report = match self.take(&note, outputs, published) {
-                Ok(report) => report,
-                Err(error) => {
-                    let _ = published.send(Published::Failed(error));
-                    return;
+    fn run(mut self, notes: &Receiver<Note>) {
+        loop {
+            match notes.recv_timeout(HEIR_INTERVAL) {
+                Ok(note) => {
+                    if !self.deal(note) {
+                        return;
+                    }
                 }
-            };
-            if published.send(Published::Epoch { committed: report, failures: self.failures.clone(), due }).is_err() {
-                return;
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            self.look_for_heir();
+        }
+        self.finish();
+    }
+
+    /// False when nothing more can be dealt with.
+    fn deal(&mut self, note: Note) -> bool {
+        let note = match note {
+            Note::Sink(owned) => {
+                self.seq = owned.seq;
+                for (table, rows) in owned.existing {
+                    self.pending.deltas.entry(table).or_default().extend(rows);
+                }
+                self.sink = Some(owned.sink);
+                return true;
+            }
+            Note::Epoch(note) => note,
+        };
+        let Some((outputs, due)) = self.await_epoch(note.epoch) else { return false };
+        match self.take(&note, outputs) {
+            Ok(committed) => {
+                let failures = self.failures.clone();
+                self.tell(Published::Epoch { committed, failures, due })
+            }
+            Err(error) => {
+                self.tell(Published::Failed(error));
+                false
             }
         }
-        if let Err(error) = self.sink.close() {
-            let _ = published.send(Published::Failed(error));
+    }
+
+    fn finish(&mut self) {
+        if let Some(sink) = self.sink.take()
+            && let Err(error) = sink.close()
+        {
+            self.tell(Published::Failed(error));
+        }
+    }
+
+    /// False when nobody listens any more.
+    fn tell(&mut self, published: Published) -> bool {
+        match &mut self.told {
+            Told::Queue(queue) => queue.send(published).is_ok(),
+            Told::Here(told) => {
+                told.push_back(published);
+                true
+            }
+        }
+    }
+
+    /// When the queue is full the engine waits for this very commit; it has been told before.
+    fn mention(&mut self, published: Published) {
+        match &mut self.told {
+            Told::Queue(queue) => drop(queue.try_send(published)),
+            Told::Here(told) => told.push_back(published),
+        }
+    }
+
+    fn look_for_heir(&mut self) {
+        if self.stage.since(self.heir_looked) < HEIR_INTERVAL {
+            return;
+        }
+        self.heir_looked = self.stage.now();
+        if let Some(heir) = self.sink.as_mut().and_then(|sink| sink.heir()) {
+            self.mention(Published::Heir(heir));
         }
     }
 
     /// All workers' changes of an epoch; None when a worker is gone.
-    fn await_epoch(
-        &mut self,
-        epoch: Epoch,
-        changes: &Receiver<Result<Changes, WorkersGone>>,
-    ) -> Option<(Outputs, Due)> {
+    fn await_epoch(&mut self, epoch: Epoch) -> Option<(Outputs, Due)> {
         loop {
             if let Some((count, ..)) = self.arriving.get(&epoch)
                 && *count == self.workers
             {
                 return self.arriving.remove(&epoch).map(|(_, outputs, due)| (outputs, due));
             }
-            let arrived = select! { recv(changes) -> arrived => arrived.ok()?.ok()? };
+            let arrived = self.changes.recv().ok()?.ok()?;
             let (count, outputs, due) = self.arriving.entry(arrived.epoch).or_default();
             *count += 1;
             *due = due.or_earlier(arrived.due);
@@ -216,12 +299,7 @@ impl Publisher {
         }
     }
 
-    fn take(
-        &mut self,
-        note: &EpochNotes,
-        mut outputs: Outputs,
-        published: &Sender<Published>,
-    ) -> Result<Option<CommitReport>, SinkError> {
+    fn take(&mut self, note: &EpochNotes, mut outputs: Outputs) -> Result<Option<CommitReport>, SinkError> {
         let hydrating = note.mode == Publish::Hydrate;
         for (table, spec) in self.tables.iter().enumerate() {
             if hydrating && !spec.evolves {
@@ -272,7 +350,7 @@ impl Publisher {
         if note.mode == Publish::Always && !self.has_changes() && self.pending.progress.is_empty() && self.seq > 0 {
             return Ok(None);
         }
-        self.commit(note, published).map(Some)
+        self.commit(note).map(Some)
     }
 
     fn has_changes(&mut self) -> bool {
@@ -287,8 +365,8 @@ impl Publisher {
             || self.tests_moved
     }
 
-    fn commit(&mut self, note: &EpochNotes, published: &Sender<Published>) -> Result<CommitReport, SinkError> {
-        let started = Instant::now();
+    fn commit(&mut self, note: &EpochNotes) -> Result<CommitReport, SinkError> {
+        let started = self.stage.now();
         let pending = std::mem::take(&mut self.pending);
         let commit = Commit {
             seq: self.seq + 1,
@@ -301,15 +379,15 @@ impl Publisher {
         };
         let (mut wait, mut attempt) = (RETRY_FIRST, 0);
         loop {
-            match self.sink.commit(&commit) {
+            let sink = self.sink.as_mut().expect("who publishes has a sink");
+            match sink.commit(&commit) {
                 Ok(()) => break,
                 Err(SinkError::Unreachable { message, cause }) => {
                     attempt += 1;
                     let cause = cause.map(|cause| format!(": {cause}")).unwrap_or_default();
-                    // When the queue is full the engine waits for this very commit; it has been told before.
-                    let told = Published::Retrying { seq: commit.seq, attempt, reason: format!("{message}{cause}") };
-                    let _ = published.try_send(told);
-                    std::thread::sleep(wait);
+                    let reason = format!("{message}{cause}");
+                    self.mention(Published::Retrying { seq: commit.seq, attempt, reason });
+                    self.stage.sleep(wait);
                     wait = (wait * 2).min(RETRY_MAX);
                 }
                 Err(error) => return Err(error),
@@ -337,8 +415,8 @@ impl Publisher {
                 .map(|(kind, count)| (kind.clone(), u64::try_from(*count).unwrap_or(0)))
                 .collect(),
             floods: self.floods(),
-            took: started.elapsed(),
-            latency: pending.since.map_or(Duration::ZERO, |since| since.elapsed()),
+            took: self.stage.since(started),
+            latency: pending.since.map_or(Duration::ZERO, |since| self.stage.since(since)),
             records: pending.records,
         })
     }
@@ -365,6 +443,112 @@ impl Publisher {
                 failures: failures.unwrap_or(0),
             })
             .collect()
+    }
+}
+
+/// The publisher as the engine sees it.
+pub enum PublisherEnd {
+    Thread {
+        notes: Option<Sender<Note>>,
+        published: Receiver<Published>,
+    },
+    /// Notes are dealt with when the dice say so, or when the engine must know.
+    Here {
+        schedule: Schedule,
+        notes: VecDeque<Note>,
+        publisher: Box<Publisher>,
+        has_ended: bool,
+    },
+}
+
+impl PublisherEnd {
+    /// `notes_max` bounds what waits to be dealt with.
+    pub fn start(mut publisher: Publisher, notes_max: usize) -> PublisherEnd {
+        if let Stage::Alone(schedule) = &publisher.stage {
+            let schedule = schedule.clone();
+            let (notes, publisher) = (VecDeque::new(), Box::new(publisher));
+            return PublisherEnd::Here { schedule, notes, publisher, has_ended: false };
+        }
+        let (notes, notes_out) = bounded(notes_max);
+        let (published_in, published) = bounded(notes_max * 2);
+        publisher.told = Told::Queue(published_in);
+        std::thread::Builder::new()
+            .name("publisher".to_owned())
+            .spawn(move || publisher.run(&notes_out))
+            .expect("the system gives a thread");
+        PublisherEnd::Thread { notes: Some(notes), published }
+    }
+
+    /// False when the publisher has ended.
+    pub fn send(&mut self, note: Note) -> bool {
+        match self {
+            PublisherEnd::Thread { notes, .. } => notes.as_ref().is_some_and(|notes| notes.send(note).is_ok()),
+            PublisherEnd::Here { notes, has_ended, .. } => {
+                notes.push_back(note);
+                !*has_ended
+            }
+        }
+    }
+
+    /// What it has told by now.
+    pub fn told(&mut self) -> Option<Published> {
+        match self {
+            PublisherEnd::Thread { published, .. } => published.try_recv().ok(),
+            PublisherEnd::Here { schedule, .. } => {
+                if schedule.throw(2) == 0 {
+                    self.step();
+                }
+                self.take_told()
+            }
+        }
+    }
+
+    /// The next that it tells; None when it has ended.
+    pub fn await_told(&mut self) -> Option<Published> {
+        if let PublisherEnd::Thread { published, .. } = self {
+            return published.recv().ok();
+        }
+        loop {
+            if let Some(told) = self.take_told() {
+                return Some(told);
+            }
+            if !self.step() {
+                return self.take_told();
+            }
+        }
+    }
+
+    /// No more notes will come: it deals with those it has, closes the sink and ends.
+    pub fn close(&mut self) {
+        match self {
+            PublisherEnd::Thread { notes, .. } => *notes = None,
+            PublisherEnd::Here { .. } => {
+                while self.step() {}
+                if let PublisherEnd::Here { publisher, has_ended, .. } = self
+                    && !std::mem::replace(has_ended, true)
+                {
+                    publisher.finish();
+                }
+            }
+        }
+    }
+
+    fn take_told(&mut self) -> Option<Published> {
+        match self {
+            PublisherEnd::Here { publisher, .. } => match &mut publisher.told {
+                Told::Here(told) => told.pop_front(),
+                Told::Queue(_) => None,
+            },
+            PublisherEnd::Thread { .. } => None,
+        }
+    }
+
+    /// Deals with one note; false when there is none to be dealt with.
+    fn step(&mut self) -> bool {
+        let PublisherEnd::Here { notes, publisher, has_ended, .. } = self else { return false };
+        let Some(note) = notes.pop_front().filter(|_| !*has_ended) else { return false };
+        *has_ended = !publisher.deal(note);
+        true
     }
 }
 

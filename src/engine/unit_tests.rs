@@ -115,7 +115,7 @@ pub fn run_unit_test(
     let plans = plan::inline(optimize(plans, &RewriteOptions::default()));
     let models = plans.into_iter().map(|(id, plan)| ModelPlan { id: id.0.to_string(), plan }).collect();
     let deployment = Deployment { instance: test.unique_id.clone(), models, ..Deployment::default() };
-    let evaluated = evaluate(&deployment, None, clock)?;
+    let evaluated = evaluate(&deployment, None, clock, None)?;
     if let Some((error, _)) = evaluated.errors.first_key_value() {
         let error = error_columns(error.as_ref());
         return Err(UnitTestError::Rows(format!("{} in {}", error.reason, error.expression)));

@@ -7,6 +7,7 @@
 //! 1. A worker works only between `Close` and the end of that epoch; otherwise it sleeps on its queue.
 //! 2. Queues are bounded: an engine ahead of the dataflow waits.
 //! 3. A worker that panics says so and ends, the others end with it, and the engine stops. Nothing is recovered in the process.
+//! 4. On a stage without threads there is one worker, which obeys at once.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -19,7 +20,9 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use differential_dataflow::input::{Input, InputSession};
 use flow::{NextTurn, Rows, Turn};
 use row::{Diff, Epoch, Row};
-use timely::communication::WorkerGuards;
+use timely::WorkerConfig;
+use timely::communication::allocator::thread::Thread;
+use timely::communication::{Allocator, WorkerGuards};
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::ProbeHandle;
 use timely::dataflow::Scope;
@@ -32,7 +35,7 @@ use timely::worker::Worker;
 use crate::plan::clock::{ClockNeeds, ClockReading, ticks};
 use crate::plan::{self, Plan, RelationId, snapshot};
 use crate::render::{RenderModel, Statistics, render};
-use crate::time::{Due, Moment};
+use crate::time::{Due, Moment, Stage};
 
 /// Commands waiting for a worker. When full, the engine stops reading.
 const COMMANDS_MAX: usize = 64;
@@ -101,7 +104,15 @@ pub struct Workers {
     changes: Receiver<Result<Changes, WorkersGone>>,
     guards: Option<WorkerGuards<()>>,
     has_snapshots: bool,
+    here: Option<RefCell<Here>>,
     pub statistics: Statistics,
+}
+
+/// The only worker, which works where it is commanded.
+struct Here {
+    worker: Worker,
+    part: Part,
+    changes: Sender<Result<Changes, WorkersGone>>,
 }
 
 /// The dataflow died: a worker's thread is gone.
@@ -123,16 +134,30 @@ impl Workers {
         })
         .expect("threads of one process need nothing from outside");
         let statistics = statistics.recv().unwrap_or_default();
-        Workers { commands, changes, guards: Some(guards), has_snapshots, statistics }
+        Workers { commands, changes, guards: Some(guards), has_snapshots, here: None, statistics }
+    }
+
+    /// One worker where the stage has no threads, else `count`.
+    pub fn start_on(stage: &Stage, dataflow: Dataflow, count: usize) -> Workers {
+        if !stage.is_alone() {
+            return Workers::start(dataflow, count);
+        }
+        let (changes_in, changes) = bounded(COMMANDS_MAX);
+        let has_snapshots = dataflow.has_snapshots();
+        let allocator = Allocator::Thread(Thread::default());
+        let mut worker = Worker::new(WorkerConfig::default(), allocator, None);
+        let (part, statistics) = Part::build(&mut worker, &dataflow);
+        let here = Some(RefCell::new(Here { worker, part, changes: changes_in }));
+        Workers { commands: Vec::new(), changes, guards: None, has_snapshots, here, statistics }
     }
 
     pub fn count(&self) -> usize {
-        self.commands.len()
+        self.commands.len().max(1)
     }
 
     /// Adds changes of one input to the open epoch.
     pub fn feed(&self, input: usize, updates: Vec<(Row, Diff)>) -> Result<(), WorkersGone> {
-        if self.commands.len() == 1 {
+        if self.count() == 1 {
             return self.send(0, Command::Feed { input, updates });
         }
         // Rows find their worker by key later; here they are only spread.
@@ -153,20 +178,20 @@ impl Workers {
 
     /// Sets the clock: readings that moved change in the open epoch. It never goes back.
     pub fn set_clock(&self, moment: Moment) -> Result<(), WorkersGone> {
-        (0..self.commands.len()).try_for_each(|worker| self.send(worker, Command::Clock { moment }))
+        (0..self.count()).try_for_each(|worker| self.send(worker, Command::Clock { moment }))
     }
 
     /// Tells snapshots the clock of the open epoch, and whether it is published. Once per epoch.
     pub fn turn(&self, turn: Turn) -> Result<(), WorkersGone> {
         match self.has_snapshots {
-            true => (0..self.commands.len()).try_for_each(|worker| self.send(worker, Command::Turn { turn })),
+            true => (0..self.count()).try_for_each(|worker| self.send(worker, Command::Turn { turn })),
             false => Ok(()),
         }
     }
 
     /// Closes the open epoch; the next one opens.
     pub fn close(&self, epoch: Epoch) -> Result<(), WorkersGone> {
-        (0..self.commands.len()).try_for_each(|worker| self.send(worker, Command::Close { epoch }))
+        (0..self.count()).try_for_each(|worker| self.send(worker, Command::Close { epoch }))
     }
 
     /// Where every worker's changes of every epoch arrive, or that a worker is gone.
@@ -175,7 +200,16 @@ impl Workers {
     }
 
     fn send(&self, worker: usize, command: Command) -> Result<(), WorkersGone> {
-        self.commands[worker].send(command).map_err(|_| WorkersGone)
+        match &self.here {
+            Some(here) => {
+                let Here { worker, part, changes } = &mut *here.borrow_mut();
+                match part.obey(worker, command, &AtomicBool::new(false)) {
+                    Some(done) => changes.try_send(Ok(done)).map_err(|_| WorkersGone),
+                    None => Ok(()),
+                }
+            }
+            None => self.commands[worker].send(command).map_err(|_| WorkersGone),
+        }
     }
 
     /// Lets the workers end and waits for them.
@@ -197,6 +231,16 @@ impl Drop for Workers {
 
 type Captured = Rc<RefCell<BTreeMap<Output, Vec<(Row, Diff)>>>>;
 
+/// What one worker has of the dataflow.
+struct Part {
+    probe: ProbeHandle<Epoch>,
+    captured: Captured,
+    inputs: Vec<InputSession<Epoch, Row, Diff>>,
+    positions: InputSession<Epoch, Row, Diff>,
+    turns: Option<InputSession<Epoch, Row, Diff>>,
+    clock: ClockInputs,
+}
+
 fn work(
     worker: &mut Worker,
     dataflow: &Dataflow,
@@ -205,69 +249,92 @@ fn work(
     statistics: &Sender<Statistics>,
     is_gone: &AtomicBool,
 ) {
-    let probe = ProbeHandle::new();
-    let captured: Captured = Rc::default();
-    let mut inputs: Vec<InputSession<Epoch, Row, Diff>> = Vec::new();
-    let mut positions = InputSession::new();
-    let mut turns: Option<InputSession<Epoch, Row, Diff>> = None;
-    let mut clock = ClockInputs::new(ClockNeeds::of(dataflow.models.iter().map(|model| &model.plan)));
-    let rendered = worker.dataflow::<Epoch, _, _>(|scope| {
-        let mut relations = BTreeMap::new();
-        for relation in &dataflow.inputs {
-            let (session, rows) = scope.new_collection::<Row, Diff>();
-            inputs.push(session);
-            relations.insert(relation.clone(), rows);
-        }
-        clock.relations(scope, &mut relations);
-        if dataflow.has_snapshots() {
-            let (session, rows) = scope.new_collection::<Row, Diff>();
-            turns = Some(session);
-            relations.insert(snapshot::turns(), rows);
-        }
-        let position_rows = positions.to_collection(scope);
-        let rendered = render(scope, relations, &dataflow.models, dataflow.arranged_only);
-        for (i, rows) in rendered.outputs.into_iter().enumerate() {
-            capture(rows, Output::Model(i), &captured, &probe);
-        }
-        capture(rendered.errors, Output::Errors, &captured, &probe);
-        capture(position_rows, Output::Positions, &captured, &probe);
-        clock.turns = rendered.turns;
-        rendered.statistics
-    });
+    let (mut part, rendered) = Part::build(worker, dataflow);
     // The engine may have stopped already; then there is nobody to tell.
     let _ = statistics.send(rendered);
     while let Ok(command) = commands.recv() {
-        match command {
-            Command::Feed { input, updates } => {
-                for (row, diff) in updates {
-                    inputs[input].update(row, diff);
-                }
-            }
-            Command::Positions { updates } => {
-                for (row, diff) in updates {
-                    positions.update(row, diff);
-                }
-            }
-            Command::Turn { turn } => turns.iter_mut().for_each(|turns| turns.update(turn.row(), 1)),
-            Command::Clock { moment } => clock.set(moment, worker.index() == 0),
-            Command::Close { epoch } => {
-                let next = epoch + 1;
-                for input in inputs.iter_mut().chain([&mut positions]).chain(clock.sessions()).chain(&mut turns) {
-                    input.advance_to(next);
-                    input.flush();
-                }
-                while probe.less_than(&next) {
-                    end_with_the_others(is_gone);
-                    worker.step_or_park(Some(PARK_MAX));
-                }
-                let outputs = std::mem::take(&mut *captured.borrow_mut());
-                if changes.send(Ok(Changes { epoch, due: clock.due(), outputs })).is_err() {
-                    break;
-                }
-            }
+        if let Some(done) = part.obey(worker, command, is_gone)
+            && changes.send(Ok(done)).is_err()
+        {
+            break;
         }
     }
     end_with_the_others(is_gone);
+}
+
+impl Part {
+    fn build(worker: &mut Worker, dataflow: &Dataflow) -> (Part, Statistics) {
+        let probe = ProbeHandle::new();
+        let captured: Captured = Rc::default();
+        let mut inputs: Vec<InputSession<Epoch, Row, Diff>> = Vec::new();
+        let mut positions = InputSession::new();
+        let mut turns: Option<InputSession<Epoch, Row, Diff>> = None;
+        let mut clock = ClockInputs::new(ClockNeeds::of(dataflow.models.iter().map(|model| &model.plan)));
+        let statistics = worker.dataflow::<Epoch, _, _>(|scope| {
+            let mut relations = BTreeMap::new();
+            for relation in &dataflow.inputs {
+                let (session, rows) = scope.new_collection::<Row, Diff>();
+                inputs.push(session);
+                relations.insert(relation.clone(), rows);
+            }
+            clock.relations(scope, &mut relations);
+            if dataflow.has_snapshots() {
+                let (session, rows) = scope.new_collection::<Row, Diff>();
+                turns = Some(session);
+                relations.insert(snapshot::turns(), rows);
+            }
+            let position_rows = positions.to_collection(scope);
+            let rendered = render(scope, relations, &dataflow.models, dataflow.arranged_only);
+            for (i, rows) in rendered.outputs.into_iter().enumerate() {
+                capture(rows, Output::Model(i), &captured, &probe);
+            }
+            capture(rendered.errors, Output::Errors, &captured, &probe);
+            capture(position_rows, Output::Positions, &captured, &probe);
+            clock.turns = rendered.turns;
+            rendered.statistics
+        });
+        (Part { probe, captured, inputs, positions, turns, clock }, statistics)
+    }
+
+    /// What an epoch changed, when it was closed.
+    fn obey(&mut self, worker: &mut Worker, command: Command, is_gone: &AtomicBool) -> Option<Changes> {
+        match command {
+            Command::Feed { input, updates } => {
+                for (row, diff) in updates {
+                    self.inputs[input].update(row, diff);
+                }
+                None
+            }
+            Command::Positions { updates } => {
+                for (row, diff) in updates {
+                    self.positions.update(row, diff);
+                }
+                None
+            }
+            Command::Turn { turn } => {
+                self.turns.iter_mut().for_each(|turns| turns.update(turn.row(), 1));
+                None
+            }
+            Command::Clock { moment } => {
+                self.clock.set(moment, worker.index() == 0);
+                None
+            }
+            Command::Close { epoch } => {
+                let next = epoch + 1;
+                let sessions = self.inputs.iter_mut().chain([&mut self.positions]);
+                for input in sessions.chain(self.clock.sessions()).chain(&mut self.turns) {
+                    input.advance_to(next);
+                    input.flush();
+                }
+                while self.probe.less_than(&next) {
+                    end_with_the_others(is_gone);
+                    worker.step_or_park(Some(PARK_MAX));
+                }
+                let outputs = std::mem::take(&mut *self.captured.borrow_mut());
+                Some(Changes { epoch, due: self.clock.due(), outputs })
+            }
+        }
+    }
 }
 
 /// What a worker that panics leaves behind: the others must not wait for it, nor the engine.

@@ -17,6 +17,7 @@ pub mod postgres;
 mod properties;
 mod set_aside;
 pub mod sqlite;
+mod watch;
 
 use std::collections::BTreeMap;
 
@@ -26,6 +27,7 @@ pub use postgres::{PostgresConfig, PostgresSink};
 pub use properties::{Hook, IndexSpec, RunHooks, TableProperties};
 pub use set_aside::KEPT_MAX as ERRORS_KEPT_MAX;
 pub use sqlite::SqliteSink;
+pub use watch::Watch;
 
 /// A published table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -161,6 +163,11 @@ pub trait Sink: Send {
     /// Applies one cut in one transaction. An unreachable server is `SinkError::Unreachable`: the caller retries the same
     /// commit, which is settled by reading `cut`.
     fn commit(&mut self, commit: &Commit) -> Result<(), SinkError>;
+
+    /// Who asks to take this sink over; looked at now and then between commits.
+    fn heir(&mut self) -> Option<String> {
+        None
+    }
 
     /// Checkpoints and releases ownership.
     fn close(self: Box<Self>) -> Result<(), SinkError>;

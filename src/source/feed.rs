@@ -5,6 +5,8 @@
 //!   reader thread ─┼──(at most INBOX_BATCHES_MAX batches)──> Feed::next ──> engine
 //!   reader thread ─┘        full: the reader waits, and stops polling its transport
 //! ```
+//!
+//! On a stage without threads a reader is polled when the engine asks, and the dice say which.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,6 +17,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, SendTimeoutError, Sender};
 
 use super::{Batch, Gate, Poll, Reader, SourceError};
+use crate::time::{Schedule, Stage};
 
 /// Decoded batches waiting for the engine. When full, readers stop polling.
 pub const INBOX_BATCHES_MAX: usize = 64;
@@ -48,17 +51,31 @@ pub struct Feed {
     stop: Arc<AtomicBool>,
     reports: Vec<Arc<Mutex<Report>>>,
     threads: Vec<JoinHandle<()>>,
+    here: Option<Here>,
+}
+
+/// Readers that are polled by whoever asks.
+struct Here {
+    schedule: Schedule,
+    /// By their number; none once a reader is done.
+    readers: Mutex<Vec<Option<Box<dyn Reader>>>>,
 }
 
 impl Feed {
     pub fn start(readers: Vec<Box<dyn Reader>>) -> Result<Feed, SourceError> {
-        Feed::start_at(readers, Gate::open())
+        Feed::start_at(readers, Gate::open(), &Stage::Threads)
     }
 
     /// Readers go to the gate's limits, and on when it opens.
-    pub fn start_at(readers: Vec<Box<dyn Reader>>, gate: Gate) -> Result<Feed, SourceError> {
+    pub fn start_at(mut readers: Vec<Box<dyn Reader>>, gate: Gate, stage: &Stage) -> Result<Feed, SourceError> {
         let (outbox, inbox) = crossbeam_channel::bounded(INBOX_BATCHES_MAX);
-        let mut feed = Feed { inbox, stop: Arc::default(), reports: Vec::new(), threads: Vec::new() };
+        let mut feed = Feed { inbox, stop: Arc::default(), reports: Vec::new(), threads: Vec::new(), here: None };
+        if let Stage::Alone(schedule) = stage {
+            readers.iter_mut().for_each(|reader| reader.wait_at(gate.clone()));
+            let readers = Mutex::new(readers.into_iter().map(Some).collect());
+            feed.here = Some(Here { schedule: schedule.clone(), readers });
+            return Ok(feed);
+        }
         for (number, mut reader) in readers.into_iter().enumerate() {
             reader.wait_at(gate.clone());
             let report = Arc::new(Mutex::new(Report::default()));
@@ -74,7 +91,15 @@ impl Feed {
 
     /// The next event, or `None` after `wait` without one (and once all readers are done).
     pub fn next(&self, wait: Duration) -> Option<Event> {
-        self.inbox.recv_timeout(wait).ok()
+        match &self.here {
+            Some(here) => here.next(wait),
+            None => self.inbox.recv_timeout(wait).ok(),
+        }
+    }
+
+    /// Nothing that was read waits to be taken.
+    pub fn is_empty(&self) -> bool {
+        self.inbox.is_empty()
     }
 
     /// The queue itself, for a `select` over several.
@@ -84,7 +109,36 @@ impl Feed {
 
     /// What each reader last said about itself; at most `REPORT_INTERVAL` old while it works.
     pub fn reports(&self) -> Vec<Report> {
+        if let Some(here) = &self.here {
+            let readers = here.readers.lock().unwrap_or_else(PoisonError::into_inner);
+            let report = |reader: &dyn Reader| Report { remaining: reader.remaining(), skipped: reader.skipped() };
+            return readers.iter().flatten().map(|reader| report(&**reader)).collect();
+        }
         self.reports.iter().map(|report| report.lock().unwrap_or_else(PoisonError::into_inner).clone()).collect()
+    }
+}
+
+impl Here {
+    fn next(&self, wait: Duration) -> Option<Event> {
+        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        let live: Vec<usize> = (0..readers.len()).filter(|number| readers[*number].is_some()).collect();
+        if live.is_empty() {
+            self.schedule.pass(wait);
+            return None;
+        }
+        let number = live[self.schedule.throw(live.len() as u64) as usize];
+        let polled = readers[number].as_mut()?.poll(Duration::ZERO);
+        let event = match polled {
+            Ok(Poll::Batch(batch)) => return Some(Event::Batch(number, batch)),
+            Ok(Poll::Idle) => {
+                self.schedule.pass(wait);
+                return None;
+            }
+            Ok(Poll::End) => Event::End(number),
+            Err(error) => Event::Failed(number, error),
+        };
+        readers[number] = None;
+        Some(event)
     }
 }
 

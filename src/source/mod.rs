@@ -44,8 +44,8 @@ mod captures_tests;
 mod testing;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 pub use delivery::Delivery;
@@ -182,20 +182,25 @@ pub struct Gate(Arc<GateInner>);
 
 #[derive(Debug, Default)]
 struct GateInner {
-    limits: BTreeMap<(String, String), u64>,
+    limits: Mutex<BTreeMap<(String, String), u64>>,
     is_open: AtomicBool,
 }
 
 impl Gate {
     /// A partition without a limit waits at its beginning.
     pub fn at(limits: BTreeMap<(String, String), u64>) -> Gate {
-        Gate(Arc::new(GateInner { limits, is_open: AtomicBool::new(false) }))
+        Gate(Arc::new(GateInner { limits: Mutex::new(limits), is_open: AtomicBool::new(false) }))
     }
 
     pub fn open() -> Gate {
         let gate = Gate::default();
         gate.let_all_go();
         gate
+    }
+
+    /// Partitions may go on to these positions.
+    pub fn move_to(&self, limits: BTreeMap<(String, String), u64>) {
+        *self.0.limits.lock().unwrap_or_else(PoisonError::into_inner) = limits;
     }
 
     pub fn let_all_go(&self) {
@@ -207,7 +212,8 @@ impl Gate {
         if self.0.is_open.load(Ordering::SeqCst) {
             return u64::MAX;
         }
-        self.0.limits.get(&(source.to_owned(), partition.to_owned())).copied().unwrap_or(0)
+        let limits = self.0.limits.lock().unwrap_or_else(PoisonError::into_inner);
+        limits.get(&(source.to_owned(), partition.to_owned())).copied().unwrap_or(0)
     }
 
     pub fn is_open(&self) -> bool {

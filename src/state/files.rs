@@ -33,6 +33,8 @@ pub struct DirFiles {
     folder: PathBuf,
     /// The files that were written last stay open: a segment and the appended rows.
     open: Vec<(String, File)>,
+    /// Only looked at: another process has it.
+    is_foreign: bool,
 }
 
 const OPEN_MAX: usize = 3;
@@ -41,14 +43,24 @@ impl DirFiles {
     /// Makes the folder where it is not there.
     pub fn new(folder: &Path) -> io::Result<DirFiles> {
         fs::create_dir_all(folder)?;
-        Ok(DirFiles { folder: folder.to_path_buf(), open: Vec::new() })
+        Ok(DirFiles { folder: folder.to_path_buf(), open: Vec::new(), is_foreign: false })
+    }
+
+    /// A folder that another process has: nothing is made, and nothing should be written.
+    pub fn beside(folder: &Path) -> DirFiles {
+        DirFiles { folder: folder.to_path_buf(), open: Vec::new(), is_foreign: true }
     }
 
     fn open(&mut self, name: &str) -> io::Result<&mut File> {
         if let Some(at) = self.open.iter().position(|(open, _)| open == name) {
             return Ok(&mut self.open[at].1);
         }
-        let file = OpenOptions::new().create(true).append(true).read(true).open(self.folder.join(name))?;
+        let mut options = OpenOptions::new();
+        options.read(true);
+        if !self.is_foreign {
+            options.create(true).append(true);
+        }
+        let file = options.open(self.folder.join(name))?;
         if self.open.len() >= OPEN_MAX {
             self.open.remove(0);
         }

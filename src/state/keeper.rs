@@ -8,6 +8,7 @@
 //! 1. What the sink has not committed is not written as whole: an epoch's journal leaves `staged` when its commit is known.
 //! 2. `ready` and the queue are bounded by `ready_bytes_max`: beyond it the engine stops reading (`is_full`), never the keeping.
 //! 3. An error of the disk is tried again, slower and slower, and told (`KeeperStatus::failure`).
+//! 4. On a stage without threads the same is done a step at a time, when the dice say so.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -15,12 +16,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 use row::Epoch;
 
 use super::StateError;
 use super::log::{Log, Mark};
 use crate::source::journal::Journal;
+use crate::time::{Schedule, Stage};
 
 /// How long the thread sleeps when nothing waits.
 const IDLE_WAIT: Duration = Duration::from_secs(1);
@@ -101,25 +103,65 @@ enum Message {
     Whole(Box<Staged>),
 }
 
-/// The thread's handle.
+/// The writing end as the engine sees it.
 pub struct Keeper {
-    queue: Option<Sender<Message>>,
+    end: KeeperEnd,
     pub status: Arc<KeeperStatus>,
-    thread: Option<JoinHandle<()>>,
+}
+
+enum KeeperEnd {
+    Thread { queue: Option<Sender<Message>>, thread: Option<JoinHandle<()>> },
+    Here { schedule: Schedule, stage: Stage, work: Box<Work>, queue: VecDeque<Message>, due: Option<Instant> },
 }
 
 impl Keeper {
-    pub fn start(log: Log, limits: KeeperLimits) -> Keeper {
-        let (queue, messages) = bounded(QUEUE_MAX);
+    pub fn start(log: Log, limits: KeeperLimits, stage: &Stage) -> Keeper {
         let status = Arc::new(KeeperStatus::default());
         status.stored.store(log.bytes(), Ordering::Relaxed);
-        let journal = Journal::default();
-        let work = Work { log, limits, status: status.clone(), mark: None, journal, ends_sweep: false };
+        let work = Work::new(log, limits, status.clone());
+        if let Stage::Alone(schedule) = stage {
+            let (schedule, stage, queue) = (schedule.clone(), stage.clone(), VecDeque::new());
+            let end = KeeperEnd::Here { schedule, stage, work: Box::new(work), queue, due: None };
+            return Keeper { end, status };
+        }
+        let (queue, messages) = bounded(QUEUE_MAX);
         let thread = std::thread::Builder::new()
             .name("state".to_owned())
             .spawn(move || work.run(&messages))
             .expect("the system gives a thread");
-        Keeper { queue: Some(queue), status, thread: Some(thread) }
+        Keeper { end: KeeperEnd::Thread { queue: Some(queue), thread: Some(thread) }, status }
+    }
+
+    /// Gives the message back when too many wait.
+    fn send(&mut self, message: Message) -> Result<(), Message> {
+        match &mut self.end {
+            KeeperEnd::Thread { queue: Some(queue), .. } => queue.try_send(message).map_err(TrySendError::into_inner),
+            KeeperEnd::Thread { queue: None, .. } => Err(message),
+            KeeperEnd::Here { queue, .. } if queue.len() >= QUEUE_MAX => Err(message),
+            KeeperEnd::Here { queue, .. } => {
+                queue.push_back(message);
+                Ok(())
+            }
+        }
+    }
+
+    /// Goes a step where there is no thread; errors are tried again with the next one.
+    fn step(&mut self, is_closing: bool) {
+        let KeeperEnd::Here { schedule, stage, work, queue, due } = &mut self.end else { return };
+        if !is_closing && schedule.throw(3) > 0 {
+            return;
+        }
+        let mut went_well = work.try_it();
+        while went_well && let Some(message) = queue.pop_front() {
+            due.get_or_insert_with(|| stage.now() + work.limits.frame_interval);
+            work.next = Some(message);
+            went_well = work.try_it();
+        }
+        if went_well && (is_closing || work.is_due(*due, stage.now())) {
+            *due = None;
+            work.flushes = true;
+            work.try_it();
+        }
     }
 }
 
@@ -127,11 +169,14 @@ impl Drop for Keeper {
     /// Writes what was handed over, or says that it could not.
     fn drop(&mut self) {
         self.status.is_closing.store(true, Ordering::SeqCst);
-        self.queue = None;
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::error!("the thread that keeps state panicked");
+        self.step(true);
+        if let KeeperEnd::Thread { queue, thread } = &mut self.end {
+            *queue = None;
+            if let Some(thread) = thread.take()
+                && thread.join().is_err()
+            {
+                tracing::error!("the thread that keeps state panicked");
+            }
         }
     }
 }
@@ -140,13 +185,34 @@ struct Work {
     log: Log,
     limits: KeeperLimits,
     status: Arc<KeeperStatus>,
-    /// What is gathered for the next frame.
+    /// What is gathered for the next frame, and how many bytes that was when it came.
     mark: Option<Mark>,
     journal: Journal,
+    journal_bytes: u64,
     ends_sweep: bool,
+    /// What was begun: a frame, then a message.
+    flushes: bool,
+    next: Option<Message>,
+    /// Bytes of a part whose rows may be on the disk already.
+    part_bytes: Option<u64>,
 }
 
 impl Work {
+    fn new(log: Log, limits: KeeperLimits, status: Arc<KeeperStatus>) -> Work {
+        Work {
+            log,
+            limits,
+            status,
+            mark: None,
+            journal: Journal::default(),
+            journal_bytes: 0,
+            ends_sweep: false,
+            flushes: false,
+            next: None,
+            part_bytes: None,
+        }
+    }
+
     fn run(mut self, messages: &Receiver<Message>) {
         let mut due: Option<Instant> = None;
         loop {
@@ -154,18 +220,19 @@ impl Work {
             let is_open = match messages.recv_timeout(wait) {
                 Ok(message) => {
                     due.get_or_insert_with(|| Instant::now() + self.limits.frame_interval);
-                    if !self.take(message) {
-                        return;
-                    }
+                    self.next = Some(message);
                     true
                 }
                 Err(RecvTimeoutError::Timeout) => true,
                 Err(RecvTimeoutError::Disconnected) => false,
             };
-            let is_due = due.is_some_and(|due| due <= Instant::now()) || self.journal.len() >= self.limits.frame_bytes;
-            if is_due || !is_open {
+            if !self.until_done() {
+                return;
+            }
+            if self.is_due(due, Instant::now()) || !is_open {
                 due = None;
-                if !self.flush() {
+                self.flushes = true;
+                if !self.until_done() {
                     return;
                 }
             }
@@ -175,55 +242,76 @@ impl Work {
         }
     }
 
-    /// False when the engine is gone and the disk refuses.
-    fn take(&mut self, message: Message) -> bool {
-        match message {
-            Message::Part(mut journal) => {
-                let bytes = journal.len() as u64;
-                self.flush() && {
-                    let done = self.until_done(|log| log.write_part(&mut journal));
-                    self.status.waiting.fetch_sub(bytes, Ordering::Relaxed);
-                    done
+    fn is_due(&self, due: Option<Instant>, now: Instant) -> bool {
+        due.is_some_and(|due| due <= now) || self.journal.len() >= self.limits.frame_bytes
+    }
+
+    /// Does what was begun. After an error the same may be tried again.
+    fn work_off(&mut self) -> Result<(), StateError> {
+        let is_apart = |message: &Message| match message {
+            Message::Part(_) => true,
+            Message::Whole(staged) => staged.begins_sweep,
+        };
+        if self.flushes || self.next.as_ref().is_some_and(is_apart) {
+            self.flush()?;
+            self.flushes = false;
+        }
+        match self.next.take() {
+            Some(Message::Part(mut journal)) => {
+                let bytes = *self.part_bytes.get_or_insert(journal.len() as u64);
+                if let Err(error) = self.log.write_part(&mut journal) {
+                    self.next = Some(Message::Part(journal));
+                    return Err(error);
                 }
+                self.part_bytes = None;
+                self.status.waiting.fetch_sub(bytes, Ordering::Relaxed);
             }
-            Message::Whole(staged) => {
+            Some(Message::Whole(staged)) => {
                 if staged.begins_sweep {
-                    if !self.flush() {
-                        return false;
-                    }
                     self.log.begin_sweep();
                 }
+                self.journal_bytes += staged.journal.len() as u64;
                 self.journal.extend(staged.journal);
                 self.mark = Some(staged.mark);
                 self.ends_sweep |= staged.ends_sweep;
+            }
+            None => {}
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), StateError> {
+        let Some(mark) = &self.mark else { return Ok(()) };
+        self.log.write_whole(mark, &mut self.journal, self.ends_sweep)?;
+        self.mark = None;
+        self.journal = Journal::default();
+        self.ends_sweep = false;
+        self.status.waiting.fetch_sub(std::mem::take(&mut self.journal_bytes), Ordering::Relaxed);
+        self.status.stored.store(self.log.bytes(), Ordering::Relaxed);
+        self.status.written.store(self.log.bytes_written, Ordering::Relaxed);
+        self.status.cpu_micros.store(thread_cpu_micros(), Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn try_it(&mut self) -> bool {
+        match self.work_off() {
+            Ok(()) => {
+                self.status.set_failure(None);
                 true
+            }
+            Err(error) => {
+                let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+                tracing::warn!("{error}{cause}; it is tried again");
+                self.status.set_failure(Some(format!("{error}{cause}")));
+                false
             }
         }
     }
 
-    fn flush(&mut self) -> bool {
-        let Some(mark) = self.mark.take() else { return true };
-        let mut journal = std::mem::take(&mut self.journal);
-        let (bytes, ends_sweep) = (journal.len() as u64, std::mem::take(&mut self.ends_sweep));
-        let done = self.until_done(|log| log.write_whole(&mark, &mut journal, ends_sweep));
-        self.status.waiting.fetch_sub(bytes, Ordering::Relaxed);
-        self.status.stored.store(self.log.bytes(), Ordering::Relaxed);
-        self.status.written.store(self.log.bytes_written, Ordering::Relaxed);
-        self.status.cpu_micros.store(thread_cpu_micros(), Ordering::Relaxed);
-        done
-    }
-
-    /// Tries until it works; gives up when the engine is gone.
-    fn until_done(&mut self, mut work: impl FnMut(&mut Log) -> Result<(), StateError>) -> bool {
+    /// Tries until it works; false when the engine is gone and the disk refuses.
+    fn until_done(&mut self) -> bool {
         let mut wait = RETRY_FIRST;
-        loop {
-            let Err(error) = work(&mut self.log) else {
-                self.status.set_failure(None);
-                return true;
-            };
-            let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
-            tracing::warn!("{error}{cause}; it is tried again");
-            self.status.set_failure(Some(format!("{error}{cause}")));
+        while !self.try_it() {
             let deadline = Instant::now() + wait;
             while Instant::now() < deadline {
                 if self.status.is_closing.load(Ordering::SeqCst) {
@@ -236,12 +324,14 @@ impl Work {
             }
             wait = (wait * 2).min(RETRY_MAX);
         }
+        true
     }
 }
 
 /// The engine's side: what is staged and what is ready.
 pub struct Keeping {
     keeper: Keeper,
+    stage: Stage,
     limits: KeeperLimits,
     staged: VecDeque<Staged>,
     ready: VecDeque<Message>,
@@ -253,9 +343,10 @@ pub struct Keeping {
 
 impl Keeping {
     /// `raw_bytes`: entries that are stored already, unpacked.
-    pub fn new(log: Log, raw_bytes: u64, limits: KeeperLimits) -> Keeping {
+    pub fn new(log: Log, raw_bytes: u64, limits: KeeperLimits, stage: &Stage) -> Keeping {
         Keeping {
-            keeper: Keeper::start(log, limits),
+            keeper: Keeper::start(log, limits, stage),
+            stage: stage.clone(),
             limits,
             staged: VecDeque::new(),
             ready: VecDeque::new(),
@@ -322,26 +413,26 @@ impl Keeping {
     }
 
     fn hand_over(&mut self) {
-        let Some(queue) = &self.keeper.queue else { return };
         while let Some(message) = self.ready.pop_front() {
             let bytes = message.bytes();
             self.keeper.status.waiting.fetch_add(bytes, Ordering::Relaxed);
-            match queue.try_send(message) {
+            match self.keeper.send(message) {
                 Ok(()) => self.ready_bytes -= bytes,
                 Err(refused) => {
                     self.keeper.status.waiting.fetch_sub(bytes, Ordering::Relaxed);
-                    self.ready.push_front(refused.into_inner());
-                    return;
+                    self.ready.push_front(refused);
+                    break;
                 }
             }
         }
+        self.keeper.step(false);
     }
 
     /// Waits until the disk has everything that the sink has, unless it refuses.
     pub fn finish(mut self) {
         while !self.ready.is_empty() && self.status().failure().is_none() {
             self.hand_over();
-            std::thread::sleep(Duration::from_millis(1));
+            self.stage.sleep(Duration::from_millis(1));
         }
     }
 }

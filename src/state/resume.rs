@@ -73,11 +73,18 @@ impl StateFolder {
 
     /// What a folder holds, without having it: another process may be writing, so this is for telling early what will be wrong.
     pub fn peek(path: &Path, instance: &str) -> Option<Stored> {
+        StateFolder::beside(path, instance)?.stored
+    }
+
+    /// A folder that another process may be writing, to be read: what was looked at stays as it is until a sweep removes it, which
+    /// is then an error of reading. None where there is nothing that counts.
+    pub fn beside(path: &Path, instance: &str) -> Option<StateFolder> {
         if !fs::exists(path).unwrap_or(false) {
             return None;
         }
-        let mut files = DirFiles::new(path).ok()?;
-        Log::look(&mut files, path, instance).ok()?
+        let mut folder = StateFolder::over(Box::new(DirFiles::beside(path)), path, instance);
+        folder.look().ok()?;
+        folder.stored.is_some().then_some(folder)
     }
 
     pub fn path(&self) -> &Path {
@@ -94,14 +101,41 @@ impl StateFolder {
         self.dropped.extend(sources);
     }
 
-    /// Fills the resolver, and gives the writing end. `appended` gets the rows of append-only tables, which the resolver does not
-    /// keep. Damage found only now is an error: the folder was whole when it was looked at.
+    /// Fills the resolver, and gives the writing end.
     pub fn load(
         mut self,
         tables: &[StoredTable],
         resolver: &mut Resolver,
         appended: &mut dyn FnMut(TableIndex, row::Row),
     ) -> Result<Loaded, StateError> {
+        let (now, raw_bytes) = self.read(tables, resolver, appended)?;
+        resolver.keep_journal();
+        self.go_on(now, raw_bytes)
+    }
+
+    /// Gives the writing end of a folder whose rows a resolver has, which has read on to just where the folder's mark is.
+    pub fn succeed(self, tables: &[StoredTable], live_bytes: u64) -> Result<Loaded, StateError> {
+        let last = self.stored.as_ref().map(|stored| stored.dictionary.tables.as_slice()).unwrap_or_default();
+        let known = |table: &StoredTable| last.iter().find(|it| it.name == table.name).map_or(0, |it| it.appended_from);
+        let now = tables.iter().map(|table| StoredTable { appended_from: known(table), ..table.clone() }).collect();
+        self.go_on(now, live_bytes)
+    }
+
+    fn go_on(self, tables: Vec<StoredTable>, raw_bytes: u64) -> Result<Loaded, StateError> {
+        let dictionary = Dictionary { instance: self.instance, tables, begins_sweep: false };
+        let log = Log::go_on(self.files, &self.path, self.stored.as_ref(), dictionary)?;
+        Ok(Loaded { log, raw_bytes, lock: self.lock })
+    }
+
+    /// Fills the resolver without taking the folder over. `appended` gets the rows of append-only tables, which the resolver does
+    /// not keep. Damage found only now is an error: the folder was whole when it was looked at. Gives the tables as a dictionary
+    /// goes on naming them, and how much there was.
+    pub fn read(
+        &mut self,
+        tables: &[StoredTable],
+        resolver: &mut Resolver,
+        appended: &mut dyn FnMut(TableIndex, row::Row),
+    ) -> Result<(Vec<StoredTable>, u64), StateError> {
         let mut raw_bytes = 0;
         let mut now = tables.to_vec();
         if let Some(stored) = &self.stored {
@@ -163,10 +197,7 @@ impl StateFolder {
                 }
             }
         }
-        resolver.keep_journal();
-        let dictionary = Dictionary { instance: self.instance, tables: now, begins_sweep: false };
-        let log = Log::go_on(self.files, &self.path, self.stored.as_ref(), dictionary)?;
-        Ok(Loaded { log, raw_bytes, lock: self.lock })
+        Ok((now, raw_bytes))
     }
 }
 

@@ -10,6 +10,8 @@
 //! 2. Nothing else in livemart asks the system for the time; durations are measured with `Instant` where they are reported.
 //! 3. Where a model reads `now()` as a value the clock itself moves in ticks, so that at every cut `now()` is the cut's clock.
 
+mod stage;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -18,6 +20,8 @@ use chrono_tz::Tz;
 use row::{Datum, Row, calendar};
 
 use crate::plan::clock::{ClockNeeds, ClockReading};
+
+pub use stage::{Schedule, Stage};
 
 /// How far an event's time may lie beyond the wall clock. A later one is a mistake, which would stop an event clock for ever.
 const EVENT_AHEAD_MAX: Duration = Duration::from_secs(366 * 24 * 60 * 60);
@@ -154,6 +158,12 @@ impl Clock {
     pub fn is_plausible(&self, event_time: i64) -> bool {
         self.settings.mode != ClockMode::Event
             || event_time <= self.wall.micros().saturating_add(EVENT_AHEAD_MAX.as_micros() as i64)
+    }
+
+    /// Follows a cut that somebody else has published.
+    pub fn follow(&mut self, published: i64) {
+        self.now = self.now.max(published);
+        self.seen = self.seen.max(published);
     }
 
     /// Takes note of an event's time.

@@ -25,6 +25,7 @@ mod session;
 mod stage;
 mod tls;
 mod value;
+mod watch;
 mod whole_row;
 
 use std::fmt;
@@ -43,6 +44,7 @@ use self::bookkeeping::Turn;
 use self::schema::Access;
 use self::session::{Backend, Session};
 use self::value::Raw;
+pub use self::watch::PostgresWatch;
 use super::names::quoted;
 use super::{Commit, Deploy, Hook, RunHooks, Sink, SinkError, SinkState, TableRows, TableSpec, properties as wanted};
 
@@ -106,28 +108,6 @@ pub struct PostgresSink {
     run_hooks: RunHooks,
     /// Hooks that are yet to run outside of the transaction, which is committed.
     late_hooks: Vec<Hook>,
-}
-
-/// What an instance has published, read without owning it; None when the bookkeeping tables are not there.
-pub fn peek(config: &PostgresConfig, instance: &str) -> Result<Option<SinkState>, SinkError> {
-    let runtime = Builder::new_current_thread().enable_all().build().map_err(|cause| SinkError::Refused {
-        message: "could not start a runtime for PostgreSQL".into(),
-        hint: None,
-        cause: Some(Box::new(cause)),
-    })?;
-    runtime.block_on(async {
-        let session = Session::connect(config, "a reader").await?;
-        let table = format!("{}.cut", quoted(&config.meta_schema));
-        let known = session
-            .client
-            .query_one("select to_regclass($1) is not null", &[&table])
-            .await
-            .map_err(|cause| failure("could not look for the bookkeeping tables", cause))?;
-        match known.get(0) {
-            true => bookkeeping::read(&session, &config.meta_schema, instance).await.map(Some),
-            false => Ok(None),
-        }
-    })
 }
 
 /// What an instance has published and what these tables hold, all in one cut, read without owning it.
@@ -299,6 +279,10 @@ impl Sink for PostgresSink {
             self.late_hooks.remove(0);
         }
         Ok(())
+    }
+
+    fn heir(&mut self) -> Option<String> {
+        self.look_for_heir()
     }
 
     fn close(self: Box<Self>) -> Result<(), SinkError> {

@@ -52,8 +52,15 @@ const KEEPALIVES: [&str; 2] = [
 /// Who a server process is: a process id alone may be used again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Backend {
-    pid: i32,
+    pub pid: i32,
     started: String,
+}
+
+/// Who holds an advisory lock.
+pub struct Holder {
+    pub backend: Backend,
+    pub application: String,
+    pub address: String,
 }
 
 pub struct Session {
@@ -129,39 +136,50 @@ impl Session {
             if taken.get(0) {
                 return Ok(());
             }
-            let holder = self
-                .client
-                .query_opt(
-                    "select a.pid, coalesce(a.backend_start::text, ''), coalesce(a.application_name, ''),
-                            coalesce(host(a.client_addr), 'a local socket')
-                     from pg_locks l join pg_stat_activity a on a.pid = l.pid
-                     where l.locktype = 'advisory' and l.granted and l.objsubid = 1
-                       and l.database = (select oid from pg_database where datname = current_database())
-                       and (l.classid::bigint << 32) | l.objid::bigint = hashtextextended($1, 0)",
-                    &[&name],
-                )
-                .await
-                .map_err(failed)?;
+            let holder = self.holder(&name).await.map_err(failed)?;
             let Some(holder) = holder else { continue };
-            let backend = Backend { pid: holder.get(0), started: holder.get(1) };
-            let foreign = Some(&backend) != predecessor;
+            let foreign = Some(&holder.backend) != predecessor;
             if foreign && attempt == FOREIGN_ATTEMPTS_MAX {
-                let (application, address): (String, String) = (holder.get(2), holder.get(3));
-                let owner = match self.stored_owner(config, instance).await.map_err(failed)? {
-                    Some(owner) => owner,
-                    None => application.strip_prefix("livemart ").unwrap_or(&application).to_string(),
-                };
-                return Err(SinkError::owned(format!(
-                    "\"{instance}\" is owned by {owner} (server process {}, connected from {address})",
-                    backend.pid
-                )));
+                let owner = self.owner_text(config, instance, &holder).await.map_err(failed)?;
+                return Err(SinkError::owned(format!("\"{instance}\" is owned by {owner}")));
             }
             if !foreign {
-                self.client.execute("select pg_terminate_backend($1)", &[&backend.pid]).await.map_err(failed)?;
+                self.client.execute("select pg_terminate_backend($1)", &[&holder.backend.pid]).await.map_err(failed)?;
             }
             tokio::time::sleep(LOCK_PAUSE).await;
         }
         Err(SinkError::Unreachable { message: format!("the lock of \"{instance}\" does not come free"), cause: None })
+    }
+
+    /// Whose session holds a lock of ours.
+    pub async fn holder(&self, name: &str) -> Result<Option<Holder>, Error> {
+        let holder = self
+            .client
+            .query_opt(
+                "select a.pid, coalesce(a.backend_start::text, ''), coalesce(a.application_name, ''),
+                        coalesce(host(a.client_addr), 'a local socket')
+                 from pg_locks l join pg_stat_activity a on a.pid = l.pid
+                 where l.locktype = 'advisory' and l.granted and l.objsubid = 1
+                   and l.database = (select oid from pg_database where datname = current_database())
+                   and (l.classid::bigint << 32) | l.objid::bigint = hashtextextended($1, 0)",
+                &[&name],
+            )
+            .await?;
+        Ok(holder.map(|row| Holder {
+            backend: Backend { pid: row.get(0), started: row.get(1) },
+            application: row.get(2),
+            address: row.get(3),
+        }))
+    }
+
+    /// Who holds the lock of an instance, for people.
+    pub async fn owner_text(&self, config: &PostgresConfig, instance: &str, holder: &Holder) -> Result<String, Error> {
+        let Holder { backend, application, address } = holder;
+        let owner = match self.stored_owner(config, instance).await? {
+            Some(owner) => owner,
+            None => application.strip_prefix("livemart ").unwrap_or(application).to_string(),
+        };
+        Ok(format!("{owner} (server process {}, connected from {address})", backend.pid))
     }
 
     /// Who claimed `cut`, where there is one.

@@ -18,6 +18,7 @@ pub mod published;
 mod schema;
 mod text;
 mod value;
+mod watch;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -28,6 +29,7 @@ use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 use self::bookkeeping::Turn;
 use self::ownership::Ownership;
 use self::schema::Access;
+pub use self::watch::SqliteWatch;
 use super::names::{quoted, shown};
 use super::{Commit, Deploy, Hook, RunHooks, Sink, SinkError, SinkState, TableRows, TableSpec, properties as wanted};
 
@@ -51,23 +53,6 @@ pub struct SqliteSink {
     run_hooks: RunHooks,
     /// Hooks that are yet to run outside of the transaction, which is committed.
     late_hooks: Vec<Hook>,
-}
-
-/// What an instance has published in a file, read without owning it; None when there is no such file or instance.
-pub fn peek(path: impl AsRef<Path>, instance: &str) -> Result<Option<SinkState>, SinkError> {
-    let path = path.as_ref();
-    if !path.is_file() {
-        return Ok(None);
-    }
-    let failed = |cause| failure(&format!("could not open {}", path.display()), cause);
-    let connection = Connection::open(path).map_err(failed)?;
-    let known: i64 = connection
-        .query_row("select count(*) from sqlite_master where name = 'livemart_cut'", [], |row| row.get(0))
-        .map_err(failed)?;
-    if known == 0 {
-        return Ok(None);
-    }
-    bookkeeping::read(&connection, instance).map(Some)
 }
 
 /// What an instance has published and what these tables hold, all in one cut, read without owning it.
@@ -277,6 +262,10 @@ impl Sink for SqliteSink {
             self.late_hooks.remove(0);
         }
         Ok(())
+    }
+
+    fn heir(&mut self) -> Option<String> {
+        watch::heir(&self.path)
     }
 
     fn close(self: Box<Self>) -> Result<(), SinkError> {

@@ -11,6 +11,10 @@ use std::path::{Path, PathBuf};
 
 use crate::sink::SinkError;
 
+/// Attempts before a lock is believed to be an owner's, and the pause between them.
+const LOOKERS_MAX: usize = 5;
+const LOOK_PAUSE: std::time::Duration = std::time::Duration::from_millis(10);
+
 #[derive(Debug)]
 pub struct Ownership {
     path: PathBuf,
@@ -21,9 +25,8 @@ pub struct Ownership {
 impl Ownership {
     /// Takes the file `database` for this process, or says who has it.
     pub fn take(database: &Path, instance: &str, owner: &str) -> Result<Ownership, SinkError> {
-        let mut name = database.as_os_str().to_owned();
-        name.push("-livemart.lock");
-        let path = PathBuf::from(name);
+        let path = lock_path(database);
+        let mut attempts = 0;
         let failed = |cause: std::io::Error| SinkError::Refused {
             message: format!("cannot lock {} by {}", database.display(), path.display()),
             hint: Some("the folder must be writable and on a file system with locks".into()),
@@ -34,6 +37,12 @@ impl Ownership {
                 OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(failed)?;
             match file.try_lock() {
                 Ok(()) => {}
+                // Who only looks has it for a moment.
+                Err(TryLockError::WouldBlock) if attempts < LOOKERS_MAX => {
+                    attempts += 1;
+                    std::thread::sleep(LOOK_PAUSE);
+                    continue;
+                }
                 Err(TryLockError::WouldBlock) => return Err(owned(database, &mut file)),
                 Err(TryLockError::Error(cause)) => return Err(failed(cause)),
             }
@@ -55,6 +64,13 @@ impl Ownership {
         }
         drop(self.file);
     }
+}
+
+/// The lock file of a database.
+pub fn lock_path(database: &Path) -> PathBuf {
+    let mut name = database.as_os_str().to_owned();
+    name.push("-livemart.lock");
+    PathBuf::from(name)
 }
 
 fn owned(database: &Path, file: &mut File) -> SinkError {

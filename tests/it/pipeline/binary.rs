@@ -167,6 +167,11 @@ impl Live {
         await_that("/readyz answers 200", || (self.get("/readyz").0 == 200).then_some(()));
     }
 
+    /// The exit code, when it has ended.
+    pub fn try_wait(&mut self) -> Option<Option<i32>> {
+        self.child.try_wait().expect("a process of ours").map(|status| status.code())
+    }
+
     /// SIGKILL: no chance to say farewell.
     pub fn kill(mut self) {
         self.child.kill().expect("a process of ours");

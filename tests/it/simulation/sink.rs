@@ -1,6 +1,7 @@
 //! A sink in memory whose commits go wrong as real ones do.
 
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use livemart::sink::{Commit, CutRow, Deploy, ErrorRow, ProgressRow, RunHooks, Sink, SinkError, SinkState, TableSpec};
@@ -18,7 +19,8 @@ pub struct Inner {
     /// By model.
     pub tables: BTreeMap<String, BTreeMap<Row, i64>>,
     pub errors: BTreeMap<ErrorRow, i64>,
-    pub commits: u64,
+    /// A hash of everything that was committed, in order.
+    pub trace: u64,
 }
 
 /// What may happen to a commit, each so often in a hundred.
@@ -98,9 +100,13 @@ impl Sink for Opened {
         let settled = stored.as_ref().is_some_and(|cut| cut.owner == self.owner && cut.seq == commit.seq);
         if !settled {
             assert_eq!(stored.as_ref().map_or(0, |cut| cut.seq) + 1, commit.seq, "cuts follow each other");
+            let clock = stored.as_ref().map_or(0, |cut| cut.clock);
+            assert!(clock <= commit.clock, "the clock goes back from {clock} to {}", commit.clock);
             apply(&mut inner, &self.deployed, commit);
             inner.state.cut = Some(CutRow { owner: self.owner.clone(), seq: commit.seq, clock: commit.clock });
-            inner.commits += 1;
+            let mut trace = DefaultHasher::new();
+            format!("{} {} {commit:?}", inner.trace, self.owner).hash(&mut trace);
+            inner.trace = trace.finish();
         }
         if crashes {
             return Err(dead());

@@ -1,4 +1,7 @@
-//! A log of records in three partitions, the same for the same seed, and a reader of it that dies with its process.
+//! A log of records, the same for the same seed, and a reader of it that dies with its process.
+//!
+//! In half of the worlds orders come in two partitions: versions of a key are sent twice and out of order, and the greatest
+//! (sequence, partition, offset) among the last words of the partitions wins.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,10 +17,16 @@ use super::super::pipeline::history::Dice;
 
 /// (table, its source) by index: orders and items by key, moves counted, clicks only added to.
 pub const SOURCES: [&str; 3] = ["raw.orders", "raw.moves", "raw.clicks"];
+/// Partitions, as (source, name).
+pub const PLACES: [(usize, &str); 4] = [(0, "0"), (0, "1"), (1, "0"), (2, "0")];
 pub const MARK: &str = "topic@0";
 
-/// Everything that was ever said, by partition; a partition belongs to the source and table of its number.
-pub struct Said(pub Vec<Vec<Record>>);
+/// Everything that was ever said, by place.
+pub struct Said {
+    pub records: Vec<Vec<Record>>,
+    /// Orders come in two partitions.
+    pub several: bool,
+}
 
 pub fn specs() -> Vec<TableSpec> {
     let shape = [(Some(vec![0]), Envelope::Debezium), (None, Envelope::Debezium), (None, Envelope::Append)];
@@ -35,9 +44,33 @@ pub fn specs() -> Vec<TableSpec> {
 }
 
 impl Said {
-    pub fn new(dice: &mut Dice, records: u64) -> Said {
-        Said((0..SOURCES.len()).map(|table| (0..records).map(|offset| record(dice, table, offset)).collect()).collect())
+    pub fn new(dice: &mut Dice, records: u64, several: bool) -> Said {
+        let said = |place: usize| match place {
+            1 if !several => Vec::new(),
+            0 | 1 if several => (0..records).map(|offset| version(dice, offset)).collect(),
+            place => (0..records).map(|offset| record(dice, PLACES[place].0, offset)).collect(),
+        };
+        Said { records: (0..PLACES.len()).map(said).collect(), several }
     }
+
+    /// Where each place ends.
+    pub fn ends(&self) -> Vec<u64> {
+        self.records.iter().map(|records| records.len() as u64).collect()
+    }
+}
+
+/// A word of one of several partitions about an order: late, early, or said before.
+fn version(dice: &mut Dice, offset: u64) -> Record {
+    let id = Datum::Int(dice.between(0, 12));
+    let key = Row::pack([id.clone()]);
+    let row = Row::pack([id, Datum::Int(dice.between(0, 6)), Datum::Int(dice.between(0, 100))]);
+    let change = match dice.between(0, 10) {
+        0..2 => Change::Delete { table: 0, key, moves: false },
+        2 => Change::Skip,
+        _ => Change::Upsert { table: 0, key, row },
+    };
+    let sequence = (offset as i64 + dice.between(-12, 12)).max(0) / 2;
+    Record { offset, event_time: Some(offset as i64), sequence, delivery: None, change }
 }
 
 fn record(dice: &mut Dice, table: usize, offset: u64) -> Record {
@@ -66,7 +99,7 @@ fn record(dice: &mut Dice, table: usize, offset: u64) -> Record {
 /// What the topics still hold: records from `low` on.
 pub struct SimReader {
     said: Arc<Said>,
-    source: usize,
+    place: usize,
     position: u64,
     end: u64,
     dice: Dice,
@@ -77,25 +110,23 @@ pub struct SimReader {
 /// A reader of one partition from where `from` says; refused when the records from there on are gone.
 pub fn open(
     said: &Arc<Said>,
-    source: usize,
+    place: usize,
     (low, end): (u64, u64),
     from: &Positions,
     dice: Dice,
     is_dead: impl Fn() -> bool + Send + 'static,
 ) -> Result<OpenReader, SourceError> {
-    let place = (SOURCES[source].to_owned(), "0".to_owned());
-    let position = from.get(&place).map_or(low, |(position, _)| *position);
-    assert!(from.get(&place).is_none_or(|(_, mark)| first_position(mark) == 0));
+    let (source, name) = PLACES[place];
+    let at = from.get(&(SOURCES[source].to_owned(), name.to_owned()));
+    let position = at.map_or(low, |(position, _)| *position);
+    assert!(at.is_none_or(|(_, mark)| first_position(mark) == 0));
     if position < low {
         return Err(SourceError::new(format!("{} begins at {low}, after {position}", SOURCES[source])));
     }
+    let tables = vec![(source, source == 0 && said.several)];
     let said = said.clone();
-    let reader = SimReader { said, source, position, end, dice, gate: Gate::open(), is_dead: Box::new(is_dead) };
-    Ok(OpenReader {
-        reader: Box::new(reader),
-        partitions: vec![(SOURCES[source].into(), "0".into())],
-        tables: vec![(source, false)],
-    })
+    let reader = SimReader { said, place, position, end, dice, gate: Gate::open(), is_dead: Box::new(is_dead) };
+    Ok(OpenReader { reader: Box::new(reader), partitions: vec![(SOURCES[source].into(), name.into())], tables })
 }
 
 impl Reader for SimReader {
@@ -110,17 +141,17 @@ impl Reader for SimReader {
         if self.position >= self.end {
             return Ok(Poll::End);
         }
-        if self.position >= self.gate.limit(SOURCES[self.source], "0") || self.dice.between(0, 5) == 0 {
-            std::thread::sleep(Duration::from_micros(200));
+        let (source, name) = PLACES[self.place];
+        if self.position >= self.gate.limit(SOURCES[source], name) || self.dice.between(0, 5) == 0 {
             return Ok(Poll::Idle);
         }
         let count = self.dice.between(1, 9) as u64;
         let end = (self.position + count).min(self.end);
-        let records = self.said.0[self.source][self.position as usize..end as usize].to_vec();
+        let records = self.said.records[self.place][self.position as usize..end as usize].to_vec();
         self.position = end;
         Ok(Poll::Batch(Batch {
-            source: SOURCES[self.source].into(),
-            partition: "0".into(),
+            source: SOURCES[source].into(),
+            partition: name.into(),
             records,
             position: end,
             mark: MARK.into(),
@@ -128,6 +159,7 @@ impl Reader for SimReader {
     }
 
     fn remaining(&self) -> Vec<(Arc<str>, Arc<str>, Option<u64>)> {
-        vec![(SOURCES[self.source].into(), "0".into(), Some(self.end - self.position))]
+        let (source, name) = PLACES[self.place];
+        vec![(SOURCES[source].into(), name.into(), Some(self.end - self.position))]
     }
 }

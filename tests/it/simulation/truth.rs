@@ -5,21 +5,34 @@ use std::collections::BTreeMap;
 use livemart::source::{Change, Positions};
 use row::{Datum, Row};
 
-use super::source::{SOURCES, Said};
+use super::source::{PLACES, SOURCES, Said};
 
 /// Rows by model, and how many records of orders are set aside.
 pub type Tables = (BTreeMap<String, BTreeMap<Row, i64>>, i64);
 
-pub fn tables_at(said: &Said, positions: &Positions) -> Tables {
+pub fn tables_at(said: &Said, positions: &Positions, clock: i64) -> Tables {
     let mut orders: BTreeMap<i64, Option<i64>> = BTreeMap::new();
     let mut faults: BTreeMap<i64, i64> = BTreeMap::new();
     let (mut moves, mut clicks): (BTreeMap<Row, i64>, BTreeMap<i64, i64>) = Default::default();
     let first = |row: &Row| row.iter().next().map_or(0, |id| id.unwrap_int());
     let value = |row: &Row| row.iter().nth(1).map(|value| value.unwrap_int());
-    for (source, records) in said.0.iter().enumerate() {
-        let place = (SOURCES[source].to_owned(), "0".to_owned());
-        let end = positions.get(&place).map_or(0, |(position, _)| *position);
+    // By key and partition: the last word, by what it is compared with.
+    type Word = ((i64, usize, u64), Option<Option<i64>>);
+    let mut words: BTreeMap<(i64, usize), Word> = BTreeMap::new();
+    for (place, records) in said.records.iter().enumerate() {
+        let (source, name) = PLACES[place];
+        let end = positions.get(&(SOURCES[source].to_owned(), name.to_owned())).map_or(0, |(position, _)| *position);
         for record in &records[..end as usize] {
+            if source == 0 && said.several {
+                let rank = (record.sequence, place, record.offset);
+                let word = match &record.change {
+                    Change::Upsert { key, row, .. } => Some((first(key), Some(value(row)))),
+                    Change::Delete { key, .. } => Some((first(key), None)),
+                    _ => None,
+                };
+                words.extend(word.map(|(id, row)| ((id, place), (rank, row))));
+                continue;
+            }
             match &record.change {
                 Change::Upsert { key, row, .. } => {
                     orders.insert(first(key), value(row));
@@ -41,6 +54,14 @@ pub fn tables_at(said: &Said, positions: &Positions) -> Tables {
             }
         }
     }
+    let mut winners: BTreeMap<i64, Word> = BTreeMap::new();
+    for ((id, _), word) in words {
+        let winner = winners.entry(id).or_insert(word);
+        if word.0 > winner.0 {
+            *winner = word;
+        }
+    }
+    orders.extend(winners.into_iter().filter_map(|(id, (_, row))| Some((id, row?))));
     let mut moved: BTreeMap<i64, (i64, i64)> = BTreeMap::new();
     for (row, count) in moves.iter().filter(|(_, count)| **count > 0) {
         let of = moved.entry(first(row)).or_default();
@@ -52,7 +73,13 @@ pub fn tables_at(said: &Said, positions: &Positions) -> Tables {
         let (count, sum) = moved.get(id).map_or((Datum::Int(0), Datum::Null), |(count, sum)| (int(*count), int(*sum)));
         (Row::pack([int(*id), value.map_or(Datum::Null, int), count, sum]), 1)
     });
+    let day = Datum::Date(i32::try_from(clock.div_euclid(86_400_000_000)).expect("a day"));
+    let today = Row::pack([day, Datum::Int(clicks.values().sum())]);
     let clicks = clicks.iter().map(|(id, count)| (Row::pack([int(*id), int(*count)]), 1));
-    let tables = BTreeMap::from([("mart".to_owned(), marts.collect()), ("clicks".to_owned(), clicks.collect())]);
+    let tables = BTreeMap::from([
+        ("mart".to_owned(), marts.collect()),
+        ("clicks".to_owned(), clicks.collect()),
+        ("today".to_owned(), BTreeMap::from([(today, 1)])),
+    ]);
     (tables, faults.values().sum())
 }
