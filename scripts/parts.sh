@@ -5,7 +5,8 @@
 #   parts_alive DIR   true while both run
 #   parts_down DIR    ends both, by the process ids that DIR holds, and removes their data
 #
-# Durability is switched off where the server allows it: the data is thrown away with the test.
+# Durability is switched off where the server allows it: the data is thrown away with the test. Who kills PostgreSQL sets
+# LIVEMART_SYNCHRONOUS_COMMIT=on: what was committed must have left its process.
 
 free_ports() { # N: prints N ports, all free at this moment
   python3 - "$1" <<'PY'
@@ -68,7 +69,7 @@ up_postgres() { # DIR PORT
   (cd / && "${as[@]}" "$bin/initdb" -D "$data" -U postgres --auth=trust -E UTF8 --locale=C.UTF-8 --no-sync) >"$dir/postgres.log" 2>&1 ||
     die "initdb failed: $(tail -3 "$dir/postgres.log")"
   launch "$dir/postgres.log" "${as[@]}" "$bin/postgres" -D "$data" -p "$port" -c listen_addresses=127.0.0.1 -c unix_socket_directories= \
-    -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=200 -c timezone=UTC
+    -c fsync=off -c synchronous_commit="${LIVEMART_SYNCHRONOUS_COMMIT:-off}" -c full_page_writes=off -c max_connections=200 -c timezone=UTC
   wait_until 60 "$bin/pg_isready" -q -h 127.0.0.1 -p "$port" || die "PostgreSQL did not start: $(tail -3 "$dir/postgres.log")"
   head -1 "$data/postmaster.pid" >"$dir/postgres.pid" # the server's own id; what was launched may be runuser
 }

@@ -8,6 +8,7 @@
 pub mod binary;
 mod bystander;
 pub mod history;
+mod kills;
 mod ownership;
 pub mod parts;
 mod shop;

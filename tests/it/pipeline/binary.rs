@@ -172,6 +172,11 @@ impl Live {
         self.child.try_wait().expect("a process of ours").map(|status| status.code())
     }
 
+    pub fn signal(&self, signal: i32) {
+        // SAFETY: kill has no preconditions; the process has not been waited for, so its id is still its own.
+        assert_eq!(unsafe { libc::kill(self.pid() as libc::pid_t, signal) }, 0);
+    }
+
     /// SIGKILL: no chance to say farewell.
     pub fn kill(mut self) {
         self.child.kill().expect("a process of ours");

@@ -12,12 +12,6 @@ use super::shop::Shop;
 use super::truth::marts_at;
 use super::{OnDrop, await_all, drain};
 
-/// A signal to a process of ours.
-fn signal(live: &Live, signal: i32) {
-    // SAFETY: kill has no preconditions; the process has not been waited for, so its id is still its own.
-    assert_eq!(unsafe { libc::kill(live.pid() as libc::pid_t, signal) }, 0);
-}
-
 /// Waits until a process that should end by itself has; gives the exit code and what it said.
 fn end_of(mut live: Live) -> (Option<i32>, String) {
     let code = await_that("the process ends", || live.try_wait());
@@ -101,7 +95,7 @@ fn pipeline_zombie_that_wakes_up_cannot_commit() {
     shop.flush();
     let zombie = shop.folder.serve(&[]);
     await_all(&mut Bystander::new(&shop), &shop);
-    signal(&zombie, libc::SIGSTOP);
+    zombie.signal(libc::SIGSTOP);
     (0..100).for_each(|_| history.step());
     shop.flush();
     // As on another machine: the same instance, state of its own.
@@ -111,7 +105,7 @@ fn pipeline_zombie_that_wakes_up_cannot_commit() {
     let look = await_all(&mut Bystander::new(&shop), &shop);
     (0..100).for_each(|_| history.step());
     shop.flush();
-    signal(&zombie, libc::SIGCONT);
+    zombie.signal(libc::SIGCONT);
     let (code, said) = end_of(zombie);
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains(&look.owner), "it names who owns the instance now: {said}");
@@ -204,14 +198,14 @@ fn owner_of_a_file_hands_over_and_one_that_is_stopped_is_named() {
     folder.append("moves.jsonl", "{\"id\":3}\n");
     await_that("the younger publishes", || (total(&folder) == Some(3)).then_some(()));
 
-    signal(&younger, libc::SIGSTOP);
+    younger.signal(libc::SIGSTOP);
     let asked = Instant::now();
     let third = folder.serve(&["--take-over"]);
     let (code, said) = end_of(third);
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains(&format!("pid {}", younger.pid())), "it names the stopped writer: {said}");
     assert!(asked.elapsed() < WAIT);
-    signal(&younger, libc::SIGCONT);
+    younger.signal(libc::SIGCONT);
     folder.append("moves.jsonl", "{\"id\":4}\n");
     await_that("the younger goes on", || (total(&folder) == Some(4)).then_some(()));
     assert_eq!(younger.terminate().0, Some(0));

@@ -93,6 +93,31 @@ impl Client {
         Client { runtime, client }
     }
 
+    /// None while the server is away.
+    pub fn connect() -> Option<Client> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let client = runtime.block_on(async {
+            let (client, connection) = tokio_postgres::connect(&postgres_url(), tokio_postgres::NoTls).await.ok()?;
+            tokio::spawn(connection);
+            Some(client)
+        });
+        Some(Client { runtime, client: client? })
+    }
+
+    pub fn try_run(&self, sql: &str) -> Option<()> {
+        self.runtime.block_on(self.client.batch_execute(sql)).ok()
+    }
+
+    /// The first column of every row, as text; None when the server does not answer, or the table is not there.
+    pub fn try_column(&self, sql: &str) -> Option<Vec<String>> {
+        let messages = self.runtime.block_on(self.client.simple_query(sql)).ok()?;
+        let cell = |message: &SimpleQueryMessage| match message {
+            SimpleQueryMessage::Row(row) => Some(row.get(0).unwrap_or("null").to_owned()),
+            _ => None,
+        };
+        Some(messages.iter().filter_map(cell).collect())
+    }
+
     pub fn run(&self, sql: &str) {
         self.runtime.block_on(self.client.batch_execute(sql)).unwrap_or_else(|cause| panic!("{sql}: {cause:?}"));
     }
@@ -135,6 +160,7 @@ impl Drop for Schemas {
 pub struct Proxy {
     port: u16,
     is_down: Arc<AtomicBool>,
+    delay_micros: Arc<AtomicU64>,
     open: Arc<Mutex<Vec<TcpStream>>>,
 }
 
@@ -148,8 +174,8 @@ impl Proxy {
         let server = (host, config.get_ports().first().copied().unwrap_or(5432));
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("an address").port();
-        let proxy = Proxy { port, is_down: Arc::default(), open: Arc::default() };
-        let (is_down, open) = (proxy.is_down.clone(), proxy.open.clone());
+        let proxy = Proxy { port, is_down: Arc::default(), delay_micros: Arc::default(), open: Arc::default() };
+        let (is_down, open, delay) = (proxy.is_down.clone(), proxy.open.clone(), proxy.delay_micros.clone());
         std::thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
                 if is_down.load(Ordering::SeqCst) {
@@ -160,8 +186,9 @@ impl Proxy {
                 open.lock()
                     .expect("no panic")
                     .extend([from.try_clone().expect("a socket"), to.try_clone().expect("a socket")]);
-                std::thread::spawn(move || pass_on(from, to));
-                std::thread::spawn(move || pass_on(upstream, client));
+                let (there, back) = (delay.clone(), delay.clone());
+                std::thread::spawn(move || pass_on(from, to, &there));
+                std::thread::spawn(move || pass_on(upstream, client, &back));
             }
         });
         proxy
@@ -180,6 +207,11 @@ impl Proxy {
         )
     }
 
+    /// From now on every packet waits so long.
+    pub fn delay(&self, delay: Duration) {
+        self.delay_micros.store(delay.as_micros() as u64, Ordering::SeqCst);
+    }
+
     pub fn go_down(&self) {
         self.is_down.store(true, Ordering::SeqCst);
         for socket in self.open.lock().expect("no panic").drain(..) {
@@ -192,9 +224,10 @@ impl Proxy {
     }
 }
 
-fn pass_on(mut from: TcpStream, mut to: TcpStream) {
+fn pass_on(mut from: TcpStream, mut to: TcpStream, delay_micros: &AtomicU64) {
     let mut buffer = [0; 1 << 16];
     while let Ok(length @ 1..) = from.read(&mut buffer) {
+        std::thread::sleep(Duration::from_micros(delay_micros.load(Ordering::SeqCst)));
         if to.write_all(&buffer[..length]).is_err() {
             break;
         }
