@@ -14,6 +14,7 @@
 
 mod end_to_end;
 mod in_process;
+mod latency;
 mod limit;
 mod mart;
 mod measure;
@@ -68,7 +69,7 @@ struct Options {
     #[arg(long, value_delimiter = ',', default_value = "engine,run,serve,ticks")]
     only: Vec<Part>,
     /// What cargo says to every bench.
-    #[arg(long, hide = true)]
+    #[arg(long, hide = true, global = true)]
     bench: bool,
     #[command(subcommand)]
     inner: Option<Inner>,
@@ -95,6 +96,8 @@ enum Inner {
     InProcess { events: PathBuf },
     /// One changed row in a window's partition, against computing the partition again.
     Windows(WindowOptions),
+    /// From Kafka to PostgreSQL at a steady rate, beside a pipeline without an engine.
+    Latency(LatencyOptions),
 }
 
 #[derive(clap::Args)]
@@ -111,6 +114,25 @@ struct WindowOptions {
     /// The naive way is left out above so many rows.
     #[arg(long, default_value_t = 500_000)]
     naive_rows_max: usize,
+}
+
+#[derive(clap::Args)]
+struct LatencyOptions {
+    /// Events per second.
+    #[arg(long, default_value_t = 2_000)]
+    rate: u64,
+    /// Seconds that are measured, of the engine and of the floor each.
+    #[arg(long, default_value_t = 30)]
+    seconds: u64,
+    /// `commit_interval` of both.
+    #[arg(long, default_value_t = 50)]
+    interval_ms: u64,
+    /// A broker without the shop's topics.
+    #[arg(long, env = "LIVEMART_TEST_KAFKA")]
+    brokers: String,
+    /// A database without the schemas marts, livemart and floor.
+    #[arg(long, env = "LIVEMART_TEST_POSTGRES")]
+    postgres: String,
 }
 
 /// What the inner process tells.
@@ -133,6 +155,7 @@ fn main() -> ExitCode {
     let outcome = match &options.inner {
         Some(Inner::InProcess { events }) => in_process_figures(events),
         Some(Inner::Windows(windows)) => window_grid(windows),
+        Some(Inner::Latency(latency)) => latency_lines(latency),
         None => bench(&options),
     };
     match outcome {
@@ -229,6 +252,54 @@ fn window_grid(options: &WindowOptions) -> Result<(), Box<dyn Error>> {
         }
     }
     Ok(())
+}
+
+/// Latency from the broker to a committed row.
+fn latency_lines(options: &LatencyOptions) -> Result<(), Box<dyn Error>> {
+    let folder = std::env::temp_dir().join(format!("livemart-latency-{}", std::process::id()));
+    std::fs::create_dir_all(&folder)?;
+    let outcome = latency::run(&latency::Settings {
+        binary: BINARY.into(),
+        project: concat!(env!("CARGO_MANIFEST_DIR"), "/dataflows").into(),
+        folder: folder.clone(),
+        brokers: options.brokers.clone(),
+        postgres: options.postgres.clone(),
+        rate: options.rate,
+        seconds: options.seconds,
+        interval_ms: options.interval_ms,
+    })?;
+    let _ = std::fs::remove_dir_all(folder);
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    println!(
+        "Kafka to PostgreSQL, {} events/s of the shop, commit interval {} ms, {} s each; {}, load {}",
+        options.rate,
+        options.interval_ms,
+        options.seconds,
+        bench_commit(),
+        load.split(' ').next().unwrap_or("?")
+    );
+    let line = |what: &str, samples: &Samples| {
+        let at = |percent| samples.percentile(percent).map_or("-".to_owned(), |ms| format!("{ms:.1}"));
+        println!("{what:<52}{:>10}{:>10}{:>10}", at(50.0), at(90.0), at(99.0));
+    };
+    println!("{:<52}{:>10}{:>10}{:>10}", "ms", "p50", "p90", "p99");
+    line("livemart serve, the shop's project with its tests", &outcome.engine_ms);
+    line(&format!("floor: upserts into {} tables, no engine", outcome.tables), &outcome.floor_ms);
+    line("floor: its transactions alone", &outcome.floor_commit_ms);
+    println!(
+        "livemart: {} cuts seen, {:.1} s of CPU, {} MiB at most; floor: {:.1} s of CPU",
+        outcome.cuts,
+        outcome.engine.cpu.as_secs_f64(),
+        outcome.engine.resident_max_bytes >> 20,
+        outcome.floor_cpu.as_secs_f64()
+    );
+    Ok(())
+}
+
+fn bench_commit() -> String {
+    let said = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
+    let commit = said("LIVEMART_BENCH_COMMIT").unwrap_or_else(|| "unknown".to_owned());
+    format!("commit {commit}, {}", said("LIVEMART_BENCH_PROFILE").unwrap_or_else(|| "unknown profile".to_owned()))
 }
 
 fn cache_dir() -> Result<PathBuf, Box<dyn Error>> {

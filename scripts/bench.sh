@@ -6,6 +6,9 @@
 #
 #   scripts/x bench windows [--rows N,N,...] [--changes N] [--save]      one changed row in a window's partition
 #
+#   scripts/x bench latency [--rate N] [--seconds N] [--interval-ms N] [--save]   Kafka to PostgreSQL, beside a pipeline without an engine;
+#                                                                                  with a broker and a PostgreSQL of its own, which syncs
+#
 #   --limit DIR      the hand-written program (or LIVEMART_LIMIT); it is copied to the cache and built there
 #   --save           keep the table as benches/runs/DATE-COMMIT.txt as well
 #   --profile NAME   cargo's profile; `release` builds everything a second time and is faster   (default: dev, the one of tests and demo)
@@ -30,6 +33,14 @@ bench() {
   export LIVEMART_BENCH_COMMIT LIVEMART_BENCH_PROFILE=${cargo_args[1]} LIVEMART_CACHE=$CACHE
   table=$(mktemp "${TMPDIR:-/tmp}/livemart-bench.XXXXXX")
   on_leaving "rm -f '$table'"
+  if [ "${args[0]:-}" = latency ]; then
+    local parts
+    parts=$(mktemp -d "${TMPDIR:-/tmp}/livemart-latency.XXXXXX")
+    on_leaving "parts_down '$parts'; rm -rf '$parts'"
+    stage "setup of parts" setup_parts
+    LIVEMART_PARTS_SYNC=yes stage "parts up" parts_up "$parts"
+    . "$parts/parts.env"
+  fi
   cargo bench --locked --package livemart --bench engine ${cargo_args[@]+"${cargo_args[@]}"} -- ${args[@]+"${args[@]}"} | tee "$table"
   [ -n "$save" ] || return 0
   local kept

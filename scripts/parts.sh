@@ -68,8 +68,10 @@ up_postgres() { # DIR PORT
   fi
   (cd / && "${as[@]}" "$bin/initdb" -D "$data" -U postgres --auth=trust -E UTF8 --locale=C.UTF-8 --no-sync) >"$dir/postgres.log" 2>&1 ||
     die "initdb failed: $(tail -3 "$dir/postgres.log")"
+  local durability=(-c fsync=off -c "synchronous_commit=${LIVEMART_SYNCHRONOUS_COMMIT:-off}" -c full_page_writes=off)
+  [ -z "${LIVEMART_PARTS_SYNC:-}" ] || durability=() # what is measured must cost what it costs
   launch "$dir/postgres.log" "${as[@]}" "$bin/postgres" -D "$data" -p "$port" -c listen_addresses=127.0.0.1 -c unix_socket_directories= \
-    -c fsync=off -c synchronous_commit="${LIVEMART_SYNCHRONOUS_COMMIT:-off}" -c full_page_writes=off -c max_connections=200 -c timezone=UTC
+    ${durability[@]+"${durability[@]}"} -c max_connections=200 -c timezone=UTC
   wait_until 60 "$bin/pg_isready" -q -h 127.0.0.1 -p "$port" || die "PostgreSQL did not start: $(tail -3 "$dir/postgres.log")"
   head -1 "$data/postmaster.pid" >"$dir/postgres.pid" # the server's own id; what was launched may be runuser
 }

@@ -65,6 +65,11 @@ pub struct Summary {
     pub situations: BTreeMap<&'static str, u64>,
 }
 
+/// The topics that changes are produced to.
+pub fn topics() -> Vec<String> {
+    tables::ALL.iter().filter(|table| table.medium == Medium::Log).map(|table| produce::topic(table)).collect()
+}
+
 /// Makes the whole history. `progress` hears the records so far and about how many there will be.
 pub fn generate(scale: Scale, to: &mut dyn Deliver, progress: &mut dyn FnMut(u64, u64)) -> io::Result<Summary> {
     let Scale { seed, customers, days } = scale;

@@ -250,6 +250,48 @@ fn pipeline_sink_that_is_down_is_waited_for() {
     drain(live, &shop);
 }
 
+/// Resident memory of a process.
+fn resident_mib(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("resident memory");
+    line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") / 1024
+}
+
+#[test]
+fn pipeline_outage_under_load_costs_little_memory_and_no_record() {
+    const RECORDS: i64 = 400_000;
+    let proxy = Proxy::new();
+    let shop = Shop::new("outage", &proxy.url(), "50ms");
+    let transfers = |from: i64, to: i64| {
+        for n in from..to {
+            shop.say_in((n % 2) as usize, Said::Transfer { customer: n % 5_000, cents: n });
+        }
+        shop.flush();
+    };
+    transfers(0, 10_000);
+    let mut live = shop.folder.serve(&[]);
+    live.await_ready();
+    let bystander = Bystander::new(&shop);
+    let totals = || bystander.look().map(|look| look.marts.0["totals"].clone());
+    let sum = |records: i64| vec![format!("{records} {}", records * (records - 1) / 2)];
+    await_that("the first records are published", || (totals()? == sum(10_000)).then_some(()));
+    let before = resident_mib(live.pid());
+    proxy.go_down();
+    transfers(10_000, RECORDS);
+    // Whatever is read meanwhile waits in queues that have ends.
+    let mut most = before;
+    for _ in 0..50 {
+        std::thread::sleep(Duration::from_millis(100));
+        most = most.max(resident_mib(live.pid()));
+    }
+    assert_eq!(live.get("/healthz").0, 200, "a sink that is down is no fault of ours");
+    assert!(most - before < 300, "{before} MiB became {most} MiB");
+    proxy.come_back();
+    await_that("everything is published", || (totals()? == sum(RECORDS)).then_some(()));
+    let (code, said) = live.terminate();
+    assert_eq!(code, Some(0), "{said}");
+}
+
 #[test]
 fn pipeline_topic_that_was_created_anew_is_refused() {
     let shop = Shop::new("anew", &postgres_url(), "50ms");

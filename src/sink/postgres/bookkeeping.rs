@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use row::Row;
 use tokio_postgres::Error;
 
-use super::session::{Job, Session, instant, number, optional_text, text};
+use super::session::{Job, Session, instant, number, numbers, optional_text, text, texts};
 use super::value::Parameter;
 use super::{apply, failure, whole_row};
 use crate::sink::names::quoted;
@@ -160,42 +160,44 @@ pub async fn begin(
     }
 }
 
-pub fn progress_jobs<'a>(schema: &str, instance: &'a str, rows: &'a [ProgressRow]) -> impl Iterator<Item = Job<'a>> {
+/// All positions in one statement.
+pub fn progress_job<'a>(schema: &str, instance: &'a str, rows: &[ProgressRow]) -> Option<Job<'a>> {
     let sql = format!(
-        r#"insert into {}.progress as p (instance, source, "partition", position, mark) values ($1, $2, $3, $4, $5)
+        r#"insert into {}.progress as p (instance, source, "partition", position, mark)
+           select $1, s.* from unnest($2, $3, $4, $5) as s
            on conflict (instance, source, "partition") do update set position = excluded.position, mark = excluded.mark"#,
         quoted(schema)
     );
-    rows.iter().map(move |row| Job {
-        sql: sql.clone(),
-        values: vec![
-            text(instance),
-            text(&row.source),
-            text(&row.partition),
-            number(row.position as i64),
-            text(&row.mark),
-        ],
-    })
+    let values = vec![
+        text(instance),
+        texts(rows.iter().map(|row| row.source.as_str())),
+        texts(rows.iter().map(|row| row.partition.as_str())),
+        numbers(rows.iter().map(|row| row.position as i64)),
+        texts(rows.iter().map(|row| row.mark.as_str())),
+    ];
+    (!rows.is_empty()).then_some(Job { sql, values })
 }
 
-pub fn test_jobs<'a>(schema: &str, instance: &'a str, seq: u64, rows: &'a [TestRow]) -> impl Iterator<Item = Job<'a>> {
+/// All counts in one statement.
+pub fn test_job<'a>(schema: &str, instance: &'a str, seq: u64, rows: &[TestRow]) -> Option<Job<'a>> {
     let sql = format!(
-        "insert into {}.tests (instance, test, model, severity, failures, seq) values ($1, $2, $3, $4, $5, $6)
+        "insert into {}.tests (instance, test, model, severity, failures, seq)
+         select $1, s.*, $2 from unnest($3, $4, $5, $6) as s
          on conflict (instance, test) do update set
              model = excluded.model, severity = excluded.severity, failures = excluded.failures, seq = excluded.seq",
         quoted(schema)
     );
-    rows.iter().map(move |row| Job {
-        sql: sql.clone(),
-        values: vec![
-            text(instance),
-            text(&row.test),
-            text(&row.model),
-            text(&row.severity),
-            number(row.failures),
-            number(seq as i64),
-        ],
-    })
+    // Packages may have tests of one name; one statement must not write a row twice.
+    let rows: BTreeMap<&str, &TestRow> = rows.iter().map(|row| (row.test.as_str(), row)).collect();
+    let values = vec![
+        text(instance),
+        number(seq as i64),
+        texts(rows.keys().copied()),
+        texts(rows.values().map(|row| row.model.as_str())),
+        texts(rows.values().map(|row| row.severity.as_str())),
+        numbers(rows.values().map(|row| row.failures)),
+    ];
+    (!rows.is_empty()).then_some(Job { sql, values })
 }
 
 /// Notes a deployed model. A relation that an earlier instance or model had passes to this one.

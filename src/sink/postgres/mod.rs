@@ -355,13 +355,22 @@ async fn write_cut(
             .await
             .map_err(|cause| failure("could not write models", cause))?;
     }
-    batch.extend(bookkeeping::progress_jobs(meta, instance, &commit.progress));
-    batch.extend(bookkeeping::test_jobs(meta, instance, commit.seq, &commit.tests));
+    batch.extend(bookkeeping::progress_job(meta, instance, &commit.progress).into_iter());
+    batch.extend(bookkeeping::test_job(meta, instance, commit.seq, &commit.tests).into_iter());
     batch.send(session).await?;
     bookkeeping::write_errors(session, meta, instance, commit).await?;
     hooks::run_inside(session, &run_hooks.end).await?;
     let committed = session.client.batch_execute("commit").await;
-    committed.map_err(|cause| failure(&format!("could not commit cut {}", commit.seq), cause))
+    committed.map_err(|cause| {
+        let not_unique = cause.code() == Some(&SqlState::UNIQUE_VIOLATION);
+        let mut error = failure(&format!("could not commit cut {}", commit.seq), cause);
+        if let (true, SinkError::Refused { hint, .. }) = (not_unique, &mut error) {
+            *hint = Some(
+                "rows are not unique as a model's `indexes:` says: correct the model, or take `unique` out".into(),
+            );
+        }
+        error
+    })
 }
 
 async fn read_table(session: &mut Session, table: &TableSpec) -> Result<Vec<(Row, i64)>, SinkError> {

@@ -16,7 +16,7 @@ use row::{Datum, ScalarType};
 use tokio::task::JoinHandle;
 use tokio_postgres::{Client, Config, Error, Statement};
 
-use super::value::{Bound, Parameter};
+use super::value::{Bound, ColumnWriter, Parameter};
 use super::{PostgresConfig, address, failure, tls};
 use crate::sink::SinkError;
 use crate::sink::names::quoted;
@@ -236,6 +236,22 @@ pub fn optional_text(value: Option<&str>) -> Parameter<'_> {
 
 pub fn number(value: i64) -> Parameter<'static> {
     Parameter::One(Bound { datum: Datum::Int(value), ty: &ScalarType::Int64 })
+}
+
+/// A column of texts.
+pub fn texts<'a>(values: impl Iterator<Item = &'a str>) -> Parameter<'static> {
+    column(&ScalarType::Text, values.map(Datum::Text))
+}
+
+/// A column of numbers.
+pub fn numbers(values: impl Iterator<Item = i64>) -> Parameter<'static> {
+    column(&ScalarType::Int64, values.map(Datum::Int))
+}
+
+fn column<'a>(of: &'static ScalarType, values: impl Iterator<Item = Datum<'a>>) -> Parameter<'static> {
+    let mut writer = ColumnWriter::new(of);
+    values.for_each(|value| writer.push(&value).expect("texts and numbers of a cut always have a form"));
+    writer.finish()
 }
 
 pub fn instant(micros: i64) -> Parameter<'static> {
