@@ -11,8 +11,10 @@ use std::sync::Arc;
 
 use md5::{Digest, Md5};
 use row::ScalarType;
+use serde_json::Value as Json;
 
 use super::condition::condition_holds;
+use super::contract::check_contract;
 use super::deployment::{Counts, Deployment, ModelPlan, PublishedModel, StoredSnapshot, TestPlan, demanded_columns};
 use super::properties::table_properties;
 use super::seeds::seed_plan;
@@ -252,6 +254,16 @@ impl<'p> Planner<'p> {
         if node.resource_type == ResourceType::Snapshot {
             bound = snapshot_plan(node, bound, &self.project.target.sink)?;
         }
+        if node.resource_type == ResourceType::Model {
+            check_contract(node, &bound.columns)?;
+            if on_error(node)? == OnError::Null {
+                bound.plan = plan::null_on_error(&bound.plan);
+                let typ = bound.plan.typ();
+                for (column, planned) in bound.columns.iter_mut().zip(typ.columns) {
+                    column.nullable = planned.nullable;
+                }
+            }
+        }
         self.keep(node, bound);
         if node.resource_type == ResourceType::Test && !counts_rows(&node.test_settings()) {
             let fail_calc = node.test_settings().fail_calc;
@@ -418,6 +430,9 @@ impl<'p> Planner<'p> {
                 deployment.models.push(ModelPlan { id: planned.id.clone(), plan: failures.clone() });
                 columns.push(failures.typ().columns);
             }
+            if node.resource_type == ResourceType::Model && on_error(node)? == OnError::Fail {
+                deployment.fails.insert(planned.id.clone());
+            }
             if node.resource_type == ResourceType::Test {
                 deployment.tests.push(test_plan(self.project, node, deployment.models.len() - 1)?);
                 tests.push(planned.id.clone());
@@ -481,6 +496,35 @@ fn table(node: &Node, planned: &Planned, plan: &Arc<Plan>) -> Result<TableSpec, 
         fingerprint: planned.fingerprint.clone(),
         compiled_sql: node.compiled_code.clone().unwrap_or_default(),
     })
+}
+
+/// What becomes of a row on which an expression of a model fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum OnError {
+    /// It is set aside with its reason.
+    Quarantine,
+    /// The expression is NULL.
+    Null,
+    /// The cut is not published, and the engine stops.
+    Fail,
+}
+
+/// `meta: {livemart: {on_error: …}}`
+fn on_error(node: &Node) -> Result<OnError, AssembleError> {
+    let meta = node.meta();
+    match meta.get("livemart").and_then(|livemart| livemart.get("on_error")) {
+        None => Ok(OnError::Quarantine),
+        Some(Json::String(word)) if word == "quarantine" => Ok(OnError::Quarantine),
+        // YAML reads the bare word as nothing.
+        Some(Json::Null) => Ok(OnError::Null),
+        Some(Json::String(word)) if word == "null" => Ok(OnError::Null),
+        Some(Json::String(word)) if word == "fail" => Ok(OnError::Fail),
+        Some(other) => Err(AssembleError::node(
+            node,
+            format!("meta.livemart.on_error: {other} is not known"),
+            Some("write quarantine, null or fail".to_owned()),
+        )),
+    }
 }
 
 /// Whether a test's failures are the rows that its query gives.

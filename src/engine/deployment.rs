@@ -80,6 +80,8 @@ pub struct Deployment {
     pub models: Vec<ModelPlan>,
     pub published: Vec<PublishedModel>,
     pub tests: Vec<TestPlan>,
+    /// Models of which a failing expression stops the engine.
+    pub fails: BTreeSet<String>,
     /// Snapshots that some plan reads, by the index that their inputs have after the sources'.
     pub stored: Vec<StoredSnapshot>,
     /// Sources that some plan reads, by the index that inputs and resolved updates use.

@@ -16,6 +16,7 @@ mod assemble;
 mod backlog;
 mod columns;
 mod condition;
+mod contract;
 mod deployment;
 mod drive;
 mod evaluate;

@@ -12,7 +12,7 @@
 //! 4. While the sink is unreachable the same commit is tried again, slower and slower; nothing is skipped, and the bounded
 //!    queues hold the readers back.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
@@ -140,6 +140,8 @@ pub struct Publisher {
     seq: u64,
     /// The error multiset is written anew by the next commit: what the sink holds came from other models.
     resets_errors: bool,
+    /// Models of which an error is no row set aside but the end.
+    fails: BTreeSet<String>,
     /// Partly arrived epochs.
     arriving: BTreeMap<Epoch, (usize, Outputs, Due)>,
     /// What waits for a commit: table deltas of a hydration, positions, errors.
@@ -196,9 +198,16 @@ impl Publisher {
             error_groups: BTreeMap::new(),
             seq: 0,
             resets_errors,
+            fails: BTreeSet::new(),
             arriving: BTreeMap::new(),
             pending: Pending::default(),
         }
+    }
+
+    /// A failing expression of one of these models ends the run, and its cut is not published.
+    pub fn failing_on(mut self, models: BTreeSet<String>) -> Publisher {
+        self.fails = models;
+        self
     }
 
     /// Runs until the notes' queue is closed and every noted epoch is dealt with; then closes the sink.
@@ -326,6 +335,22 @@ impl Publisher {
         let mut errors = note.faults.clone();
         let updates = outputs.remove(&Output::Errors).unwrap_or_default();
         errors.extend(updates.iter().map(|(row, diff)| (expression_error(row), *diff)));
+        let fatal = |(error, diff): &&(ErrorRow, i64)| {
+            *diff > 0 && error.model.as_ref().is_some_and(|model| self.fails.contains(model))
+        };
+        if let Some((error, _)) = errors.iter().find(fatal) {
+            let (model, expression) = (error.model.as_deref(), error.expression.as_deref());
+            let message = format!(
+                "{} in {} of {} (on_error: fail), for {}",
+                error.reason,
+                expression.unwrap_or("an expression"),
+                model.unwrap_or_default(),
+                error.record.as_deref().unwrap_or("a row")
+            );
+            let hint =
+                "correct the row at its source, or set it aside: meta: {livemart: {on_error: quarantine}}".to_owned();
+            return Err(SinkError::Refused { message, hint: Some(hint), cause: None });
+        }
         for (error, diff) in &errors {
             *self.errors.entry(error.kind.clone()).or_default() += diff;
             let what = error.model.as_ref().or(error.source.as_ref()).cloned().unwrap_or_default();

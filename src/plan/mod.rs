@@ -16,6 +16,7 @@ mod describe;
 mod error;
 mod expr;
 mod inline;
+mod on_error;
 #[cfg(test)]
 mod probe_tests;
 pub(crate) mod range;
@@ -35,6 +36,7 @@ pub use cost::{Cost, CostClass};
 pub use describe::{PlanLine, describe_expr};
 pub use error::PlanError;
 pub use inline::{Inliner, inline};
+pub use on_error::null_on_error;
 pub use sql::{BoundModel, ResolveRelation, bind, bind_query};
 pub use tree::post_order as nodes;
 pub use typ::TypeCache;

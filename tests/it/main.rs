@@ -10,6 +10,7 @@ mod kafka_avro;
 mod kafka_secure;
 mod kafka_source;
 mod moving_time;
+mod nodes;
 mod own_server;
 mod pipeline;
 mod postgres_deploy;

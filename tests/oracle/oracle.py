@@ -15,6 +15,7 @@ PostgreSQL is the one that LIVEMART_TEST_POSTGRES names; databases are made ther
 """
 
 import argparse
+import json
 import os
 import pathlib
 import random
@@ -34,6 +35,7 @@ import yaml
 import compare
 import generated
 import sink as sinks
+import versions
 import warehouse
 from history import History
 from reference import Inputs
@@ -55,6 +57,7 @@ class Oracle:
         self.rng = random.Random(arguments.seed)
         self.project = warehouse.Project(ROOT / "dataflows", work)
         self.without = not_yet()
+        self.versions = {}  # (mode, snapshot) -> its versions at the cut that was checked last
         self.postgres = self.duckdb = None
         if arguments.pg_cuts:
             self.postgres = warehouse.Postgres(self.project, databases.make("dbt"), self.without)
@@ -106,7 +109,15 @@ class Oracle:
                 found.append(f"{table}: is not published")
             else:
                 found += compare.differences(table, expected, *published.tables[table])
-        deployed = {m["unique_id"] for m in judge.published}
+        for snapshot in judge.snapshots:
+            table, before = snapshot["alias"], self.versions.get((self.mode(where), snapshot["alias"]))
+            if table not in published.tables:
+                found.append(f"{table}: is not published")
+            elif lines := versions.differences(snapshot, judge.queries[table], *published.tables[table], before):
+                found += lines
+            else:
+                self.versions[self.mode(where), table] = versions.versions(*published.tables[table])
+        deployed = {m["unique_id"] for m in [*judge.published, *judge.snapshots]}
         if published.models != deployed:
             found.append(f"models: expected {sorted(deployed)}, got {sorted(published.models)}")
         found += self.test_differences(judge, failures, published.tests)
@@ -116,6 +127,10 @@ class Oracle:
             raise Different(f"{where}, cut {published.seq} at records {published.positions}, {published.clock}, against {judge.name}:\n  " + "\n  ".join(found))
         rows = sum(len(r.rows) for r in relations.values())
         say(f"  {where}: cut {published.seq} at record {sum(published.positions.values())}, {published.clock}, equals {judge.name}: {len(relations)} tables, {rows} rows, {len(failures)} tests, {len(inputs.aside)} set aside")
+
+    @staticmethod
+    def mode(where):
+        return where.removesuffix(", killed")
 
     def test_differences(self, judge, failures, got):
         """Tests may be listed by unique id or by name."""
@@ -155,7 +170,7 @@ class Oracle:
         say(f"{where}: {len(plan)} cuts")
         events = Events(self.work / target, self.lines, self.prefixes)
         sink, inputs, last, begin = open_sink(), Inputs(self.tables), None, 0
-        tables = {m["alias"]: m["schema"] for m in self.judges[0].published}
+        tables = {m["alias"]: m["schema"] for m in [*self.judges[0].published, *self.judges[0].snapshots]}
         for number, (end, judge) in enumerate(plan):
             if number == len(plan) // 2:
                 self.lose_state(target)
@@ -172,6 +187,25 @@ class Oracle:
                 raise Different(f"{where}: the cut's number went from {last.seq} to {published.seq}")
             self.check(published, judge, inputs, where)
             last, begin = published, end
+        self.check_verdicts(where, target, events, plan[-1][1])
+
+    def check_verdicts(self, where, target, events, judge):
+        """`livemart test` at the last cut and dbt agree test by test, unit tests pass."""
+        process = self.start("test", target, events)
+        code = process.wait(RUN_SECONDS_MAX)
+        said = events.log(process)
+        if code not in PUBLISHED:
+            raise Different(f"livemart test -t {target} ended with exit code {code}:\n{said}")
+        results = json.loads((self.project.folder / "target" / "run_results.json").read_text())["results"]
+        got = {r["unique_id"]: r["status"] for r in results}
+        expected = {i: verdict for i, verdict in judge.verdicts.items()}
+        expected |= {i: "pass" for i in judge.manifest["unit_tests"]}
+        wrong = {i: (verdict, got.get(i)) for i, verdict in expected.items() if got.get(i) != verdict}
+        if wrong:
+            raise Different(f"{where}: test -> (dbt's verdict, livemart's): {wrong}")
+        if (code == 1) != ("fail" in got.values()):
+            raise Different(f"{where}: livemart test ended with exit code {code}, with {sorted(set(got.values()))}")
+        say(f"  {where}: livemart test agrees with dbt on {len(expected)} verdicts")
 
     def killed_run(self, where, target, events, begin, end, sink, tables, last):
         """A run over part of the way that is killed at a random moment; what it left must be a cut, whichever it is."""
@@ -202,7 +236,7 @@ class Oracle:
             target["commit_interval"] = "20ms"
 
         self.add_target("oracle_serve", change)
-        tables, end = {m["alias"]: m["schema"] for m in self.judges[0].published}, len(self.history)
+        tables, end = {m["alias"]: m["schema"] for m in [*self.judges[0].published, *self.judges[0].snapshots]}, len(self.history)
         events, sink = Events(self.work / "oracle_serve", self.lines, self.prefixes), sinks.Sqlite(self.work / "oracle_serve.db")
         events.grow(end // 10, half=False)
         process, seen = self.start("serve", "oracle_serve", events), {}

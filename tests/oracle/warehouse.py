@@ -111,6 +111,11 @@ class Warehouse:
         out = {i for i, n in nodes.items() if n["name"] in without}
         while more := {i for i, n in nodes.items() if i not in out and out & set(n["depends_on"]["nodes"])}:
             out |= more
+        # A snapshot has a rule of its own (versions.py), for what its query gives at the cut.
+        self.snapshots = [n for i, n in nodes.items() if n["resource_type"] == "snapshot" and i not in out]
+        out |= {s["unique_id"] for s in self.snapshots}
+        while more := {i for i, n in nodes.items() if i not in out and out & set(n["depends_on"]["nodes"])}:
+            out |= more
         every = in_order({i: n for i, n in nodes.items() if n["resource_type"] == "model" and n["config"]["enabled"]})
         self.models = [m for m in every if m["unique_id"] not in out]
         self.tests = {i: n for i, n in nodes.items() if n["resource_type"] == "test" and i not in out}
@@ -126,6 +131,10 @@ class Warehouse:
             for model in self.models:
                 how = "view" if model["config"]["materialized"] == "view" else "table"
                 self.create(run, model, how)
+            for snapshot in self.snapshots:
+                self.create(run, snapshot, "view")
+            self.queries = {s["alias"]: self.read(run, s) for s in self.snapshots}
+            self.verdicts = {i: self.verdict(run, t) for i, t in self.tests.items()}
             return {m["alias"]: self.read(run, m) for m in self.published}, {i: self.failures(run, t) for i, t in self.tests.items()}
 
     def build(self, inputs):
@@ -139,7 +148,7 @@ class Warehouse:
         return relations, {r["unique_id"]: r["failures"] for r in results["results"] if r["unique_id"] in self.tests}
 
     def load(self, run, inputs):
-        for schema in {m["schema"] for m in self.models} | {t.schema for t in inputs.tables.values()}:
+        for schema in {m["schema"] for m in [*self.models, *self.snapshots]} | {t.schema for t in inputs.tables.values()}:
             run(f'drop schema if exists "{schema}" cascade')
             run(f'create schema "{schema}"')
         for table in inputs.tables.values():
@@ -157,6 +166,16 @@ class Warehouse:
     def failures(self, run, test):
         config, limit = test["config"], f"limit {test['config']['limit']}" if test["config"].get("limit") else ""
         return int(run(f"select {config['fail_calc']} from (select * from ({self.on_its_day(test['compiled_code'])}) as found {limit}) as counted")[0][0])
+
+    def verdict(self, run, test):
+        """dbt's word on a test: pass, warn or fail."""
+        config, limit = test["config"], f"limit {test['config']['limit']}" if test["config"].get("limit") else ""
+        calc = config["fail_calc"]
+        warns, fails = run(
+            f"select {calc} {config['warn_if']}, {calc} {config['error_if']} "
+            f"from (select * from ({self.on_its_day(test['compiled_code'])}) as found {limit}) as counted"
+        )[0]
+        return "fail" if config["severity"].upper() == "ERROR" and fails else "warn" if warns else "pass"
 
     def read(self, run, model):
         columns = run(
