@@ -91,6 +91,7 @@ class Oracle:
                 sources.setdefault(table, {})["key"] = entry["key"]
         target["sources"] = sources
         target["sink"] = {"type": "sqlite", "path": str(self.work / f"{name}.db")}
+        target.pop("state", None)  # each target has a folder of its own
         change(target)
         path.write_text(yaml.safe_dump(settings))
         path = self.project.folder / "profiles.yml"

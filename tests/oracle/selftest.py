@@ -12,6 +12,7 @@ import collections
 import copy
 import datetime
 import decimal
+import hashlib
 import json
 import math
 import pathlib
@@ -25,6 +26,7 @@ sys.dont_write_bytecode = True  # nothing is written into the checkout
 
 import compare
 import sink
+import versions
 from history import History
 from oracle import ROOT, Different, Oracle, parse_arguments
 from reference import Inputs, Table
@@ -110,15 +112,25 @@ class RefereeTest(unittest.TestCase):
         inputs = Inputs(cls.oracle.tables).apply_up_to(cls.oracle.lines, cls.oracle.prefixes[2000])
         day = datetime.date(2025, 1, 20)
         relations, failures = cls.judge.cut(inputs, day)
+        tables = {t: (list(r.columns), [tuple(r_) for r_ in r.rows]) for t, r in relations.items()}
+        tables |= {s["alias"]: cls.first_versions(s, cls.judge.queries[s["alias"]], day) for s in cls.judge.snapshots}
         cls.right = sink.Published(
             positions=cls.oracle.prefixes[2000],
             seq=1,
             clock=day,
-            tables={t: (list(r.columns), [tuple(r_) for r_ in r.rows]) for t, r in relations.items()},
-            models={m["unique_id"] for m in cls.judge.published},
+            tables=tables,
+            models={m["unique_id"] for m in [*cls.judge.published, *cls.judge.snapshots]},
             tests=dict(failures),
             decode_errors=len(inputs.aside),
         )
+
+    @staticmethod
+    def first_versions(snapshot, query, day):
+        """What a snapshot holds that was taken for the first time."""
+        at = datetime.datetime.combine(day, datetime.time(9))
+        key = query.columns.index(snapshot["config"]["unique_key"])
+        own = [(hashlib.md5(f"{row[key]}|{at}".encode()).hexdigest(), at, at, None) for row in query.rows]
+        return [*query.columns, *versions.OWN], [(*row, *version) for row, version in zip(query.rows, own)]
 
     @classmethod
     def tearDownClass(cls):
@@ -192,6 +204,26 @@ class RefereeTest(unittest.TestCase):
         unique_id = next(i for i, t in self.judge.tests.items() if t["name"] == name)
         self.check_reported(lambda p: p.tests.update({unique_id: p.tests[unique_id] + 1}), f"test {name}")
         self.check_reported(lambda p: p.tests.pop(unique_id), f"test {name}", "not listed")
+
+    def test_a_lost_and_a_rewritten_version_are_reported(self):
+        columns, rows = self.right.tables["entity_customers_history"]
+        self.assertGreater(len(rows), 3)
+        later = datetime.datetime.combine(self.right.clock, datetime.time(10))
+        closed = [(*rows[0][:-1], later), *rows[1:]]
+
+        def put(changed):
+            return lambda p: p.tables.update(entity_customers_history=(columns, changed))
+
+        self.check_reported(put(rows[1:]), "entity_customers_history, open versions")
+        self.check_reported(put(closed), "entity_customers_history, open versions")
+        self.check_reported(put([(*rows[0][:-4], "x", *rows[0][-3:]), *rows[1:]]), "dbt_scd_id")
+        query = compare.Relation(columns[:-4], self.judge.queries["entity_customers_history"].kinds, [row[:-4] for row in rows[1:]])
+        before = versions.versions(columns, closed)
+        snapshot = self.judge.snapshots[0]
+        self.assertEqual(versions.differences(snapshot, query, columns, closed, before), [])
+        self.assertTrue(versions.differences(snapshot, query, columns, rows[1:], before))
+        moved = [(*rows[0][:-1], later + datetime.timedelta(hours=1)), *rows[1:]]
+        self.assertTrue(versions.differences(snapshot, query, columns, moved, before))
 
     def test_an_error_too_few_is_reported(self):
         self.check_reported(lambda p: setattr(p, "decode_errors", p.decode_errors + 1), "errors: expected")
