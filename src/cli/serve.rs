@@ -306,6 +306,7 @@ impl<'a> Listener<'a> {
             EngineEvent::Closed { epoch, updates } => observer.epoch_closed(epoch, updates),
             EngineEvent::Restored { rows, took } => observer.restored(rows, took),
             EngineEvent::HeldBack { reason } => observer.held_back(reason),
+            EngineEvent::Obstacle { reason } => observer.obstructed(reason),
             EngineEvent::Sizes { tables, state } => {
                 for (table, rows, bytes) in tables {
                     observer.state_measured(table, *rows, *bytes);

@@ -294,9 +294,13 @@ impl<'p> Planner<'p> {
         let bound =
             plan::bind(sql, &|parts| self.resolve(parts)).map_err(|cause| error(cause.to_string(), cause.hint))?;
         let relation = |id: &str| RelationId(id.into());
+        let mut readers = plan::Inliner::default();
+        for (relation, plan) in self.retained()? {
+            readers.add(relation, plan);
+        }
         let mut plans: Vec<_> =
-            self.planned.iter().map(|planned| (relation(&planned.id), planned.bound.plan.clone())).collect();
-        plans.push((relation("inline query"), bound.plan.clone()));
+            self.planned.iter().map(|planned| (relation(&planned.id), readers.plan(&planned.bound.plan))).collect();
+        plans.push((relation("inline query"), readers.plan(&bound.plan)));
         let mut plans = plan::inline(optimize(plans, &RewriteOptions::default()));
         let (_, plan) = plans.pop().expect("the query is the last plan");
         let sources = sources(self.project, &demanded_columns(std::slice::from_ref(&plan)), &self.sources)?;
@@ -327,6 +331,36 @@ impl<'p> Planner<'p> {
         let bound = plan::bind(sql, &|parts| self.resolve(parts))
             .map_err(|error| AssembleError::node(node, error.to_string(), error.hint))?;
         Ok(RelationType { columns: bound.columns, keys: Vec::new() })
+    }
+
+    /// Sources of which only the younger rows count: what stands for them in every plan. A row without a time stays.
+    fn retained(&self) -> Result<Vec<(RelationId, Arc<Plan>)>, AssembleError> {
+        let mut retained = Vec::new();
+        for (id, typ) in &self.sources {
+            let table = &self.project.sources[id];
+            let settings = self.project.target.sources.get(id);
+            let Some(retain) = settings.and_then(|settings| settings.retain.as_ref()) else { continue };
+            let wrong = |message: String| {
+                AssembleError::source(table, message, "name a declared column of type timestamp, timestamptz or date")
+            };
+            let column = typ.columns.iter().find(|column| column.name.eq_ignore_ascii_case(&retain.column));
+            let column = column
+                .ok_or_else(|| wrong(format!("retain names the column \"{}\", which it has not", retain.column)))?;
+            let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
+            let name = quoted(&column.name);
+            let time = match column.ty {
+                ScalarType::Timestamp => format!("coalesce({name}, 'infinity'::timestamp)"),
+                ScalarType::TimestampTz => format!("coalesce({name}, 'infinity'::timestamptz)"),
+                ScalarType::Date => format!("coalesce({name}, 'infinity'::date)::timestamp"),
+                _ => return Err(wrong(format!("retain's column \"{name}\" is of type {}", column.ty))),
+            };
+            let relation = [&table.database, &table.schema, &table.identifier].map(|part| quoted(part)).join(".");
+            let seconds = retain.keep.as_secs();
+            let sql = format!("select * from {relation} where {time} >= now() - interval '{seconds} seconds'");
+            let bound = plan::bind(&sql, &|parts| self.resolve(parts)).map_err(|error| wrong(error.to_string()))?;
+            retained.push((RelationId(id.as_str().into()), bound.plan));
+        }
+        Ok(retained)
     }
 
     /// What a relation's name in compiled SQL stands for.
@@ -368,6 +402,9 @@ impl<'p> Planner<'p> {
             }
             if let Some(settings) = self.project.target.sources.get(&parent) {
                 hash.update(format!("{:?}{:?}", settings.envelope, settings.key));
+                if let Some(retain) = &settings.retain {
+                    hash.update(format!("{retain:?}"));
+                }
             }
         }
         let hex = |hash: Md5| hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
@@ -394,6 +431,9 @@ impl<'p> Planner<'p> {
         // A view that only renames and computes row by row is planned into each of its readers, so that filters and unread
         // columns go through it; everything else is one shared node.
         let mut readers = plan::Inliner::default();
+        for (relation, plan) in self.retained()? {
+            readers.add(relation, plan);
+        }
         let mut plans = Vec::new();
         for planned in &self.planned {
             let relation = RelationId(planned.id.as_str().into());
@@ -688,7 +728,11 @@ fn travelled_types(
             discover::Place::File(path) => discover::json_file(path, &table.identifier),
             discover::Place::Topic(_) => return Ok(None),
         },
-        project::Format::Csv | project::Format::Parquet => return Ok(None),
+        project::Format::Parquet => match &place {
+            discover::Place::File(path) => source::parquet::column_types(path).map(Some),
+            discover::Place::Topic(_) => return Ok(None),
+        },
+        project::Format::Csv => return Ok(None),
     };
     found.map_err(|error| {
         let hint = error.hint.clone().unwrap_or_else(|| "write a data_type for each column in sources.yml".to_owned());
@@ -804,21 +848,8 @@ fn sources(
             project::Format::Json => Format::Json,
             project::Format::Csv => Format::Csv,
             project::Format::Avro => Format::Avro,
-            project::Format::Parquet => {
-                return Err(AssembleError::source(
-                    table,
-                    format!("format {:?} is not read yet", settings.format).to_lowercase(),
-                    "use json, avro or csv",
-                ));
-            }
+            project::Format::Parquet => Format::Parquet,
         };
-        if settings.retain.is_some() {
-            return Err(AssembleError::source(
-                table,
-                "retain is not maintained yet",
-                "leave it out: all rows of the source are kept",
-            ));
-        }
         let connector = match &settings.connector {
             project::Connector::File { path } => Connector::File { path: plain_path(path), topic: None },
             project::Connector::Kafka { brokers, topic, properties, .. } => {
@@ -835,6 +866,10 @@ fn sources(
             format,
             encodings: BTreeMap::new(),
             registry: settings.schema_registry.as_ref().map(registry),
+            transactions: match &settings.connector {
+                project::Connector::Kafka { transactions, .. } => transactions.clone(),
+                project::Connector::File { .. } => None,
+            },
         });
     }
     Ok(sources)

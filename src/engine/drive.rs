@@ -31,6 +31,8 @@ const POSITIONS_INTERVAL: Duration = Duration::from_secs(10);
 const QUIET: Duration = Duration::from_secs(1);
 /// How long an epoch stays open for the second half of a changed key, should that never come.
 const MOVE_MAX: Duration = Duration::from_secs(2);
+/// How long a stop waits for the rest of a group of batches; without it nothing of the open epoch is published.
+const GROUP_MAX: Duration = Duration::from_secs(5);
 /// How often it is told how far the readers are behind.
 const LAG_INTERVAL: Duration = Duration::from_millis(500);
 
@@ -100,6 +102,10 @@ pub enum EngineEvent<'a> {
     },
     /// Reading has stopped for this reason, or goes on (None).
     HeldBack {
+        reason: Option<&'a str>,
+    },
+    /// A reader cannot go on for this reason (None: all can): what it reads is not whole, or cannot be decoded yet.
+    Obstacle {
         reason: Option<&'a str>,
     },
     /// (source table, rows, bytes of memory) of what is held to know the row before, and what state has on the disk.
@@ -201,6 +207,10 @@ pub struct Drive<'a> {
     pub(super) memory: MemoryGuard,
     /// Since when the epoch waits for the second half of a changed key.
     moving_since: Option<Instant>,
+    /// Groups of batches that are not complete in the open epoch.
+    pub(super) groups: BTreeSet<u64>,
+    /// What keeps a reader from going on, as it was told last.
+    obstacle: Option<String>,
     /// Ends when another process asks for the sink.
     yields: bool,
 }
@@ -288,6 +298,8 @@ impl<'a> Drive<'a> {
             event_times: deployment.event_times.clone(),
             newest: Vec::new(),
             moving_since: None,
+            groups: BTreeSet::new(),
+            obstacle: None,
             due: Due::default(),
             hydrating: true,
             memory: MemoryGuard::new(limits.memory_bytes_max),
@@ -373,7 +385,18 @@ impl<'a> Drive<'a> {
         let mut last_cut: Option<Instant> = None;
         let mut held = held.into_iter();
         let mut heard = self.stage.now();
-        while !self.stop.is_set() {
+        let mut stopped = None;
+        loop {
+            if self.stop.is_set() {
+                // The rest of a group is on its way: nothing is published without it.
+                let since = *stopped.get_or_insert_with(|| self.stage.now());
+                if self.groups.is_empty() {
+                    break;
+                }
+                if self.stage.since(since) > GROUP_MAX {
+                    return Ok(());
+                }
+            }
             let batch = match held.next() {
                 Some(batch) => Some(batch),
                 None if self.is_held_back() => {
@@ -387,7 +410,7 @@ impl<'a> Drive<'a> {
                     heard = self.stage.now();
                     self.take_in(batch)?;
                 }
-                None if self.readers == 0 && self.held_back.is_none() => break,
+                None if self.readers == 0 && self.held_back.is_none() && self.groups.is_empty() => break,
                 None => {}
             }
             self.note_published()?;
@@ -402,7 +425,7 @@ impl<'a> Drive<'a> {
             let is_due = self.is_due(last_cut)
                 || self.is_clock_due(last_cut)
                 || mode == Publish::Always && waits && self.in_flight.is_empty();
-            if is_due && !self.is_mid_move() {
+            if is_due && self.groups.is_empty() && !self.is_mid_move() {
                 self.close(mode)?;
                 last_cut = Some(self.stage.now());
                 if mode == Publish::Always {
@@ -452,8 +475,14 @@ impl<'a> Drive<'a> {
         (self.on_event)(EngineEvent::Turn { idle });
         if self.stage.since(self.lag_told) >= LAG_INTERVAL {
             self.lag_told = self.stage.now();
+            let mut obstacle = None;
             for report in feed.reports() {
                 (self.on_event)(EngineEvent::Lag { remaining: &report.remaining });
+                obstacle = obstacle.or(report.obstacle);
+            }
+            if obstacle != self.obstacle {
+                (self.on_event)(EngineEvent::Obstacle { reason: obstacle.as_deref() });
+                self.obstacle = obstacle;
             }
             self.tell_sizes();
         }
@@ -497,6 +526,11 @@ impl<'a> Drive<'a> {
 
     /// Resolves a batch's records into the open epoch.
     pub(super) fn take_in(&mut self, batch: Batch) -> Result<(), EngineError> {
+        match batch.group {
+            Some((group, 0)) => drop(self.groups.remove(&group)),
+            Some((group, _)) => drop(self.groups.insert(group)),
+            None => {}
+        }
         let (source, partition) = (batch.source.clone(), batch.partition.clone());
         let records = batch.records.len() as u64;
         let (untimely, newest) = self.see_times(&batch);

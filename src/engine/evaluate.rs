@@ -11,7 +11,7 @@ use super::drive::EngineError;
 use super::succession::Beside;
 use super::workers::{Output, Workers};
 use crate::sink::ProgressRow;
-use crate::source::{Batch, Poll, Positions, Resolved, Resolver, Until, first_position, open_readers};
+use crate::source::{Batch, Poll, Positions, Resolved, Resolver, TableSource, Until, first_position, open_readers};
 use crate::state::{StateFolder, StoredTable};
 use crate::time::Clock;
 
@@ -44,7 +44,9 @@ pub fn evaluate(
         Some(beside) => beside.from.clone(),
         None => positions.unwrap_or_default().iter().map(first).collect(),
     };
-    let readers = open_readers(deployment.sources.clone(), &from, Until::End)?;
+    // Everything up to the positions is wanted, and nothing beyond: no transaction needs to be waited for.
+    let sources = deployment.sources.iter().map(|source| TableSource { transactions: None, ..source.clone() });
+    let readers = open_readers(sources.collect(), &from, Until::End)?;
     let several = readers.iter().flat_map(|reader| &reader.tables).filter(|(_, several)| *several);
     let mut resolver = Resolver::new(&deployment.source_specs(), several.map(|(table, _)| *table).collect::<Vec<_>>());
     let limits: Option<HashMap<(&str, &str), u64>> = positions.map(|positions| {

@@ -51,6 +51,8 @@ struct Facts {
     state_failure: Option<String>,
     /// Why reading has stopped.
     held_back: Option<String>,
+    /// Why a source does not go on.
+    obstacle: Option<String>,
     /// Errors set aside beyond what is kept of them one by one: what of, and how many.
     flood: Vec<(String, u64)>,
 }
@@ -67,6 +69,7 @@ impl Health {
             has_cut: false,
             state_failure: None,
             held_back: None,
+            obstacle: None,
             flood: Vec::new(),
         };
         Health { limits, facts: Mutex::new(facts) }
@@ -108,6 +111,10 @@ impl Health {
         self.facts().held_back = reason.map(str::to_owned);
     }
 
+    pub fn obstructed(&self, reason: Option<&str>) {
+        self.facts().obstacle = reason.map(str::to_owned);
+    }
+
     pub fn flooded(&self, flood: Vec<(String, u64)>) {
         self.facts().flood = flood;
     }
@@ -145,6 +152,7 @@ impl Health {
         } else if let Some(reason) = &facts.state_failure {
             reasons.push(format!("state: {reason}"));
         }
+        reasons.extend(facts.obstacle.clone());
         for (what, errors) in &facts.flood {
             reasons.push(format!("a flood of errors: {errors} set aside, {what}"));
         }

@@ -147,6 +147,13 @@ impl Observer {
     }
 
     /// Reading has stopped for this reason, or goes on.
+    pub fn obstructed(&self, reason: Option<&str>) {
+        if let Some(reason) = reason {
+            tracing::warn!(reason, "a source does not go on");
+        }
+        self.0.health.obstructed(reason);
+    }
+
     pub fn held_back(&self, reason: Option<&str>) {
         self.0.health.held_back(reason);
         match reason {

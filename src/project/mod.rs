@@ -279,6 +279,26 @@ impl Project {
     }
 }
 
+/// Every target of a `livemart.yml` by itself: for the source `raw` with the table `orders`, and without variables.
+pub fn read_targets(text: &str) -> Result<Vec<TargetConfig>> {
+    use jinja::scope::{Scope, World, WorldParts};
+    let file = target::TargetsFile::parse(text, std::path::Path::new("."))?;
+    let world = World::new(WorldParts { project_name: "shop".into(), ..WorldParts::default() });
+    let scope = Arc::new(Scope::for_yaml(Arc::new(world)));
+    let orders = target::DeclaredTable {
+        unique_id: "source.shop.raw.orders",
+        source: "raw",
+        table: "orders",
+        identifier: "orders",
+    };
+    let target = |name: &String| {
+        let target = file.target(name, &scope)?;
+        let sink = target.sink()?.unwrap_or(SinkConfig::Sqlite { path: "marts.db".into() });
+        target.resolve(sink, std::slice::from_ref(&orders))
+    };
+    file.names().iter().map(target).collect()
+}
+
 #[cfg(test)]
 #[path = "project_tests.rs"]
 mod tests;

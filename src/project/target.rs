@@ -119,14 +119,14 @@ pub struct RegistryConfig {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Connector {
     /// A path or a glob.
-    File {
-        path: PathBuf,
-    },
+    File { path: PathBuf },
     Kafka {
         brokers: String,
         topic: String,
         group_id: Option<String>,
         properties: BTreeMap<String, String>,
+        /// The topic of Debezium's transaction marks, where transactions are kept whole.
+        transactions: Option<String>,
     },
 }
 
@@ -197,11 +197,16 @@ impl TargetsFile {
         if !path.is_file() {
             return Ok(None);
         }
-        let root = yaml::parse(&files::read(&path, FILE)?, FILE)?;
+        TargetsFile::parse(&files::read(&path, FILE)?, project_dir).map(Some)
+    }
+
+    /// The text of the file; relative paths in it start at `project_dir`.
+    pub fn parse(text: &str, project_dir: &Path) -> Result<TargetsFile> {
+        let root = yaml::parse(text, FILE)?;
         let fields = Fields::of(&root, FILE, "livemart.yml")?;
         fields.only(&["targets"])?;
         let targets = fields.map("targets")?.cloned().unwrap_or_default();
-        Ok(Some(TargetsFile { folder: project_dir.to_path_buf(), shown: FILE.to_string(), targets }))
+        Ok(TargetsFile { folder: project_dir.to_path_buf(), shown: FILE.to_string(), targets })
     }
 
     pub fn names(&self) -> Vec<String> {
@@ -442,7 +447,13 @@ impl Target {
                 Connector::File { path: self.folder.join(fill(fields.require_text("path")?)) }
             }
             "kafka" => {
-                fields.only(&[&SHARED[..], &["brokers", "topic", "properties", "group_id"]].concat())?;
+                fields.only(
+                    &[
+                        &SHARED[..],
+                        &["brokers", "topic", "properties", "group_id", "transactions", "transaction_topic"],
+                    ]
+                    .concat(),
+                )?;
                 let mut properties = BTreeMap::new();
                 if let Some(map) = fields.map("properties")? {
                     for (key, value) in map.iter() {
@@ -455,11 +466,27 @@ impl Target {
                         properties.insert(key.scalar_text().unwrap_or_default(), text);
                     }
                 }
+                let topic = fill(fields.require_text("topic")?);
+                let transactions = match fields.text("transactions")?.as_deref() {
+                    None => None,
+                    Some("debezium") => Some(match fields.text("transaction_topic")? {
+                        Some(topic) => fill(topic),
+                        // Debezium's topics are prefix.schema.table, that of transactions is prefix.transaction.
+                        None => match topic.rsplitn(3, '.').nth(2).filter(|_| !topic.starts_with('^')) {
+                            Some(prefix) => format!("{prefix}.transaction"),
+                            None => {
+                                return Err(fields.error("'transaction_topic' is missing: 'topic' does not tell it"));
+                            }
+                        },
+                    }),
+                    Some(other) => return Err(fields.unknown_value("transactions", other, &["debezium"])),
+                };
                 Connector::Kafka {
                     brokers: fields.require_text("brokers")?,
-                    topic: fill(fields.require_text("topic")?),
+                    topic,
                     group_id: fields.text("group_id")?,
                     properties,
+                    transactions,
                 }
             }
             other => return Err(fields.unknown_value("connector", other, &["file", "kafka"])),

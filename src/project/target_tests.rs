@@ -121,3 +121,22 @@ fn durations_have_units() {
     assert_eq!(parse_duration("1.5h"), Some(Duration::from_secs(5_400)));
     assert_eq!((parse_duration("5"), parse_duration("x"), parse_duration("5 parsecs")), (None, None, None));
 }
+
+#[test]
+fn a_kafka_source_with_a_registry_and_whole_transactions() {
+    let load = |source: &str| load(&format!("targets:\n  dev:\n    sources:\n      raw: {source}\n"), "dev");
+    let whole = load(
+        "{connector: kafka, brokers: b, topic: \"shop.public.{table}\", format: avro, envelope: debezium, transactions: debezium, schema_registry: {url: \"https://r:8081\", basic.auth.user.info: \"a:b\", ssl.ca.location: ca.pem}}",
+    );
+    let whole = whole.expect("valid");
+    let orders = &whole.sources["source.shop.raw.orders"];
+    let Connector::Kafka { transactions, .. } = &orders.connector else { panic!("{orders:?}") };
+    assert_eq!(transactions.as_deref(), Some("shop.transaction"));
+    let registry = orders.schema_registry.as_ref().expect("a registry");
+    assert_eq!((registry.url.as_str(), registry.user_info.as_deref()), ("https://r:8081", Some("a:b")));
+    assert!(registry.ca.as_ref().expect("a file").ends_with("ca.pem"));
+    let error = load("{connector: kafka, brokers: b, topic: orders, transactions: debezium}").expect_err("no prefix");
+    assert!(error.message.contains("transaction_topic"), "{error}");
+    let error = load("{connector: kafka, brokers: b, topic: x, transactions: mysql}").expect_err("unknown");
+    assert!(error.to_string().contains("mysql"), "{error}");
+}

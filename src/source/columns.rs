@@ -314,7 +314,7 @@ fn as_it_came<'a>(value: &Value<'a>) -> Cow<'a, str> {
 }
 
 /// The payload of `{"schema":…,"payload":…}`; any other value as it is.
-fn unwrap_payload(value: Value<'_>) -> Value<'_> {
+pub fn unwrap_payload(value: Value<'_>) -> Value<'_> {
     let Value::Object(object) = value else { return value };
     let (mut has_schema, mut payload) = (false, None);
     let read = Cursor::new(object).object(|name, cursor| {

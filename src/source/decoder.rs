@@ -19,7 +19,7 @@ use std::time::Instant;
 use bumpalo::Bump as Arena;
 use row::RowBuilder;
 
-use super::columns::{ColumnError, Columns, Key};
+use super::columns::{ColumnError, Columns, Key, unwrap_payload};
 use super::envelope::{self, Changes, Desk, Payload, excerpt};
 use super::format::json::{Cursor, Value};
 use super::format::scalar::Encoding;
@@ -28,6 +28,7 @@ use super::registry::{Miss, Registry, Written};
 use super::route::{Routed, Routes};
 use super::scan::{Scan, SourceBlock, integer, plain_text};
 use super::settings::{Format, TableSource};
+use super::transactions::{self, Ended, Membership};
 use super::{Change, Delivery, Envelope, Record, SourceError};
 
 /// A record as a transport has it.
@@ -76,6 +77,9 @@ pub struct Decoder {
     schemas: Schemas,
     /// Records are Avro, and this knows their schemas.
     registry: Option<Registry>,
+    /// Each message's transaction is to be told, and that of the last one.
+    tells_transactions: bool,
+    member: Option<Membership>,
     arena: Arena,
     builder: RowBuilder,
     /// Of a CSV file: the column at each place of a record.
@@ -107,10 +111,43 @@ impl Decoder {
             routes,
             schemas: Schemas::default(),
             registry,
+            tells_transactions: tables.iter().any(|table| table.transactions.is_some()),
+            member: None,
             arena: Arena::new(),
             builder: RowBuilder::default(),
             header: Vec::new(),
         })
+    }
+
+    /// A decoder of BEGIN and END, written as the records of `table` are.
+    pub fn of_marks(table: Option<&TableSource>) -> Result<Decoder, SourceError> {
+        let mut decoder = Decoder::new(&[])?;
+        let registry = table.filter(|table| table.format == Format::Avro).and_then(|table| table.registry.as_ref());
+        decoder.registry = registry.map(Registry::open).transpose()?;
+        Ok(decoder)
+    }
+
+    /// The transaction of the message that was decoded last.
+    pub fn take_member(&mut self) -> Option<Membership> {
+        self.member.take()
+    }
+
+    /// What a message of the topic of transactions says; None for a BEGIN, and for what is no mark.
+    pub fn mark(&mut self, message: &Message<'_>) -> Result<Option<Ended>, NotYet> {
+        let Some(bytes) = message.value else { return Ok(None) };
+        let Some(registry) = &mut self.registry else {
+            let text = std::str::from_utf8(bytes).unwrap_or_default().trim_ascii();
+            let value = Cursor::new(text).value().unwrap_or(Value::Null);
+            return Ok(transactions::ended(unwrap_payload(value)));
+        };
+        let Some((id, body)) = avro::unframe(bytes) else { return Ok(None) };
+        let written = match registry.schema(id, Instant::now()) {
+            Ok(written) => written,
+            Err(Miss::Unknown(_)) => return Ok(None),
+            Err(Miss::Away(reason)) => return Err(NotYet(reason)),
+        };
+        let arena = Arena::new();
+        Ok(avro::read(&written.schema, body, &arena).ok().and_then(transactions::ended))
     }
 
     /// Refuses a registry that cannot be asked.
@@ -173,6 +210,41 @@ impl Decoder {
         self.decode_csv(offset, record, &arena, out);
         arena.reset();
         self.arena = arena;
+    }
+
+    /// Decodes a row of a Parquet file; `written` is the number of its schema and what that says about columns.
+    pub fn row(
+        &mut self,
+        offset: u64,
+        row: &::parquet::record::Row,
+        written: (usize, &HashMap<String, Encoding>),
+        out: &mut Vec<Record>,
+    ) {
+        let mut arena = std::mem::take(&mut self.arena);
+        self.decode_row(offset, row, written, &arena, out);
+        arena.reset();
+        self.arena = arena;
+    }
+
+    fn decode_row(
+        &mut self,
+        offset: u64,
+        row: &::parquet::record::Row,
+        written: (usize, &HashMap<String, Encoding>),
+        arena: &Arena,
+        out: &mut Vec<Record>,
+    ) {
+        let fields = super::parquet::fields(row, arena);
+        let columns = &mut self.tables[0];
+        columns.use_schema(Some(written));
+        let value = Some(Value::Record(fields));
+        let payload = Payload { value, text: "", scan: Scan::of_record(fields), key: None, header: &|_| None };
+        let mut desk = Desk { columns, arena, builder: &mut self.builder };
+        let changes = match desk.columns.envelope {
+            Envelope::Upsert => envelope::upsert::decode(&mut desk, &payload),
+            Envelope::Append | Envelope::Debezium => envelope::append::decode(&mut desk, &payload),
+        };
+        push(offset, None, 0, None, changes, out);
     }
 
     fn decode_csv(&mut self, offset: u64, record: &[u8], arena: &Arena, out: &mut Vec<Record>) {
@@ -401,6 +473,10 @@ impl Decoder {
             _ => "",
         };
         let block = scan.source_block();
+        if self.tells_transactions {
+            let commit = block.sequence.and_then(|(commit, _)| commit);
+            self.member = transactions::membership(scan.transaction, commit);
+        }
         let named = block.table.filter(|_| !self.declares_source);
         let named = named.or_else(|| scan.table.filter(|_| !self.declares_table).and_then(plain_text));
         let table = match self.routes.route(message.topic, named) {

@@ -43,6 +43,8 @@ pub struct Report {
     pub remaining: Vec<(Arc<str>, Arc<str>, Option<u64>)>,
     /// Records of undeclared tables, by name.
     pub skipped: BTreeMap<String, u64>,
+    /// Why nothing goes on although there is something to read.
+    pub obstacle: Option<String>,
 }
 
 /// All readers at work. Dropping it stops them and waits for their threads.
@@ -183,7 +185,11 @@ impl Work {
     }
 
     fn report(&self) {
-        let report = Report { remaining: self.reader.remaining(), skipped: self.reader.skipped() };
+        let report = Report {
+            remaining: self.reader.remaining(),
+            skipped: self.reader.skipped(),
+            obstacle: self.reader.obstacle(),
+        };
         *self.report.lock().unwrap_or_else(PoisonError::into_inner) = report;
     }
 

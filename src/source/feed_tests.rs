@@ -16,8 +16,14 @@ impl Reader for Counted {
             return if self.fails { Err(SourceError::new("gone")) } else { Ok(Poll::End) };
         }
         self.left -= 1;
-        let batch =
-            Batch { source: "s".into(), partition: "0".into(), records: vec![], position: 1, mark: String::new() };
+        let batch = Batch {
+            source: "s".into(),
+            partition: "0".into(),
+            records: vec![],
+            position: 1,
+            mark: String::new(),
+            group: None,
+        };
         Ok(Poll::Batch(batch))
     }
 

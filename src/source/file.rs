@@ -166,6 +166,7 @@ impl FileReader {
                     records,
                     position: tail.position,
                     mark: tail.hash.mark(),
+                    group: None,
                 }));
             }
         }
@@ -261,7 +262,9 @@ impl Tail {
         while count < BATCH_RECORDS_MAX && consumed < BATCH_BYTES_MAX {
             let rest = &self.buffer[self.start..];
             let length = match format {
-                Format::Json | Format::Avro => rest.iter().position(|byte| *byte == b'\n').map(|at| at + 1),
+                Format::Json | Format::Avro | Format::Parquet => {
+                    rest.iter().position(|byte| *byte == b'\n').map(|at| at + 1)
+                }
                 Format::Csv => csv::record_len(rest),
             };
             let Some(length) = length else {
@@ -273,7 +276,7 @@ impl Tail {
             let record = &self.buffer[self.start..self.start + length];
             let text = without_line_end(record);
             match (format, &self.header) {
-                (Format::Json | Format::Avro, _) => {
+                (Format::Json | Format::Avro | Format::Parquet, _) => {
                     if decoder.line(self.position, text, records).is_err() {
                         self.waits = true; // its schema is not to be had now: the line is offered again
                         break;

@@ -27,12 +27,14 @@ pub mod journal;
 pub mod kafka;
 pub mod open;
 pub mod packed_map;
+pub mod parquet;
 pub mod prefix;
 pub mod registry;
 pub mod restore;
 pub mod route;
 pub mod scan;
 pub mod settings;
+pub mod transactions;
 mod unread;
 pub mod upsert;
 pub mod varint;
@@ -104,6 +106,8 @@ pub struct Batch {
     pub position: u64,
     /// Topic id or hash of the consumed prefix.
     pub mark: String,
+    /// It belongs together with others, in one epoch: (number of the group, how many batches of it are still to come).
+    pub group: Option<(u64, usize)>,
 }
 
 #[derive(Clone, Debug)]
@@ -240,6 +244,11 @@ pub trait Reader: Send {
 
     /// (source, partition, records still to read, when known) for lag metrics and the progress bar.
     fn remaining(&self) -> Vec<(Arc<str>, Arc<str>, Option<u64>)>;
+
+    /// Why nothing goes on although there is something to read, if that takes long.
+    fn obstacle(&self) -> Option<String> {
+        None
+    }
 
     /// Records of tables that nobody declared, by the name that they carry.
     fn skipped(&self) -> BTreeMap<String, u64> {

@@ -12,7 +12,8 @@ use std::sync::Arc;
 
 use super::file::FileReader;
 use super::kafka::{KafkaReader, TopicTables};
-use super::settings::{Connector, Positions, TableSource};
+use super::parquet::ParquetReader;
+use super::settings::{Connector, Format, Positions, TableSource};
 use super::{Reader, SourceError, TableIndex, Until};
 
 /// A reader and what is known about it once it is open.
@@ -34,7 +35,7 @@ impl std::fmt::Debug for OpenReader {
 /// read.
 pub fn open_readers(tables: Vec<TableSource>, from: &Positions, until: Until) -> Result<Vec<OpenReader>, SourceError> {
     let mut files: BTreeMap<(String, Connector), Vec<TableSource>> = BTreeMap::new();
-    let mut clusters: BTreeMap<(String, BTreeMap<String, String>), Vec<TableSource>> = BTreeMap::new();
+    let mut clusters: BTreeMap<Cluster, Vec<TableSource>> = BTreeMap::new();
     for table in tables {
         table.check()?;
         match &table.connector {
@@ -44,17 +45,24 @@ pub fn open_readers(tables: Vec<TableSource>, from: &Positions, until: Until) ->
                 files.entry((name, place)).or_default().push(table);
             }
             Connector::Kafka { brokers, properties, .. } => {
-                clusters.entry((brokers.clone(), properties.clone())).or_default().push(table);
+                clusters.entry(Cluster::new(brokers, properties, &table)).or_default().push(table);
             }
         }
     }
     let mut readers = Vec::new();
     for ((name, place), tables) in files {
         let Connector::File { path, .. } = place else { continue };
-        readers.push(FileReader::open(&name, &path, tables, from, until)?);
+        readers.push(match tables.iter().any(|table| table.format == Format::Parquet) {
+            true => ParquetReader::open(&name, &path, tables, from, until)?,
+            false => FileReader::open(&name, &path, tables, from, until)?,
+        });
     }
-    for ((brokers, properties), tables) in clusters {
-        readers.push(KafkaReader::open(&brokers, &properties, topics(tables), from, until)?);
+    for (Cluster { brokers, properties, marks }, tables) in clusters {
+        let marks = marks.map(|(source, topic)| {
+            let tables = tables.first().cloned().into_iter().collect();
+            TopicTables { source: format!("{source}{MARKS}"), topic, tables, is_matched: false }
+        });
+        readers.push(KafkaReader::open(&brokers, &properties, topics(tables), marks, from, until)?);
     }
     Ok(readers)
 }
@@ -62,14 +70,14 @@ pub fn open_readers(tables: Vec<TableSource>, from: &Positions, until: Until) ->
 /// What `progress` calls the source of each table.
 pub fn source_names(tables: &[TableSource]) -> BTreeMap<TableIndex, String> {
     let mut names = BTreeMap::new();
-    let mut clusters: BTreeMap<(String, BTreeMap<String, String>), Vec<TableSource>> = BTreeMap::new();
+    let mut clusters: BTreeMap<Cluster, Vec<TableSource>> = BTreeMap::new();
     for table in tables {
         match &table.connector {
             Connector::File { .. } => {
                 names.insert(table.table, file_source(table));
             }
             Connector::Kafka { brokers, properties, .. } => {
-                clusters.entry((brokers.clone(), properties.clone())).or_default().push(table.clone());
+                clusters.entry(Cluster::new(brokers, properties, table)).or_default().push(table.clone());
             }
         }
     }
@@ -77,6 +85,31 @@ pub fn source_names(tables: &[TableSource]) -> BTreeMap<TableIndex, String> {
         names.extend(topic.tables.iter().map(|table| (table.table, topic.source.clone())));
     }
     names
+}
+
+/// What `progress` calls the topic of a source's transactions: the source's name and this.
+const MARKS: &str = "/transactions";
+
+/// Whether `source` is the topic of transactions of one of the tables' sources; tables go by `source.table`.
+pub fn is_marks_of<'t>(source: &str, mut tables: impl Iterator<Item = &'t str>) -> bool {
+    let Some(of) = source.strip_suffix(MARKS) else { return false };
+    tables.any(|table| table.split_once('.').is_some_and(|(name, _)| name == of))
+}
+
+/// What one reader serves.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Cluster {
+    brokers: String,
+    properties: BTreeMap<String, String>,
+    /// The dbt source whose transactions are kept whole, and their topic.
+    marks: Option<(String, String)>,
+}
+
+impl Cluster {
+    fn new(brokers: &str, properties: &BTreeMap<String, String>, table: &TableSource) -> Cluster {
+        let marks = table.transactions.clone().map(|topic| (table.source.clone(), topic));
+        Cluster { brokers: brokers.to_owned(), properties: properties.clone(), marks }
+    }
 }
 
 fn file_source(table: &TableSource) -> String {
@@ -101,7 +134,10 @@ fn topics(tables: Vec<TableSource>) -> Vec<TopicTables> {
         (true, source) if shared_topics.get(source) == Some(&1) => source.clone(),
         (true, source) => format!("{source}/{topic}"),
     };
-    by_topic.into_iter().map(|(topic, tables)| TopicTables { source: name(&topic, &tables), topic, tables }).collect()
+    by_topic
+        .into_iter()
+        .map(|(topic, tables)| TopicTables { source: name(&topic, &tables), topic, tables, is_matched: false })
+        .collect()
 }
 
 fn is_shared(tables: &[TableSource]) -> bool {

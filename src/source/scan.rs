@@ -21,6 +21,7 @@ pub struct Scan<'a> {
     pub timestamp: Option<Value<'a>>,
     pub headers: Option<Value<'a>>,
     pub status: Option<Value<'a>>,
+    pub transaction: Option<Value<'a>>,
     pub id: Option<Value<'a>>,
     /// Fields that Debezium's flattening adds to a row.
     pub flat_deleted: Option<Value<'a>>,
@@ -89,6 +90,7 @@ impl<'a> Scan<'a> {
                 "timestamp" => &mut scan.timestamp,
                 "headers" => &mut scan.headers,
                 "status" => &mut scan.status,
+                "transaction" => &mut scan.transaction,
                 "id" => &mut scan.id,
                 "__deleted" => &mut scan.flat_deleted,
                 "__lsn" | "__source_lsn" => &mut scan.flat_lsn,
@@ -171,6 +173,7 @@ impl<'a> Scan<'a> {
                 "source" => &mut scan.source,
                 "ts_ms" => &mut scan.ts_ms,
                 "status" => &mut scan.status,
+                "transaction" => &mut scan.transaction,
                 "id" => &mut scan.id,
                 "__deleted" => &mut scan.flat_deleted,
                 "__lsn" | "__source_lsn" => &mut scan.flat_lsn,

@@ -25,6 +25,8 @@ pub struct TableSource {
     pub encodings: BTreeMap<String, Encoding>,
     /// Where Avro's schemas are.
     pub registry: Option<RegistrySettings>,
+    /// The topic of Debezium's transaction marks: no cut splits a transaction.
+    pub transactions: Option<String>,
 }
 
 /// Where the records are; `{table}` has been replaced.
@@ -49,6 +51,7 @@ pub enum Format {
     Json,
     Avro,
     Csv,
+    Parquet,
 }
 
 /// Where to go on: (source, partition) to (position, mark). What is missing starts at its beginning.
@@ -82,9 +85,30 @@ impl TableSource {
             return Err(SourceError::new(format!("source table {name}: format csv is for files"))
                 .with_hint("set format: json for the Kafka topic"));
         }
+        if self.format == Format::Parquet {
+            let refused = match (&self.connector, self.spec.envelope) {
+                (Connector::Kafka { .. }, _) => Some("format parquet is for files"),
+                (_, Envelope::Debezium) => Some("Parquet cannot carry the envelope debezium"),
+                _ if self.is_shared => Some("a Parquet file holds one table"),
+                _ => None,
+            };
+            if let Some(reason) = refused {
+                return Err(SourceError::new(format!("source table {name}: {reason}")).with_hint(
+                    "use connector: file with a path for each table, and envelope: append, or upsert with a key",
+                ));
+            }
+        }
         if self.format == Format::Csv && self.is_shared {
             return Err(SourceError::new(format!("source table {name}: a CSV file holds one table"))
                 .with_hint("put {table} into the path, or give each table its own"));
+        }
+        if self.transactions.is_some()
+            && (self.spec.envelope != Envelope::Debezium || !matches!(self.connector, Connector::Kafka { .. }))
+        {
+            return Err(SourceError::new(format!(
+                "source table {name}: transactions: debezium is for Debezium's topics"
+            ))
+            .with_hint("leave it out for this table, or set connector: kafka and envelope: debezium"));
         }
         if self.format == Format::Avro && self.registry.is_none() {
             return Err(SourceError::new(format!(

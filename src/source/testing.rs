@@ -65,6 +65,7 @@ fn table(index: usize, line: &str, is_shared: bool) -> TableSource {
         format: Format::Json,
         encodings,
         registry: None,
+        transactions: None,
     }
 }
 

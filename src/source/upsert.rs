@@ -72,6 +72,8 @@ pub(super) struct Table {
     /// Columns of the key.
     pub key: Vec<usize>,
     pub several_partitions: bool,
+    /// The partition of its records, while they come in one.
+    pub partition: Option<u32>,
     pub keyed: PackedMap,
     /// Net count of each row of a table without a key; empty for append-only tables, which need none.
     pub counts: PackedMap,
@@ -171,6 +173,8 @@ impl Resolver {
             {
                 return;
             }
+            // A partition that was added while we read: from now on versions of a key are ranked.
+            table.several_partitions |= *table.partition.get_or_insert(partition) != partition;
             table.moving = matches!(change, Change::Delete { moves: true, .. });
         }
         let mut outlet = Outlet { index, journal, scratch, out };
@@ -239,6 +243,7 @@ impl Table {
             columns: spec.columns.iter().map(|column| column.name.clone()).collect(),
             key: spec.key.clone().unwrap_or_default(),
             several_partitions: false,
+            partition: None,
             keyed: PackedMap::default(),
             counts: PackedMap::default(),
             is_counted: spec.key.is_none() && spec.envelope != Envelope::Append,

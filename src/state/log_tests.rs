@@ -70,8 +70,14 @@ impl Process {
     /// Reads up to `position` and keeps it.
     fn read_to(&mut self, position: u64, sweep: bool) -> Result<(), StateError> {
         let records = (self.position..position).map(record).collect();
-        let batch =
-            Batch { source: "raw".into(), partition: "0".into(), records, position, mark: position.to_string() };
+        let batch = Batch {
+            source: "raw".into(),
+            partition: "0".into(),
+            records,
+            position,
+            mark: position.to_string(),
+            group: None,
+        };
         let mut resolved = Resolved::default();
         self.resolver.resolve_batch(batch, &mut resolved);
         for (table, row, diff) in resolved.updates {
@@ -179,8 +185,14 @@ fn a_full_disk_is_tried_again_and_nothing_comes_twice() {
         position += 30;
         disk.set_room(Some(disk.bytes() + round * 7));
         let records: Vec<Record> = (process.position..position).map(record).collect();
-        let batch =
-            Batch { source: "raw".into(), partition: "0".into(), records, position, mark: position.to_string() };
+        let batch = Batch {
+            source: "raw".into(),
+            partition: "0".into(),
+            records,
+            position,
+            mark: position.to_string(),
+            group: None,
+        };
         process.resolver.resolve_batch(batch, &mut Resolved::default());
         process.position = position;
         let mut journal = process.resolver.take_journal();

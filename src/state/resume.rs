@@ -18,6 +18,7 @@ use super::files::{DirFiles, Files};
 use super::log::{Log, Mark, Piece, Stored};
 use crate::sink::SinkState;
 use crate::source::journal::{next_appended, next_entry};
+use crate::source::open::is_marks_of;
 use crate::source::versions::Partitions;
 use crate::source::{Positions, Resolver, TableIndex, TableSource, first_position, source_names};
 
@@ -247,7 +248,10 @@ pub fn resume(
     if let Some(stored) = stored {
         resume.unfit = stored.dictionary.fit(tables).1;
     }
-    let is_read = |source: &str| tables.iter().any(|table| table.source == source) && !anew.contains(source);
+    let is_read = |source: &str| {
+        let is_marks = is_marks_of(source, tables.iter().map(|table| &*table.name));
+        (is_marks || tables.iter().any(|table| table.source == source)) && !anew.contains(source)
+    };
     let is_fit = |source: &str| !resume.unfit.iter().any(|unfit| unfit.source == source);
     let kept = mark.partitions.iter().filter(|(source, _, _)| is_read(source) && is_fit(source));
     let kept =

@@ -5,4 +5,5 @@
 
 pub mod disk;
 pub mod flow_file;
+pub mod fuzzing;
 pub mod interpret;

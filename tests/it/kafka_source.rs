@@ -33,7 +33,7 @@ pub fn fresh(name: &str) -> String {
     format!("{name}-{}-{now}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
-fn admin<T>(work: impl AsyncFnOnce(&AdminClient<DefaultClientContext>, &AdminOptions) -> T) -> T {
+pub fn admin<T>(work: impl AsyncFnOnce(&AdminClient<DefaultClientContext>, &AdminOptions) -> T) -> T {
     let client = ClientConfig::new().set("bootstrap.servers", brokers()).create().expect("an admin client");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let options = AdminOptions::new().operation_timeout(Some(WAIT)).request_timeout(Some(WAIT));
@@ -102,6 +102,7 @@ pub fn table(index: usize, topic: &str) -> TableSource {
         format: Format::Json,
         encodings: BTreeMap::new(),
         registry: None,
+        transactions: None,
     }
 }
 

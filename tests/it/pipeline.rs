@@ -13,6 +13,7 @@ mod ownership;
 pub mod parts;
 mod shop;
 mod state;
+mod transactions;
 mod truth;
 mod verify;
 

@@ -92,6 +92,7 @@ fn deployment() -> Deployment {
         format: Format::Json,
         encodings: BTreeMap::new(),
         registry: None,
+        transactions: None,
     };
     deployment.sources = specs().into_iter().enumerate().map(source).collect();
     deployment

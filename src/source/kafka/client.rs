@@ -206,6 +206,12 @@ pub fn partitions(client: &Client, brokers: &str, topic: &str, deadline: Instant
     }
 }
 
+/// The names of all topics.
+pub fn topics(client: &Client, brokers: &str, deadline: Instant) -> Result<Vec<String>, SourceError> {
+    let metadata = client.fetch_metadata(None, left(deadline)).map_err(|cause| unreachable(client, brokers, cause))?;
+    Ok(metadata.topics().iter().map(|topic| topic.name().to_owned()).collect())
+}
+
 /// Whether the brokers, if they answer, say that the topic does not exist.
 pub fn is_missing(client: &Client, topic: &str) -> bool {
     const ANSWER_MAX: Duration = Duration::from_secs(5);

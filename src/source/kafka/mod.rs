@@ -13,13 +13,18 @@
 //! 4. What librdkafka fetches ahead is bounded by `FETCH_AHEAD_KBYTES` over all partitions (and 1 MiB for each where there are
 //!    more than 64); a slow engine stops the fetching.
 //!
-//! Partitions are those that a topic has when it is opened; partitions that are added later are read after a restart.
+//! 5. While topics are followed, partitions that are added to them, and topics that match a pattern (`^shop\.public\.o_.*`), are
+//!    read from their beginning within seconds.
+//! 6. With `transactions: debezium`, what belongs to one transaction of the database goes out in one group (`source/transactions`);
+//!    up to the sink's cut, which ended with whole ones, records go out as they come.
 
 mod client;
+mod open;
 mod topic_id;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::Consumer;
@@ -27,13 +32,14 @@ use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::error::KafkaError;
 use rdkafka::message::{Headers, OwnedMessage};
 use rdkafka::types::RDKafkaErrorCode;
-use rdkafka::{Message, Offset, TopicPartitionList};
+use rdkafka::{Message, Offset};
 
 use self::client::{Client, Signal, Talk};
+use self::open::{Pattern, gone};
 use super::decoder::{self, Decoder, NotYet};
-use super::open::OpenReader;
 use super::settings::{Positions, TableSource};
-use super::{Batch, Gate, Poll, Reader, Record, SourceError, Until};
+use super::transactions::{Assembler, Ended, Held};
+use super::{Batch, Gate, Poll, Reader, Record, SourceError, TableIndex, Until};
 
 /// A batch ends after so many records or so many bytes of keys and values.
 pub const BATCH_RECORDS_MAX: usize = 4096;
@@ -53,6 +59,8 @@ pub struct TopicTables {
     pub source: String,
     pub topic: String,
     pub tables: Vec<TableSource>,
+    /// The topic was found by a pattern: partitions go by its name, too.
+    pub is_matched: bool,
 }
 
 pub struct KafkaReader {
@@ -68,12 +76,35 @@ pub struct KafkaReader {
     warned_at: Option<Instant>,
     missing_since: Option<Instant>,
     gate: Gate,
+    patterns: Vec<Pattern>,
+    from: Positions,
+    /// When new partitions were looked for last.
+    searched_at: Instant,
+    /// Holds records until their transactions are whole.
+    assembler: Option<Assembler>,
+    /// Batches of a group that are on their way.
+    outbox: VecDeque<Batch>,
+    /// Why the last record could not be decoded yet.
+    waits_for: Option<String>,
 }
 
 struct Topic {
     name: String,
     source: Arc<str>,
     decoder: Decoder,
+    /// Indexes and identifiers.
+    tables: Vec<(TableIndex, String)>,
+    is_matched: bool,
+    /// It holds BEGIN and END of transactions.
+    is_marks: bool,
+}
+
+/// What polling a partition gave.
+enum Taken {
+    /// A record of so many bytes.
+    Message(usize),
+    /// Nothing now, or nothing that can be decoded now.
+    Nothing,
 }
 
 struct Partition {
@@ -95,152 +126,150 @@ struct Partition {
 }
 
 impl KafkaReader {
-    /// Connects and checks that every topic is there, within `OPEN_TIMEOUT`.
-    pub fn open(
-        brokers: &str,
-        properties: &BTreeMap<String, String>,
-        tables: Vec<TopicTables>,
-        from: &Positions,
-        until: Until,
-    ) -> Result<OpenReader, SourceError> {
-        let deadline = Instant::now() + OPEN_TIMEOUT;
-        // A first client asks; how far the second may fetch ahead depends on the number of partitions.
-        let client = client::connect(brokers, properties, 1)?;
-        let mut topics = Vec::new();
-        let mut found = Vec::new();
-        for TopicTables { source, topic, tables } in &tables {
-            let numbers = client::partitions(&client, brokers, topic, deadline)?;
-            let id = topic_id::topic_id(&client, topic, OPEN_TIMEOUT).unwrap_or_else(|reason| {
-                tracing::debug!(topic, reason, "the broker tells no topic id");
-                topic.clone()
+    /// Polls a partition once and decodes what came; an END of the topic of marks goes to `ended`.
+    fn take_one(
+        &mut self,
+        at: usize,
+        records: &mut Vec<Record>,
+        ended: &mut Option<Ended>,
+    ) -> Result<Taken, SourceError> {
+        let partition = &mut self.partitions[at];
+        let topic = &mut self.topics[partition.topic];
+        if let Some(message) = &partition.held {
+            return Ok(match decode(topic, message, records, ended) {
+                Ok(position) => {
+                    partition.position = position;
+                    partition.held = None;
+                    self.waits_for = None;
+                    Taken::Message(0)
+                }
+                Err(NotYet(reason)) => {
+                    self.waits_for = Some(reason);
+                    Taken::Nothing
+                }
             });
-            for number in numbers {
-                let (low, high) = client::watermarks(&client, brokers, topic, number, deadline)?;
-                let at = from.get(&(source.clone(), number.to_string()));
-                let (start, mark) = start(brokers, topic, number, (low, high), at, &id)?;
-                found.push((topics.len(), number, start, high, mark));
+        }
+        match partition.queue.poll(Duration::ZERO) {
+            None => Ok(Taken::Nothing),
+            Some(Ok(message)) => {
+                partition.at_end = false;
+                self.missing_since = None;
+                match decode(topic, &message, records, ended) {
+                    Ok(position) => {
+                        partition.position = position;
+                        Ok(Taken::Message(message.payload_len() + message.key_len()))
+                    }
+                    Err(NotYet(reason)) => {
+                        self.waits_for = Some(reason);
+                        partition.held = Some(message.detach());
+                        Ok(Taken::Nothing)
+                    }
+                }
             }
-            let decoder = Decoder::new(tables)?;
-            decoder.check_registry()?;
-            topics.push(Topic { name: topic.clone(), source: source.as_str().into(), decoder });
+            Some(Err(KafkaError::PartitionEOF(_))) => {
+                partition.at_end = true;
+                Ok(Taken::Nothing)
+            }
+            Some(Err(error)) => {
+                let name = topic.name.clone();
+                self.judge(error, Some(&name))?;
+                Ok(Taken::Nothing)
+            }
         }
-        let client = client::connect(brokers, properties, found.len())?;
-        let mut list = TopicPartitionList::new();
-        for (topic, number, start, _, _) in &found {
-            let added = list.add_partition_offset(&topics[*topic].name, *number, Offset::Offset(*start as i64));
-            added.map_err(|cause| {
-                SourceError::new(format!("could not assign the partitions of {brokers}")).with_cause(cause)
-            })?;
-        }
-        let signal = Arc::new(Signal::default());
-        client.assign(&list).map_err(|cause| {
-            SourceError::new(format!("could not assign the partitions of {brokers}")).with_cause(cause)
-        })?;
-        let mut partitions = Vec::new();
-        for (topic, number, position, end, mark) in found {
-            let name = &topics[topic].name;
-            let queue = client.split_partition_queue(name, number);
-            let mut queue =
-                queue.ok_or_else(|| SourceError::new(format!("could not read partition {number} of {name}")))?;
-            let bell = signal.clone();
-            queue.set_nonempty_callback(move || bell.ring());
-            partitions.push(Partition {
-                topic,
-                number,
-                name: number.to_string().into(),
-                mark,
-                queue,
-                held: None,
-                position,
-                end,
-                at_end: position >= end,
-                is_done: position >= end,
-            });
-        }
-        let reader = KafkaReader {
-            partitions,
-            topics,
-            client,
-            brokers: brokers.to_string(),
-            signal,
-            until,
-            next: 0,
-            warned_at: None,
-            missing_since: None,
-            gate: Gate::open(),
-        };
-        let several = |topic: usize| reader.partitions.iter().filter(|partition| partition.topic == topic).count() > 1;
-        let tables = tables.iter().enumerate().flat_map(|(topic, at)| {
-            let several = several(topic);
-            at.tables.iter().map(move |table| (table.table, several))
-        });
-        let tables = tables.collect();
-        let name = |partition: &Partition| (reader.topics[partition.topic].source.clone(), partition.name.clone());
-        let partitions = reader.partitions.iter().map(name).collect();
-        Ok(OpenReader { reader: Box::new(reader), partitions, tables })
     }
 
     /// Takes what is there of one partition, until a batch is full.
     fn read_batch(&mut self, at: usize) -> Result<Option<Batch>, SourceError> {
         let partition = &self.partitions[at];
-        if partition.position >= self.gate.limit(&self.topics[partition.topic].source, &partition.name) {
+        let limit = self.gate.limit(&self.topics[partition.topic].source, &partition.name);
+        if partition.position >= limit {
             return Ok(None);
         }
-        let (before, was_done) = (partition.position, partition.is_done);
+        // Where transactions are kept whole, what lies beyond the cut is theirs to hold.
+        let limit = if self.assembler.is_some() { limit } else { u64::MAX };
+        let before = partition.position;
         let (mut records, mut count, mut bytes) = (Vec::new(), 0, 0);
-        while count < BATCH_RECORDS_MAX && bytes < BATCH_BYTES_MAX {
-            let partition = &mut self.partitions[at];
-            let topic = &mut self.topics[partition.topic];
-            if let Some(message) = &partition.held {
-                let Ok(position) = decode(&mut topic.decoder, message, &mut records) else { break };
-                partition.position = position;
-                partition.held = None;
-            }
-            match partition.queue.poll(Duration::ZERO) {
-                None => break,
-                Some(Ok(message)) => {
+        while count < BATCH_RECORDS_MAX && bytes < BATCH_BYTES_MAX && self.partitions[at].position < limit {
+            match self.take_one(at, &mut records, &mut None)? {
+                Taken::Nothing => break,
+                Taken::Message(size) => {
                     count += 1;
-                    bytes += message.payload_len() + message.key_len();
-                    partition.at_end = false;
-                    self.missing_since = None;
-                    match decode(&mut topic.decoder, &message, &mut records) {
-                        Ok(position) => partition.position = position,
-                        Err(NotYet(_)) => {
-                            partition.held = Some(message.detach());
-                            break;
-                        }
-                    }
-                }
-                Some(Err(KafkaError::PartitionEOF(_))) => {
-                    partition.at_end = true;
-                    break;
-                }
-                Some(Err(error)) => {
-                    let name = topic.name.clone();
-                    self.judge(error, Some(&name))?;
-                    break;
+                    bytes += size;
                 }
             }
         }
         let partition = &mut self.partitions[at];
-        if partition.held.is_none() && (partition.at_end || partition.position >= partition.end) {
-            // Behind the last record there may be marks of transactions, which are no records but have offsets.
-            partition.is_done = true;
-            partition.position = partition.position.max(partition.end);
-        }
-        if partition.position == before && partition.is_done == was_done {
-            return Ok(None);
-        }
+        partition.settle();
         if partition.position == before {
             return Ok(None);
         }
-        Ok(Some(Batch {
+        let position = partition.position;
+        Ok(Some(self.batch(at, records, position, None)))
+    }
+
+    fn batch(&self, at: usize, records: Vec<Record>, position: u64, group: Option<(u64, usize)>) -> Batch {
+        let partition = &self.partitions[at];
+        Batch {
             source: self.topics[partition.topic].source.clone(),
             partition: partition.name.clone(),
             records,
-            position: partition.position,
+            position,
             mark: partition.mark.clone(),
-        }))
+            group,
+        }
+    }
+
+    /// Takes what is there of one partition and gives it to the assembler; false where nothing came.
+    fn read_held(&mut self, at: usize) -> Result<bool, SourceError> {
+        let Some(mut assembler) = self.assembler.take() else { return Ok(false) };
+        let read = self.fill(at, &mut assembler);
+        self.assembler = Some(assembler);
+        read
+    }
+
+    fn fill(&mut self, at: usize, assembler: &mut Assembler) -> Result<bool, SourceError> {
+        let is_marks = self.topics[self.partitions[at].topic].is_marks;
+        let before = self.partitions[at].position;
+        let mut count = 0;
+        while count < BATCH_RECORDS_MAX && assembler.wants(at) {
+            let (mut records, mut ended) = (Vec::new(), None);
+            let Taken::Message(bytes) = self.take_one(at, &mut records, &mut ended)? else { break };
+            count += 1;
+            let partition = &self.partitions[at];
+            let after = partition.position;
+            if is_marks {
+                assembler.mark(after, ended);
+            } else {
+                let member = self.topics[partition.topic].decoder.take_member();
+                assembler.push(at, Held { after, bytes, records, member })?;
+            }
+        }
+        let partition = &mut self.partitions[at];
+        let read_to = partition.position;
+        partition.settle();
+        let after = partition.position;
+        if after > read_to {
+            // Behind the last record lie marks of the producer's transactions.
+            match is_marks {
+                true => assembler.mark(after, None),
+                false => assembler.push(at, Held { after, ..Held::default() })?,
+            }
+        }
+        Ok(after > before)
+    }
+
+    /// What may go out together becomes batches; the first of them.
+    fn next_of_group(&mut self) -> Option<Batch> {
+        static GROUPS: AtomicU64 = AtomicU64::new(0);
+        let parts = self.assembler.as_mut()?.next_group(Instant::now())?;
+        let group = GROUPS.fetch_add(1, Ordering::Relaxed);
+        let count = parts.len();
+        for (at, part) in parts.into_iter().enumerate() {
+            let of = (count > 1).then_some((group, count - 1 - at));
+            let batch = self.batch(part.partition, part.records, part.position, of);
+            self.outbox.push_back(batch);
+        }
+        self.outbox.pop_front()
     }
 
     /// Serves the client's own events. Records that came before their partition had its queue are asked for again.
@@ -330,18 +359,34 @@ impl KafkaReader {
 impl Reader for KafkaReader {
     fn poll(&mut self, wait: Duration) -> Result<Poll, SourceError> {
         let deadline = Instant::now() + wait;
+        if let Some(batch) = self.outbox.pop_front() {
+            return Ok(Poll::Batch(batch));
+        }
         loop {
             self.signal.clear();
             self.serve_events()?;
             self.check_missing()?;
+            self.search()?;
+            let holds = self.assembler.is_some() && self.gate.is_open();
+            let mut has_read = false;
             for step in 0..self.partitions.len() {
                 let at = (self.next + step) % self.partitions.len();
-                if let Some(batch) = self.read_batch(at)? {
+                if holds {
+                    has_read |= self.read_held(at)?;
+                } else if let Some(batch) = self.read_batch(at)? {
                     self.next = at + 1; // the others come first next time
                     return Ok(Poll::Batch(batch));
                 }
             }
-            if self.until == Until::End && self.partitions.iter().all(|partition| partition.is_done) {
+            if let Some(batch) = self.next_of_group().filter(|_| holds) {
+                return Ok(Poll::Batch(batch));
+            }
+            if has_read {
+                continue;
+            }
+            let is_full = |at: usize| holds && self.assembler.as_ref().is_some_and(|assembler| !assembler.wants(at));
+            let is_over = |(at, partition): (usize, &Partition)| partition.is_done || is_full(at);
+            if self.until == Until::End && self.partitions.iter().enumerate().all(is_over) {
                 return Ok(Poll::End);
             }
             if !self.signal.wait(deadline) {
@@ -372,6 +417,11 @@ impl Reader for KafkaReader {
             .collect()
     }
 
+    fn obstacle(&self) -> Option<String> {
+        let held = self.assembler.as_ref().and_then(|assembler| assembler.obstacle(Instant::now()));
+        held.or_else(|| self.waits_for.clone())
+    }
+
     fn skipped(&self) -> BTreeMap<String, u64> {
         let mut all = BTreeMap::new();
         for (name, count) in self.topics.iter().flat_map(|topic| topic.decoder.skipped()) {
@@ -381,8 +431,24 @@ impl Reader for KafkaReader {
     }
 }
 
+impl Partition {
+    /// Notes that the end is reached. Behind the last record there may be marks of transactions, which are no records but have
+    /// offsets.
+    fn settle(&mut self) {
+        if self.held.is_none() && (self.at_end || self.position >= self.end) {
+            self.is_done = true;
+            self.position = self.position.max(self.end);
+        }
+    }
+}
+
 /// Decodes one message; gives the position after it.
-fn decode(decoder: &mut Decoder, message: &impl Message, records: &mut Vec<Record>) -> Result<u64, NotYet> {
+fn decode(
+    topic: &mut Topic,
+    message: &impl Message,
+    records: &mut Vec<Record>,
+    ended: &mut Option<Ended>,
+) -> Result<u64, NotYet> {
     let header = |name: &str| {
         let headers = message.headers()?;
         let found = headers.iter().find(|header| header.key == name)?;
@@ -396,45 +462,9 @@ fn decode(decoder: &mut Decoder, message: &impl Message, records: &mut Vec<Recor
         timestamp_ms: message.timestamp().to_millis(),
         header: &header,
     };
-    decoder.message(offset, &message, records)?;
+    match topic.is_marks {
+        true => *ended = topic.decoder.mark(&message)?,
+        false => topic.decoder.message(offset, &message, records)?,
+    }
     Ok(offset + 1)
 }
-
-/// Where to begin in a partition that holds the offsets `low..high`, and its mark: the topic's id (its name where the broker does
-/// not tell one), and where the partition began when it was first read, as `id@7`.
-///
-/// What lies before the position is not needed: collections hold it. A partition whose records from there on are gone is refused.
-fn start(
-    brokers: &str,
-    topic: &str,
-    number: i32,
-    (low, high): (u64, u64),
-    at: Option<&(u64, String)>,
-    id: &str,
-) -> Result<(u64, String), SourceError> {
-    let Some((position, mark)) = at else { return Ok((low, format!("{id}@{low}"))) };
-    let place = format!("partition {number} of topic {topic} at {brokers}");
-    let known = mark.rsplit_once('@').and_then(|(id, first)| Some((id, first.parse::<u64>().ok()?)));
-    let known_id = known.map_or(mark.as_str(), |(id, _)| id);
-    if known_id != id || *position > high {
-        return Err(SourceError::new(format!(
-            "{place} is not the one that was read before: the topic was created anew"
-        ))
-        .with_hint("take what it holds now for the whole truth with --resnapshot"));
-    }
-    if low > *position {
-        return Err(SourceError::new(format!(
-            "{place} no longer holds its records from {position} on, where reading has to go on: it begins at {low}"
-        ))
-        .with_hint(GONE_HINT));
-    }
-    Ok((*position, mark.clone()))
-}
-
-fn gone(place: &str) -> SourceError {
-    SourceError::new(format!("{place} no longer holds the records from which reading has to go on"))
-        .with_hint(GONE_HINT)
-}
-
-const GONE_HINT: &str = "raise the topic's retention; take what it still holds for the whole truth with --resnapshot, \
-                         best after the producer has sent a new snapshot";

@@ -155,6 +155,7 @@ impl Reader for SimReader {
             records,
             position: end,
             mark: MARK.into(),
+            group: None,
         }))
     }
 

@@ -1,0 +1,342 @@
+//! Where reading begins: partitions found at the start, and those that come while topics are followed.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::Consumer;
+use rdkafka::consumer::base_consumer::PartitionQueue;
+use rdkafka::{Offset, TopicPartitionList};
+use regex::Regex;
+
+use super::client::{self, Client, Signal, Talk};
+use super::{KafkaReader, OPEN_TIMEOUT, Partition, Topic, TopicTables, topic_id};
+use crate::source::decoder::Decoder;
+use crate::source::open::OpenReader;
+use crate::source::settings::{Connector, Positions, TableSource};
+use crate::source::transactions::Assembler;
+use crate::source::{Gate, SourceError, Until};
+
+/// How often followed topics are looked at for new partitions, and patterns for new topics.
+const SEARCH_INTERVAL: Duration = Duration::from_secs(5);
+const SEARCH_ANSWER_MAX: Duration = Duration::from_secs(5);
+
+/// A topic whose name is a pattern: `^shop\.public\.orders_.*`, as librdkafka marks them.
+pub(super) struct Pattern {
+    regex: Regex,
+    tables: TopicTables,
+}
+
+/// A partition that was found, and where it is read from.
+struct Found {
+    topic: usize,
+    number: i32,
+    position: u64,
+    end: u64,
+    mark: String,
+}
+
+impl KafkaReader {
+    /// Connects and checks that every topic is there, within `OPEN_TIMEOUT`. `marks` is the topic of transactions' BEGIN and END.
+    pub fn open(
+        brokers: &str,
+        properties: &BTreeMap<String, String>,
+        tables: Vec<TopicTables>,
+        marks: Option<TopicTables>,
+        from: &Positions,
+        until: Until,
+    ) -> Result<OpenReader, SourceError> {
+        let deadline = Instant::now() + OPEN_TIMEOUT;
+        // A first client asks; how far the second may fetch ahead depends on the number of partitions.
+        let asking = client::connect(brokers, properties, 1)?;
+        let (mut topics, mut patterns) = (Vec::new(), Vec::new());
+        for tables in tables {
+            match tables.topic.starts_with('^') {
+                true => patterns.push(Pattern::new(tables)?),
+                false => topics.push(Topic::of_tables(tables)?),
+            }
+        }
+        for pattern in &patterns {
+            for name in client::topics(&asking, brokers, deadline)? {
+                topics.extend(pattern.topic(&name).map(Topic::of_tables).transpose()?);
+            }
+        }
+        let marks = marks.map(|tables| Topic::of_marks(tables, &topics)).transpose()?;
+        let marks_topic = marks.is_some().then_some(topics.len());
+        topics.extend(marks);
+        let mut found = Vec::new();
+        for (topic, of) in topics.iter().enumerate() {
+            for number in client::partitions(&asking, brokers, &of.name, deadline)? {
+                found.push(find(&asking, brokers, topic, of, number, from, deadline)?);
+            }
+        }
+        let client = client::connect(brokers, properties, found.len())?;
+        let signal = Arc::new(Signal::default());
+        let mut partitions = Vec::new();
+        let list = list(found.iter().map(|found| (&*topics[found.topic].name, found.number, found.position)))?;
+        let queues = assign(&client, &list, brokers, &signal)?;
+        for (found, queue) in found.into_iter().zip(queues) {
+            partitions.push(found.partition(&topics, queue));
+        }
+        let mut reader = KafkaReader {
+            partitions,
+            topics,
+            client,
+            brokers: brokers.to_string(),
+            signal,
+            until,
+            next: 0,
+            warned_at: None,
+            missing_since: None,
+            gate: Gate::open(),
+            patterns,
+            from: from.clone(),
+            searched_at: Instant::now(),
+            assembler: None,
+            outbox: Default::default(),
+            waits_for: None,
+        };
+        if let Some(marks_topic) = marks_topic {
+            let of_marks = reader.partitions.iter().position(|partition| partition.topic == marks_topic);
+            let names = reader.partitions.iter().map(|partition| reader.topics[partition.topic].called()).collect();
+            reader.assembler = Some(Assembler::new(names, of_marks.unwrap_or_default()));
+        }
+        let several = |source: &str| {
+            let of = |partition: &&Partition| *reader.topics[partition.topic].source == *source;
+            reader.partitions.iter().filter(of).count() > 1
+                || reader.patterns.iter().any(|it| it.tables.source == source)
+        };
+        let all = reader.topics.iter().flat_map(|topic| topic.tables.iter().map(move |table| (topic, table)));
+        let mut tables: Vec<(usize, bool)> = all.map(|(topic, (table, _))| (*table, several(&topic.source))).collect();
+        tables.extend(reader.patterns.iter().flat_map(|it| &it.tables.tables).map(|table| (table.table, true)));
+        tables.sort_unstable();
+        tables.dedup();
+        let name = |partition: &Partition| (reader.topics[partition.topic].source.clone(), partition.name.clone());
+        let partitions = reader.partitions.iter().map(name).collect();
+        Ok(OpenReader { reader: Box::new(reader), partitions, tables })
+    }
+
+    /// Looks for partitions and topics that were not there before, and reads them from their beginning.
+    pub(super) fn search(&mut self) -> Result<(), SourceError> {
+        if self.until == Until::End || self.searched_at.elapsed() < SEARCH_INTERVAL {
+            return Ok(());
+        }
+        self.searched_at = Instant::now();
+        let deadline = Instant::now() + SEARCH_ANSWER_MAX;
+        // Brokers that do not answer now are asked again.
+        let Ok(metadata) = self.client.fetch_metadata(None, SEARCH_ANSWER_MAX) else { return Ok(()) };
+        let mut found = Vec::new();
+        for told in metadata.topics() {
+            let known = self.topics.iter().position(|topic| topic.name == told.name());
+            let topic = match known {
+                Some(topic) => topic,
+                None => match self.patterns.iter().find_map(|pattern| pattern.topic(told.name())) {
+                    Some(tables) => {
+                        tracing::info!(topic = told.name(), "a new topic is read from its beginning");
+                        self.topics.push(Topic::of_tables(tables)?);
+                        self.topics.len() - 1
+                    }
+                    None => continue,
+                },
+            };
+            for partition in told.partitions() {
+                let is_known = |known: &Partition| known.topic == topic && known.number == partition.id();
+                if self.partitions.iter().any(is_known) {
+                    continue;
+                }
+                let of = &self.topics[topic];
+                // A partition without a leader yet is found the next time.
+                if let Ok(new) = find(&self.client, &self.brokers, topic, of, partition.id(), &self.from, deadline) {
+                    tracing::info!(topic = told.name(), partition = partition.id(), "a new partition is read");
+                    found.push(new);
+                }
+            }
+        }
+        if found.is_empty() {
+            return Ok(());
+        }
+        let old = self.partitions.iter().map(|old| (&*self.topics[old.topic].name, old.number, old.position));
+        let new = found.iter().map(|new| (&*self.topics[new.topic].name, new.number, new.position));
+        let list = list(old.chain(new))?;
+        // All are assigned anew, from where each has been read to.
+        let mut queues = assign(&self.client, &list, &self.brokers, &self.signal)?.into_iter();
+        for partition in &mut self.partitions {
+            partition.held = None;
+            if let Some(queue) = queues.next() {
+                partition.queue = queue;
+            }
+        }
+        for (found, queue) in found.into_iter().zip(queues) {
+            let topic = found.topic;
+            self.partitions.push(found.partition(&self.topics, queue));
+            if let Some(assembler) = &mut self.assembler {
+                let (name, tables) = self.topics[topic].called();
+                assembler.add(name, tables);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Found {
+    fn partition(self, topics: &[Topic], queue: PartitionQueue<Talk>) -> Partition {
+        let Found { topic, number, position, end, mark } = self;
+        let is_done = position >= end;
+        let name = topics[topic].partition_name(number).into();
+        Partition { topic, number, name, mark, queue, held: None, position, end, at_end: is_done, is_done }
+    }
+}
+
+impl Pattern {
+    fn new(tables: TopicTables) -> Result<Pattern, SourceError> {
+        let regex = Regex::new(&tables.topic).map_err(|cause| {
+            SourceError::new(format!("the topic pattern {} of {} cannot be read: {cause}", tables.topic, tables.source))
+                .with_hint("a topic that begins with ^ is a regular expression; a dot in it is written \\.")
+        })?;
+        Ok(Pattern { regex, tables })
+    }
+
+    /// The tables of a topic that matches.
+    fn topic(&self, name: &str) -> Option<TopicTables> {
+        if name.starts_with("__") || !self.regex.is_match(name) {
+            return None;
+        }
+        let mut tables = self.tables.tables.clone();
+        for table in &mut tables {
+            if let Connector::Kafka { topic, .. } = &mut table.connector {
+                *topic = name.to_owned();
+            }
+        }
+        Some(TopicTables { source: self.tables.source.clone(), topic: name.to_owned(), tables, is_matched: true })
+    }
+}
+
+impl Topic {
+    fn of_tables(of: TopicTables) -> Result<Topic, SourceError> {
+        let decoder = Decoder::new(&of.tables)?;
+        decoder.check_registry()?;
+        let tables = of.tables.iter().map(|table| (table.table, table.identifier.clone())).collect();
+        Ok(Topic {
+            name: of.topic,
+            source: of.source.as_str().into(),
+            decoder,
+            tables,
+            is_matched: of.is_matched,
+            is_marks: false,
+        })
+    }
+
+    /// The topic of transactions; its messages are written as those of the tables are.
+    fn of_marks(of: TopicTables, _topics: &[Topic]) -> Result<Topic, SourceError> {
+        let first: Option<&TableSource> = of.tables.first();
+        Ok(Topic {
+            name: of.topic,
+            source: of.source.as_str().into(),
+            decoder: Decoder::of_marks(first)?,
+            tables: Vec::new(),
+            is_matched: false,
+            is_marks: true,
+        })
+    }
+
+    /// What it and its tables are called.
+    fn called(&self) -> (String, Vec<String>) {
+        (self.name.clone(), self.tables.iter().map(|(_, identifier)| identifier.clone()).collect())
+    }
+
+    /// What `progress` calls a partition.
+    fn partition_name(&self, number: i32) -> String {
+        if self.is_matched { format!("{}:{number}", self.name) } else { number.to_string() }
+    }
+}
+
+fn find(
+    client: &Client,
+    brokers: &str,
+    topic: usize,
+    of: &Topic,
+    number: i32,
+    from: &Positions,
+    deadline: Instant,
+) -> Result<Found, SourceError> {
+    let id = topic_id::topic_id(client, &of.name, OPEN_TIMEOUT).unwrap_or_else(|reason| {
+        tracing::debug!(topic = of.name, reason, "the broker tells no topic id");
+        of.name.clone()
+    });
+    let (low, high) = client::watermarks(client, brokers, &of.name, number, deadline)?;
+    let at = from.get(&(of.source.to_string(), of.partition_name(number)));
+    let (position, mark) = start(brokers, &of.name, number, (low, high), at, &id)?;
+    Ok(Found { topic, number, position, end: high, mark })
+}
+
+fn list<'t>(partitions: impl Iterator<Item = (&'t str, i32, u64)>) -> Result<TopicPartitionList, SourceError> {
+    let mut list = TopicPartitionList::new();
+    for (topic, number, position) in partitions {
+        let added = list.add_partition_offset(topic, number, Offset::Offset(position as i64));
+        added
+            .map_err(|cause| SourceError::new(format!("could not assign a partition of {topic}")).with_cause(cause))?;
+    }
+    Ok(list)
+}
+
+/// Assigns exactly these partitions; gives a queue for each, in their order.
+fn assign(
+    client: &Client,
+    list: &TopicPartitionList,
+    brokers: &str,
+    signal: &Arc<Signal>,
+) -> Result<Vec<PartitionQueue<Talk>>, SourceError> {
+    client
+        .assign(list)
+        .map_err(|cause| SourceError::new(format!("could not assign the partitions of {brokers}")).with_cause(cause))?;
+    let mut queues = Vec::new();
+    for element in list.elements() {
+        let (name, number) = (element.topic(), element.partition());
+        let queue = client.split_partition_queue(name, number);
+        let mut queue =
+            queue.ok_or_else(|| SourceError::new(format!("could not read partition {number} of {name}")))?;
+        let bell = signal.clone();
+        queue.set_nonempty_callback(move || bell.ring());
+        queues.push(queue);
+    }
+    Ok(queues)
+}
+
+/// Where to begin in a partition that holds the offsets `low..high`, and its mark: the topic's id (its name where the broker does
+/// not tell one), and where the partition began when it was first read, as `id@7`.
+///
+/// What lies before the position is not needed: collections hold it. A partition whose records from there on are gone is refused.
+fn start(
+    brokers: &str,
+    topic: &str,
+    number: i32,
+    (low, high): (u64, u64),
+    at: Option<&(u64, String)>,
+    id: &str,
+) -> Result<(u64, String), SourceError> {
+    let Some((position, mark)) = at else { return Ok((low, format!("{id}@{low}"))) };
+    let place = format!("partition {number} of topic {topic} at {brokers}");
+    let known = mark.rsplit_once('@').and_then(|(id, first)| Some((id, first.parse::<u64>().ok()?)));
+    let known_id = known.map_or(mark.as_str(), |(id, _)| id);
+    if known_id != id || *position > high {
+        return Err(SourceError::new(format!(
+            "{place} is not the one that was read before: the topic was created anew"
+        ))
+        .with_hint("take what it holds now for the whole truth with --resnapshot"));
+    }
+    if low > *position {
+        return Err(SourceError::new(format!(
+            "{place} no longer holds its records from {position} on, where reading has to go on: it begins at {low}"
+        ))
+        .with_hint(GONE_HINT));
+    }
+    Ok((*position, mark.clone()))
+}
+
+pub(super) fn gone(place: &str) -> SourceError {
+    SourceError::new(format!("{place} no longer holds the records from which reading has to go on"))
+        .with_hint(GONE_HINT)
+}
+
+const GONE_HINT: &str = "raise the topic's retention; take what it still holds for the whole truth with --resnapshot, \
+                         best after the producer has sent a new snapshot";
