@@ -240,7 +240,11 @@ impl Drive<'_> {
                         self.anew.contains(&**source) && *left != Some(0)
                     };
                     let has_told = reports.iter().all(|report| !report.remaining.is_empty());
-                    if has_told && self.groups.is_empty() && feed.is_empty() && !reports.iter().flat_map(|it| &it.remaining).any(left) {
+                    if has_told
+                        && self.groups.is_empty()
+                        && feed.is_empty()
+                        && !reports.iter().flat_map(|it| &it.remaining).any(left)
+                    {
                         return Ok(());
                     }
                 }

@@ -113,7 +113,11 @@ impl Feed {
     pub fn reports(&self) -> Vec<Report> {
         if let Some(here) = &self.here {
             let readers = here.readers.lock().unwrap_or_else(PoisonError::into_inner);
-            let report = |reader: &dyn Reader| Report { remaining: reader.remaining(), skipped: reader.skipped() };
+            let report = |reader: &dyn Reader| Report {
+                remaining: reader.remaining(),
+                skipped: reader.skipped(),
+                obstacle: reader.obstacle(),
+            };
             return readers.iter().flatten().map(|reader| report(&**reader)).collect();
         }
         self.reports.iter().map(|report| report.lock().unwrap_or_else(PoisonError::into_inner).clone()).collect()
