@@ -8,6 +8,6 @@ SELECT
 FROM {{ ref('product_category_sales') }} s
 LEFT JOIN {{ ref('anomalies') }} a
     ON s.category = a.category
-    AND s.sales_month = {{ month_of('a.sales_day') }}
+    AND SUBSTR(CAST(s.sales_month AS text), 1, 7) = SUBSTR(CAST(a.sales_day AS text), 1, 7)
 GROUP BY s.category, s.sales_month, s.orders, s.revenue
 ORDER BY s.sales_month, s.category

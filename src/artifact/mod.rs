@@ -91,3 +91,7 @@ pub fn moment(micros: i64) -> String {
     let moment = DateTime::<Utc>::from_timestamp_micros(micros).unwrap_or(DateTime::UNIX_EPOCH);
     moment.format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()
 }
+
+#[cfg(test)]
+#[path = "artifact_tests.rs"]
+mod tests;

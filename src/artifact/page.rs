@@ -26,7 +26,7 @@ pub fn page(project: &Project, planned: &PlannedColumns, published: Option<&Publ
     let mut data = data(project, planned, now);
     data["live"] = live(published);
     // A closing tag within a text would end the script element.
-    PAGE.replacen(MARK, &data.to_string().replace("</", "<\\/").replace("<!--", "<\\!--"), 1)
+    PAGE.replacen(MARK, &data.to_string().replace("</", "<\\/").replace("<!--", "<\\u0021--"), 1)
 }
 
 /// What moves: rows by unique id, failing rows by test's name, and the cut.

@@ -17,6 +17,7 @@ mod debug;
 mod demo;
 mod deps;
 mod docs;
+mod event;
 mod explain;
 mod hooks;
 mod init;

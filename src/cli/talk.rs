@@ -22,6 +22,7 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::args::{Common, LogFormat};
+use super::event::Event;
 use crate::artifact::code;
 use crate::project::{Node, Project, ProjectError, ResourceType, Talk as TemplateTalk, UnitTest};
 use crate::time::wall_micros;
@@ -217,7 +218,9 @@ impl Speaker {
     }
 
     pub fn running_with(&self) {
-        self.info(&format!("Running with livemart={}", env!("CARGO_PKG_VERSION")));
+        let version = env!("CARGO_PKG_VERSION");
+        let event = Event::new("MainReportVersion", "A001", json!({"version": version, "log_version": 3}));
+        self.say_event(Level::Info, &format!("Running with livemart={version}"), None, &event);
     }
 
     /// What loading noted and warned of, then `Found 10 models, …`.
@@ -225,25 +228,30 @@ impl Speaker {
         project.notes.iter().for_each(|note| self.info(note));
         project.warnings.iter().for_each(|warning| self.warn(warning));
         self.templates(project);
-        self.info(&format!("Found {}", statistics(project)));
+        let found = statistics(project);
+        let event = Event::new("FoundStats", "W006", json!({"stat_line": found}));
+        self.say_event(Level::Info, &format!("Found {found}"), None, &event);
     }
 
     pub fn concurrency(&self, threads: usize, target: &str) {
         self.blank();
-        self.info(&format!("Concurrency: {threads} threads (target='{target}')"));
+        let event = Event::new("ConcurrencyLine", "Q027", json!({"num_threads": threads, "target_name": target}));
+        self.say_event(Level::Info, &format!("Concurrency: {threads} threads (target='{target}')"), None, &event);
         self.blank();
     }
 
     /// `1 of 3 START sql table model marts.revenue .... [RUN]`
     pub fn start(&self, index: usize, total: usize, node: &Node) {
-        self.info(&padded(index, total, &format!("START {}", description(node)), "RUN", None));
+        let line = padded(index, total, &format!("START {}", description(node)), "RUN", None);
+        self.say_event(Level::Info, &line, None, &Event::start(index, total, node, &description(node)));
     }
 
     /// `1 of 3 OK created sql table model … [SELECT 3 in 0.12s]`, `PASS …`, `FAIL 1 …`
     pub fn outcome(&self, index: usize, total: usize, node: &Node, outcome: &Outcome) {
         let (words, label, level) = result_words(node, &outcome.status);
         let subject = if node.resource_type == ResourceType::Test { node.name.clone() } else { description(node) };
-        self.outcome_line(index, total, &format!("{words} {subject}"), &label, level, outcome);
+        let event = Event::outcome(index, total, node, &subject, outcome);
+        self.outcome_line(index, total, &format!("{words} {subject}"), &label, level, outcome, Some(&event));
     }
 
     /// `1 of 3 START unit_test model::name .... [RUN]`
@@ -254,10 +262,19 @@ impl Speaker {
     pub fn outcome_unit(&self, index: usize, total: usize, test: &UnitTest, outcome: &Outcome) {
         let (words, level) = test_words(&outcome.status);
         let subject = format!("{}::{}", test.model, test.name);
-        self.outcome_line(index, total, &format!("{words} {subject}"), &words, level, outcome);
+        self.outcome_line(index, total, &format!("{words} {subject}"), &words, level, outcome, None);
     }
 
-    fn outcome_line(&self, index: usize, total: usize, text: &str, label: &str, level: Level, outcome: &Outcome) {
+    fn outcome_line(
+        &self,
+        index: usize,
+        total: usize,
+        text: &str,
+        label: &str,
+        level: Level,
+        outcome: &Outcome,
+        event: Option<&Event>,
+    ) {
         let colour = match level {
             Level::Error => Colour::Red,
             Level::Warn => Colour::Yellow,
@@ -266,13 +283,17 @@ impl Speaker {
         };
         let seconds = (!matches!(outcome.status, Status::Skipped)).then_some(outcome.seconds);
         let line = padded(index, total, text, &self.paint(colour, label), seconds);
-        self.say(level, &line, None);
+        match event {
+            Some(event) => self.say_event(level, &line, None, event),
+            None => self.say(level, &line, None),
+        }
     }
 
     /// `Finished running …`, the failures one by one, `Done. PASS=…`.
     pub fn footer(&self, project: &Project, outcomes: &[Outcome], seconds: f64) {
         self.blank();
-        self.info(&finished_running(project, outcomes, seconds));
+        let event = Event::new("FinishedRunningStats", "E047", json!({"execution_time": seconds}));
+        self.say_event(Level::Info, &finished_running(project, outcomes, seconds), None, &event);
         let (errors, warnings): (Vec<_>, Vec<_>) = outcomes
             .iter()
             .filter(|outcome| matches!(outcome.status, Status::Error | Status::Fail(_) | Status::Warn(_)))
@@ -299,7 +320,12 @@ impl Speaker {
             self.failure(project, outcome);
         }
         self.blank();
-        self.info(&done(outcomes));
+        self.say_event(
+            Level::Info,
+            &done(outcomes),
+            None,
+            &Event::new("StatsLine", "Z023", json!({"stats": stats(outcomes)})),
+        );
     }
 
     fn failure(&self, project: &Project, outcome: &Outcome) {
@@ -348,6 +374,10 @@ impl Speaker {
 
     /// `plain` is what logs get where the text holds colours or tags.
     fn say(&self, level: Level, text: &str, plain: Option<&str>) {
+        self.say_event(level, text, plain, &Event::note(&strip_colours(plain.unwrap_or(text))));
+    }
+
+    fn say_event(&self, level: Level, text: &str, plain: Option<&str>, event: &Event) {
         let now = wall_micros();
         let unpainted = strip_colours(text);
         let logged = || format!("{} [{:<5}] [MainThread]: {unpainted}\n", time_text(now, "%H:%M:%S%.6f"), level.name());
@@ -363,9 +393,10 @@ impl Speaker {
         let line = if self.is_json {
             let message = plain.map_or(unpainted, String::from);
             json!({
-                "info": {"level": level.name(), "msg": message, "ts": time_text(now, "%Y-%m-%dT%H:%M:%S%.6fZ"), "thread": "MainThread",
-                         "pid": std::process::id(), "invocation_id": self.invocation_id},
-                "data": {"msg": message},
+                "info": {"category": "", "code": event.code, "extra": {}, "invocation_id": self.invocation_id, "level": level.name(),
+                         "msg": message, "name": event.name, "pid": std::process::id(), "thread": "MainThread",
+                         "ts": time_text(now, "%Y-%m-%dT%H:%M:%S%.6fZ")},
+                "data": event.data,
             })
             .to_string()
         } else {
@@ -508,16 +539,23 @@ pub fn finished(what: &str, seconds: f64) -> String {
     format!("Finished running {what} in {hours} hours {minutes} minutes and {rest:.2} seconds ({seconds:.2}s).")
 }
 
-fn done(outcomes: &[Outcome]) -> String {
+fn stats(outcomes: &[Outcome]) -> serde_json::Value {
     let count = |fits: fn(&Status) -> bool| outcomes.iter().filter(|outcome| fits(&outcome.status)).count();
+    json!({
+        "pass": count(|status| matches!(status, Status::Success(_) | Status::Pass)),
+        "warn": count(|status| matches!(status, Status::Warn(_))),
+        "error": count(|status| matches!(status, Status::Error | Status::Fail(_))),
+        "skip": count(|status| *status == Status::Skipped),
+        "noop": count(|status| *status == Status::NoOp),
+        "total": outcomes.len(),
+    })
+}
+
+fn done(outcomes: &[Outcome]) -> String {
+    let stats = stats(outcomes);
     format!(
         "Done. PASS={} WARN={} ERROR={} SKIP={} NO-OP={} TOTAL={}",
-        count(|status| matches!(status, Status::Success(_) | Status::Pass)),
-        count(|status| matches!(status, Status::Warn(_))),
-        count(|status| matches!(status, Status::Error | Status::Fail(_))),
-        count(|status| *status == Status::Skipped),
-        count(|status| *status == Status::NoOp),
-        outcomes.len()
+        stats["pass"], stats["warn"], stats["error"], stats["skip"], stats["noop"], stats["total"]
     )
 }
 
