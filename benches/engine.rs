@@ -36,7 +36,7 @@ use serde::{Deserialize, Serialize};
 
 use end_to_end::Place;
 use limit::{Limit, LimitRun};
-use mart::{ByHand, Mart, fingerprint, first_difference, read_events};
+use mart::{Answers, ByHand, Case, Query, Tables, fingerprint, first_difference, read_events};
 use measure::{Samples, process_cpu, run_child};
 use report::{Line, Report, grouped};
 use shop_stream::{Size, Workload, workload};
@@ -49,7 +49,7 @@ const SEED: u64 = 42;
 const BINARY: &str = env!("CARGO_BIN_EXE_livemart");
 const PROJECT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/project");
 
-/// Measures Q1 of the shop stream and prints one table.
+/// Measures the queries of the shop stream and prints one table.
 #[derive(Parser)]
 #[command(name = "engine")]
 struct Options {
@@ -65,8 +65,11 @@ struct Options {
     /// Folder of the hand-written program to measure against; it is copied, not written to.
     #[arg(long, env = "LIVEMART_LIMIT")]
     limit: Option<PathBuf>,
+    /// Which queries to measure: each alone, and all as one project.
+    #[arg(long, value_delimiter = ',', default_value = "q1,q2,q3,q4,q5,all")]
+    queries: Vec<Case>,
     /// Which parts to measure.
-    #[arg(long, value_delimiter = ',', default_value = "engine,run,serve,ticks")]
+    #[arg(long, value_delimiter = ',', default_value = "engine,bytes,workers,run,serve,ticks,epoch")]
     only: Vec<Part>,
     /// What cargo says to every bench.
     #[arg(long, hide = true, global = true)]
@@ -77,8 +80,12 @@ struct Options {
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Part {
-    /// Q1 from decoded records, without source and sink.
+    /// From decoded records, without source and sink.
     Engine,
+    /// From the file's bytes, without sink; memory, too.
+    Bytes,
+    /// Two workers against one.
+    Workers,
     /// `livemart run` from JSONL to SQLite.
     Run,
     /// One change under `livemart serve`.
@@ -87,13 +94,18 @@ enum Part {
     Restart,
     /// The clock moves, and no event comes.
     Ticks,
+    /// One row changes under a whole project with all its tests.
+    Epoch,
 }
 
 #[derive(Subcommand)]
 enum Inner {
     /// One measured run in a process of its own; prints its figures as JSON.
     #[command(hide = true)]
-    InProcess { events: PathBuf },
+    InProcess { events: PathBuf, case: Case, workers: usize },
+    /// The same from the file's bytes.
+    #[command(hide = true)]
+    Stream { events: PathBuf, case: Case },
     /// One changed row in a window's partition, against computing the partition again.
     Windows(WindowOptions),
     /// From Kafka to PostgreSQL at a steady rate, beside a pipeline without an engine.
@@ -150,10 +162,21 @@ struct Figures {
     difference: Option<String>,
 }
 
+/// What the inner process tells that begins with the file's bytes.
+#[derive(Serialize, Deserialize)]
+struct StreamFigures {
+    total_us: f64,
+    decoding_us: f64,
+    resolver_us: f64,
+    bytes_per_row: f64,
+    resolver_bytes_per_row: f64,
+}
+
 fn main() -> ExitCode {
     let options = Options::parse();
     let outcome = match &options.inner {
-        Some(Inner::InProcess { events }) => in_process_figures(events),
+        Some(Inner::InProcess { events, case, workers }) => in_process_figures(events, case, *workers),
+        Some(Inner::Stream { events, case }) => stream_figures(events, case),
         Some(Inner::Windows(windows)) => window_grid(windows),
         Some(Inner::Latency(latency)) => latency_lines(latency),
         None => bench(&options),
@@ -175,17 +198,30 @@ fn main() -> ExitCode {
 fn bench(options: &Options) -> Result<(), Box<dyn Error>> {
     let cache = cache_dir()?.join("bench");
     let workload = prepare(&cache, options.size)?;
-    let (mart, by_hand_us) = by_hand(&workload)?;
+    let queries: Vec<Query> = Query::ALL
+        .into_iter()
+        .filter(|query| options.queries.iter().any(|case| case.queries.contains(query)))
+        .collect();
+    let (answers, by_hand_us) = by_hand(&workload, &queries)?;
     let limit = match &options.limit {
-        Some(dir) => Some(build_limit(dir, &cache, &workload, &mart)?),
+        Some(dir) => Some(build_limit(dir, &cache, &workload, &answers)?),
         None => None,
     };
     let mut report = Report { head: head(options, &workload), ..Report::default() };
-    if options.only.contains(&Part::Engine) {
-        engine_lines(options, &workload, limit.as_ref(), &cache, &mut report)?;
+    for case in &options.queries {
+        if options.only.contains(&Part::Engine) {
+            engine_lines(options, &workload, case, limit.as_ref(), &cache, &mut report)?;
+        }
+        if options.only.contains(&Part::Bytes) {
+            bytes_lines(options, &workload, case, limit.as_ref(), &cache, &mut report)?;
+        }
+    }
+    let largest = options.queries.iter().max_by_key(|case| case.queries.len()).expect("clap gives a default");
+    if options.only.contains(&Part::Workers) {
+        worker_lines(options, &workload, largest, limit.as_ref(), &cache, &mut report)?;
     }
     if options.only.contains(&Part::Run) {
-        run_lines(options, &workload, &mart, &cache, &mut report)?;
+        run_lines(options, &workload, largest, &answers, &cache, &mut report)?;
     }
     if options.only.contains(&Part::Serve) {
         serve_lines(options, &workload, &cache, &mut report)?;
@@ -196,8 +232,11 @@ fn bench(options: &Options) -> Result<(), Box<dyn Error>> {
     if options.only.contains(&Part::Ticks) {
         tick_lines(&mut report)?;
     }
-    report.tail.push(format!("plain hash maps, no engine: {by_hand_us:.3} µs of CPU per event"));
-    report.tail.push(format!("result {:016x}, equal in all programs", fingerprint(&mart)));
+    if options.only.contains(&Part::Epoch) {
+        epoch_lines(&mut report)?;
+    }
+    report.tail.push(format!("Q1 by plain hash maps, no engine: {by_hand_us:.3} µs of CPU per event"));
+    report.tail.push(format!("results {:016x}, equal in all programs", fingerprint(&answers)));
     print!("{report}");
     Ok(())
 }
@@ -350,44 +389,60 @@ fn head(options: &Options, workload: &Workload) -> Vec<String> {
     ]
 }
 
-/// The answer, and what it costs without any engine.
-fn by_hand(workload: &Workload) -> Result<(Mart, f64), Box<dyn Error>> {
+/// The answers, and what Q1 costs without any engine.
+fn by_hand(workload: &Workload, queries: &[Query]) -> Result<(Answers, f64), Box<dyn Error>> {
     let events = read_events(&workload.events_file())?;
     let begun = process_cpu();
     let mut by_hand = ByHand::default();
     events.iter().for_each(|event| by_hand.apply(event));
     let cpu_us = (process_cpu() - begun).as_secs_f64() * 1e6 / events.len().max(1) as f64;
-    Ok((by_hand.mart(), cpu_us))
+    Ok((Tables::of(&events).answers(queries), cpu_us))
 }
 
-fn build_limit(dir: &Path, cache: &Path, workload: &Workload, mart: &Mart) -> Result<Limit, Box<dyn Error>> {
+fn build_limit(dir: &Path, cache: &Path, workload: &Workload, answers: &Answers) -> Result<Limit, Box<dyn Error>> {
     eprintln!("building the limit program of {} (takes minutes the first time)", dir.display());
     let limit = Limit::build(dir, cache)?;
-    match first_difference(mart, &limit.mart(workload)?) {
+    let queries: Vec<Query> = answers.keys().copied().collect();
+    match first_difference(answers, &limit.answers(workload, &queries)?) {
         None => Ok(limit),
         Some(difference) => Err(format!("the limit program's result differs: {difference}").into()),
     }
 }
 
+/// Runs `each` so often, with a bar.
+fn repeat(
+    what: &str,
+    runs: u32,
+    mut each: impl FnMut() -> Result<(), Box<dyn Error>>,
+) -> Result<(), Box<dyn Error>> {
+    let bar = bar(what).with_position(0);
+    bar.set_length(u64::from(runs));
+    for _ in 0..runs {
+        each()?;
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    Ok(())
+}
+
 fn engine_lines(
     options: &Options,
     workload: &Workload,
+    case: &Case,
     limit: Option<&Limit>,
     cache: &Path,
     report: &mut Report,
 ) -> Result<(), Box<dyn Error>> {
     let (mut ours, mut limits) = (Vec::new(), Vec::new());
-    let bar = bar("engine").with_position(0);
-    bar.set_length(u64::from(options.runs));
-    for _ in 0..options.runs {
-        ours.push(in_a_child(workload, cache)?);
-        limits.extend(limit.map(|limit| limit.run(workload)).transpose()?);
-        bar.inc(1);
-    }
-    bar.finish_and_clear();
+    repeat(&case.name, options.runs, || {
+        ours.push(in_a_child(workload, case, 1, cache)?);
+        limits.extend(limit.map(|limit| limit.run(workload, case, 1)).transpose()?);
+        Ok(())
+    })?;
     if let Some(figures) = ours.first() {
-        report.tail.push(format!("{} operators in the engine's dataflow", figures.operators));
+        report.tail.push(format!("{}: {} operators in the engine's dataflow", case.name, figures.operators));
     }
+    let name = &case.name;
     let limits_of = |of: fn(&LimitRun) -> f64| limit.map(|_| limits.iter().map(of).collect::<Samples>());
     let mut add = |what, unit, of: fn(&Figures) -> f64, limit: Option<fn(&LimitRun) -> f64>| {
         report.lines.push(Line {
@@ -400,22 +455,93 @@ fn engine_lines(
     };
     let [catch_up, single_p50, single_p99]: [fn(&LimitRun) -> f64; 3] =
         [|run| run.catch_up_us_per_event, |run| run.single_p50_us, |run| run.single_p99_us];
-    add("Q1 from rows, epochs of 10,000", "CPU µs/event", |it| it.catch_up_us - it.resolver_us, Some(catch_up));
-    add("Q1 from records, epochs of 10,000", "CPU µs/event", |it| it.catch_up_us, Some(catch_up));
-    add("  the same by the clock", "µs/event", |it| it.catch_up_wall_us, None);
-    add("  the resolver's part (the limit has none)", "CPU µs/event", |it| it.resolver_us, None);
-    add("Q1, epochs of 100, p50", "CPU µs/epoch", |it| it.middle_p50_us, None);
-    add("Q1, epochs of 1, p50", "CPU µs/epoch", |it| it.single_p50_us, Some(single_p50));
-    add("Q1, epochs of 1, p99", "CPU µs/epoch", |it| it.single_p99_us, Some(single_p99));
-    add("  the same by the clock, p50", "µs/epoch", |it| it.single_wall_p50_us, None);
-    add("  the same by the clock, p99", "µs/epoch", |it| it.single_wall_p99_us, None);
+    add(
+        format!("{name} from rows, epochs of 10,000"),
+        "CPU µs/event",
+        |it| it.catch_up_us - it.resolver_us,
+        Some(catch_up),
+    );
+    add(format!("{name} from records, epochs of 10,000"), "CPU µs/event", |it| it.catch_up_us, Some(catch_up));
+    add("  the resolver's part (the limit has none)".into(), "CPU µs/event", |it| it.resolver_us, None);
+    add(format!("{name}, epochs of 100, p50"), "CPU µs/epoch", |it| it.middle_p50_us, None);
+    add(format!("{name}, epochs of 1, p50"), "CPU µs/epoch", |it| it.single_p50_us, Some(single_p50));
+    add(format!("{name}, epochs of 1, p99"), "CPU µs/epoch", |it| it.single_p99_us, Some(single_p99));
+    add("  the same by the clock, p50".into(), "µs/epoch", |it| it.single_wall_p50_us, None);
+    add("  the same by the clock, p99".into(), "µs/epoch", |it| it.single_wall_p99_us, None);
+    Ok(())
+}
+
+fn bytes_lines(
+    options: &Options,
+    workload: &Workload,
+    case: &Case,
+    limit: Option<&Limit>,
+    cache: &Path,
+    report: &mut Report,
+) -> Result<(), Box<dyn Error>> {
+    let (mut ours, mut limits) = (Vec::new(), Vec::new());
+    repeat(&case.name, options.runs, || {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg("stream").arg(workload.events_file()).arg(&case.name);
+        let (printed, _) = run_child(&mut command, &cache.join("stream.log"))?;
+        ours.push(serde_json::from_str::<StreamFigures>(&printed)?);
+        limits.extend(limit.map(|limit| limit.run(workload, case, 1)).transpose()?);
+        Ok(())
+    })?;
+    let name = &case.name;
+    let mut add = |what, unit, ours: Samples, limit| {
+        report.lines.push(Line { what, unit, ours, limit, has_limit: false });
+    };
+    let of = |of: fn(&StreamFigures) -> f64| ours.iter().map(of).collect::<Samples>();
+    let catch_up = limit.map(|_| limits.iter().map(|run| run.catch_up_us_per_event).collect());
+    add(format!("{name} from JSON bytes (the limit: from rows)"), "CPU µs/event", of(|it| it.total_us), catch_up);
+    if limit.is_some() {
+        let beyond = ours.iter().zip(&limits).map(|(ours, limit)| ours.total_us - limit.catch_up_us_per_event);
+        add("  above the limit".into(), "CPU µs/event", beyond.collect(), None);
+    }
+    add("  decoding".into(), "CPU µs/event", of(|it| it.decoding_us), None);
+    add("  the resolver".into(), "CPU µs/event", of(|it| it.resolver_us), None);
+    add(format!("{name}, memory of a live source row"), "bytes", of(|it| it.bytes_per_row), None);
+    add("  the resolver's part".into(), "bytes", of(|it| it.resolver_bytes_per_row), None);
+    Ok(())
+}
+
+fn worker_lines(
+    options: &Options,
+    workload: &Workload,
+    case: &Case,
+    limit: Option<&Limit>,
+    cache: &Path,
+    report: &mut Report,
+) -> Result<(), Box<dyn Error>> {
+    let (mut ours, mut limits) = (Vec::new(), Vec::new());
+    repeat("workers", options.runs, || {
+        let mut pair = [0.0; 2];
+        let mut limit_pair = [0.0; 2];
+        for workers in [1, 2] {
+            pair[workers - 1] = in_a_child(workload, case, workers, cache)?.catch_up_wall_us;
+            if let Some(limit) = limit {
+                limit_pair[workers - 1] = limit.run(workload, case, workers)?.catch_up_wall_us_per_event;
+            }
+        }
+        ours.push(pair[0] / pair[1]);
+        limits.extend(limit.map(|_| limit_pair[0] / limit_pair[1]));
+        Ok(())
+    })?;
+    report.lines.push(Line {
+        what: format!("{}, two workers against one", case.name),
+        unit: "times as fast",
+        ours: ours.into_iter().collect(),
+        limit: limit.map(|_| limits.into_iter().collect()),
+        has_limit: true,
+    });
     Ok(())
 }
 
 /// One run of ours in a process of its own.
-fn in_a_child(workload: &Workload, cache: &Path) -> Result<Figures, Box<dyn Error>> {
+fn in_a_child(workload: &Workload, case: &Case, workers: usize, cache: &Path) -> Result<Figures, Box<dyn Error>> {
     let mut command = Command::new(std::env::current_exe()?);
-    command.arg("in-process").arg(workload.events_file());
+    command.arg("in-process").arg(workload.events_file()).arg(&case.name).arg(workers.to_string());
     let (printed, _) = run_child(&mut command, &cache.join("in-process.log"))?;
     let figures: Figures = serde_json::from_str(&printed)?;
     match &figures.difference {
@@ -424,11 +550,10 @@ fn in_a_child(workload: &Workload, cache: &Path) -> Result<Figures, Box<dyn Erro
     }
 }
 
-fn in_process_figures(events: &Path) -> Result<(), Box<dyn Error>> {
-    let deployment = in_process::deployment(Path::new(PROJECT), events)?;
-    let outcome = in_process::run(&deployment, in_process::read_records(&deployment)?, 1)?;
-    let mut by_hand = ByHand::default();
-    read_events(events)?.iter().for_each(|event| by_hand.apply(event));
+fn in_process_figures(events: &Path, case: &Case, workers: usize) -> Result<(), Box<dyn Error>> {
+    let deployment = in_process::deployment(Path::new(PROJECT), events, &case.queries)?;
+    let outcome = in_process::run(&deployment, in_process::read_records(&deployment)?, workers)?;
+    let expected = Tables::of(&read_events(events)?).answers(&case.queries);
     let per_event = |time: Duration| time.as_secs_f64() * 1e6 / outcome.catch_up_events.max(1) as f64;
     let of = |samples: &Samples, percent| samples.percentile(percent).unwrap_or(0.0);
     let figures = Figures {
@@ -441,7 +566,23 @@ fn in_process_figures(events: &Path) -> Result<(), Box<dyn Error>> {
         single_p99_us: of(&outcome.single_cpu_us, 99.0),
         single_wall_p50_us: of(&outcome.single_wall_us, 50.0),
         single_wall_p99_us: of(&outcome.single_wall_us, 99.0),
-        difference: first_difference(&by_hand.mart(), &outcome.mart),
+        difference: first_difference(&expected, &outcome.answers),
+    };
+    println!("{}", serde_json::to_string(&figures)?);
+    Ok(())
+}
+
+fn stream_figures(events: &Path, case: &Case) -> Result<(), Box<dyn Error>> {
+    let deployment = in_process::deployment(Path::new(PROJECT), events, &case.queries)?;
+    let streamed = in_process::stream(&deployment, 1)?;
+    let per_event = |time: Duration| time.as_secs_f64() * 1e6 / streamed.events.max(1) as f64;
+    let per_row = |bytes: u64| bytes as f64 / streamed.live_rows.max(1) as f64;
+    let figures = StreamFigures {
+        total_us: per_event(streamed.cpu),
+        decoding_us: per_event(streamed.decoding_cpu),
+        resolver_us: per_event(streamed.resolver_cpu),
+        bytes_per_row: per_row(streamed.state_bytes),
+        resolver_bytes_per_row: per_row(streamed.resolver_bytes),
     };
     println!("{}", serde_json::to_string(&figures)?);
     Ok(())
@@ -450,37 +591,58 @@ fn in_process_figures(events: &Path) -> Result<(), Box<dyn Error>> {
 fn run_lines(
     options: &Options,
     workload: &Workload,
-    mart: &Mart,
+    case: &Case,
+    answers: &Answers,
     cache: &Path,
     report: &mut Report,
 ) -> Result<(), Box<dyn Error>> {
     let mut costs = Vec::new();
-    let bar = bar("run").with_position(0);
-    bar.set_length(u64::from(options.runs));
-    for _ in 0..options.runs {
+    repeat("run", options.runs, || {
         let place = Place::prepare(Path::new(BINARY), Path::new(PROJECT), &cache.join("run"))?;
-        costs.push(end_to_end::run(&place, workload)?);
-        if let Some(difference) = first_difference(mart, &place.mart()?) {
-            return Err(format!("what livemart run published differs from plain hash maps: {difference}").into());
+        costs.push(end_to_end::run(&place, workload, &case.queries)?);
+        match first_difference(answers, &place.answers(&case.queries)?) {
+            None => Ok(()),
+            Some(difference) => {
+                Err(format!("what livemart run published differs from plain hash maps: {difference}").into())
+            }
         }
-        bar.inc(1);
-    }
-    bar.finish_and_clear();
-    let mut add = |what, unit, ours: Samples| {
-        report.lines.push(Line { what, unit, ours, limit: None, has_limit: false });
+    })?;
+    let mut add = |what: &str, unit, ours: Samples| {
+        report.lines.push(Line { what: what.to_owned(), unit, ours, limit: None, has_limit: false });
     };
     let cpu_us = |cost: &end_to_end::RunCost| 1e6 / cost.events_per_cpu_second;
     let mebibytes = |cost: &end_to_end::RunCost| cost.resident_max_bytes as f64 / f64::from(1 << 20);
-    add("livemart run, JSONL to SQLite", "CPU µs/event", costs.iter().map(cpu_us).collect());
+    let what = format!("{}: livemart run, JSONL to SQLite", case.name);
+    add(&what, "CPU µs/event", costs.iter().map(cpu_us).collect());
     add("  the same the other way up", "events/CPU s", costs.iter().map(|cost| cost.events_per_cpu_second).collect());
     add("  peak resident memory", "MiB", costs.iter().map(mebibytes).collect());
+    Ok(())
+}
+
+/// The reference project, read from the fixtures.
+fn epoch_lines(report: &mut Report) -> Result<(), Box<dyn Error>> {
+    let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("dataflows");
+    let deployment = in_process::whole_project(&project, "dev")?;
+    let price = in_process::epoch_price(&deployment)?;
+    if price.set_aside > 0 {
+        return Err(format!("{} records of the fixtures were set aside", price.set_aside).into());
+    }
+    let mut add = |what: &str, ours: &Samples, percent| {
+        let ours = ours.percentile(percent).into_iter().collect();
+        let (what, unit) = (what.to_owned(), "CPU µs/epoch");
+        report.lines.push(Line { what, unit, ours, limit: None, has_limit: false });
+    };
+    add("the whole shop, one record in an epoch, p50", &price.single_us, 50.0);
+    add("the whole shop, one record in an epoch, p99", &price.single_us, 99.0);
+    add("the whole shop, an empty epoch, p50", &price.empty_us, 50.0);
+    report.tail.push(format!("the whole shop: {} plans, {} operators", price.models, price.operators));
     Ok(())
 }
 
 fn restart_lines(workload: &Workload, cache: &Path, report: &mut Report) -> Result<(), Box<dyn Error>> {
     let place = Place::prepare(Path::new(BINARY), Path::new(PROJECT), &cache.join("restart"))?;
     let cost = end_to_end::restart(&place, workload)?;
-    let deployment = in_process::deployment(Path::new(PROJECT), &workload.events_file())?;
+    let deployment = in_process::deployment(Path::new(PROJECT), &workload.events_file(), &Query::ALL)?;
     let packed = in_process::packed_rows(deployment)?;
     let mebibytes = |bytes: u64| bytes as f64 / f64::from(1 << 20);
     report.tail.push(format!(
@@ -519,7 +681,9 @@ fn tick_lines(report: &mut Report) -> Result<(), Box<dyn Error>> {
     if let Some(rows) = outcome.day_rows.iter().find(|rows| **rows as i64 != TICK_CUSTOMERS) {
         return Err(format!("midnight moved {rows} customers").into());
     }
-    let mut add = |what, unit, ours| report.lines.push(Line { what, unit, ours, limit: None, has_limit: false });
+    let mut add = |what: &str, unit, ours| {
+        report.lines.push(Line { what: what.to_owned(), unit, ours, limit: None, has_limit: false });
+    };
     add("midnight, days_since_last_order of 50,000 customers", "CPU µs/tick", outcome.day_cpu_us);
     add("a minute, 90-day filter over 500,000 orders", "CPU µs/tick", outcome.filter_cpu_us);
     report.tail.push(format!("{} of those orders expired in 100 minutes", outcome.expired));

@@ -16,9 +16,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};
 
-use super::mart::{Mart, MartRow, cents};
+use super::mart::{Answer, Answers, Columns, Query};
 use super::measure::Failure;
 
 pub use restart::restart;
@@ -73,10 +74,13 @@ impl Place {
         self.dir.join("stderr.log")
     }
 
-    fn command(&self, verb: &str, target: &str, events: &Path) -> Command {
+    fn command(&self, verb: &str, target: &str, events: &Path, queries: &[Query]) -> Command {
         let vars = serde_json::json!({"events": events, "database": self.database()});
         let mut command = Command::new(&self.binary);
         command.arg(verb).args(["--target", target, "--vars", &vars.to_string()]);
+        for query in queries {
+            command.args(["--select", query.name()]);
+        }
         command.arg("--project-dir").arg(self.dir.join("project")).current_dir(&self.dir);
         command
     }
@@ -90,37 +94,36 @@ impl Place {
         EndToEndError::Read { path: self.database(), cause }
     }
 
-    /// The published mart.
-    pub fn mart(&self) -> Result<Mart, EndToEndError> {
+    /// The published tables of these queries.
+    pub fn answers(&self, queries: &[Query]) -> Result<Answers, EndToEndError> {
         let database = self.open()?;
+        let answer = |query: &Query| Ok((*query, self.answer(&database, *query)?));
+        queries.iter().map(answer).collect()
+    }
+
+    fn answer(&self, database: &Connection, query: Query) -> Result<Answer, EndToEndError> {
         let read = || {
-            let mut rows = database.prepare(
-                "SELECT customer_id, first_name, last_name, email, total_orders,
-                        CAST(total_order_value AS TEXT), CAST(total_payments AS TEXT), page_views FROM q1",
-            )?;
+            let mut rows = database.prepare(&format!("SELECT * FROM {}", query.name()))?;
+            let columns = rows.column_count();
             let mut rows = rows.query([])?;
-            let mut mart = Vec::new();
+            let mut table: Vec<Columns> = Vec::new();
             while let Some(row) = rows.next()? {
-                let (order_value, payments): (String, String) = (row.get(5)?, row.get(6)?);
-                let row = MartRow {
-                    customer_id: row.get(0)?,
-                    first_name: row.get(1)?,
-                    last_name: row.get(2)?,
-                    email: row.get(3)?,
-                    total_orders: row.get(4)?,
-                    total_order_cents: 0,
-                    total_payment_cents: 0,
-                    page_views: row.get(7)?,
-                };
-                mart.push((row, order_value, payments));
+                table.push((0..columns).map(|at| Ok(text(row.get_ref(at)?))).collect::<rusqlite::Result<_>>()?);
             }
-            Ok(mart)
+            Ok(table)
         };
-        let with_money = |(row, order_value, payments): (MartRow, String, String)| {
-            let money = |text: String| cents(&text).ok_or(EndToEndError::Value(text));
-            Ok(MartRow { total_order_cents: money(order_value)?, total_payment_cents: money(payments)?, ..row })
-        };
-        read().map_err(|cause| self.unreadable(cause))?.into_iter().map(with_money).collect()
+        let row = |columns: Columns| query.row(&columns).ok_or_else(|| EndToEndError::Value(format!("{columns:?}")));
+        read().map_err(|cause| self.unreadable(cause))?.into_iter().map(row).collect()
+    }
+}
+
+fn text(value: ValueRef<'_>) -> Option<String> {
+    match value {
+        ValueRef::Null => None,
+        ValueRef::Integer(value) => Some(value.to_string()),
+        // Money that SQLite keeps as a double shows at most a cent here.
+        ValueRef::Real(value) => Some(value.to_string()),
+        ValueRef::Text(text) | ValueRef::Blob(text) => Some(String::from_utf8_lossy(text).into_owned()),
     }
 }
 

@@ -61,7 +61,7 @@ pub(super) struct Server<'a> {
 impl<'a> Server<'a> {
     pub(super) fn start(place: &'a Place, events: &Path) -> Result<Server<'a>, EndToEndError> {
         let failed = |cause| EndToEndError::Prepare { path: events.to_path_buf(), cause };
-        let mut command = place.command("serve", "serve", events);
+        let mut command = place.command("serve", "serve", events, &[]);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(place.log()).map_err(failed)?);
         Ok(Server { child: Some(command.spawn().map_err(failed)?), place })
     }

@@ -1,27 +1,33 @@
-//! The engine without readers and sink: from decoded records through resolver and dataflow to the changes of each epoch.
+//! The engine without sink: from decoded records, or from the file's bytes, through resolver and dataflow to the changes of each
+//! epoch.
 //!
 //! ```text
-//!   events.jsonl ──reader──> records in memory │ ──resolver──> feed ──close(epoch)──> workers ──> changes
-//!                            not measured      │                    measured
+//!   run:     events.jsonl ──reader──> records in memory │ ──resolver──> feed ──close(epoch)──> workers ──> changes
+//!                                     not measured      │                    measured
+//!   stream:  events.jsonl ──reader──> ──resolver──> feed ──close(epoch)──> workers ──> changes
+//!                                        all of it measured
 //! ```
 //!
 //! 1. Epochs are of 10,000 events, then of 100, then of one, split as the limit program splits them.
 //! 2. An epoch begins when the one before has come out, so the time of an epoch is its own.
-//! 3. The changes are kept in the order in which they came and added up after the measuring: their sum is the mart.
+//! 3. `run` keeps the changes in the order in which they came and adds them up after the measuring: their sum is the answer.
+//!    `stream` keeps nothing, so that what the process has grown by is the state.
 
 mod deploy;
+mod whole_project;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
 use livemart::engine::{Changes, Deployment, Output, Workers, WorkersGone};
 use livemart::source::{Batch, Poll, Positions, Record, Resolved, Resolver, SourceError, Until, open_readers};
-use row::{Datum, Diff, Epoch, Row};
+use row::{Diff, Epoch, Row, ScalarType};
 
-use super::mart::{Mart, MartRow, cents};
-use super::measure::{Samples, process_cpu, thread_cpu};
+use super::mart::{Answer, Answers, Columns, Query};
+use super::measure::{Samples, process_cpu, resident_bytes, thread_cpu};
 
 pub use deploy::deployment;
+pub use whole_project::{epoch_price, whole_project};
 
 const CATCH_UP_EVENTS: usize = 10_000;
 const MIDDLE_EVENTS: usize = 100;
@@ -36,8 +42,6 @@ pub enum InProcessError {
     Source(#[from] SourceError),
     #[error(transparent)]
     Workers(#[from] WorkersGone),
-    #[error("the project publishes {0} tables where the bench knows one")]
-    Tables(usize),
     #[error("the records come from {0} readers where the bench wants one shared file")]
     Readers(usize),
     #[error("{0} records were set aside; the workload has none that should be")]
@@ -46,7 +50,7 @@ pub enum InProcessError {
     Row(String),
 }
 
-/// What Q1 cost.
+/// What a case cost.
 #[derive(Clone, Debug)]
 pub struct Outcome {
     /// Operators of the dataflow: each of them is paid for by every epoch.
@@ -62,7 +66,7 @@ pub struct Outcome {
     pub single_cpu_us: Samples,
     /// The same as the caller's clock saw it.
     pub single_wall_us: Samples,
-    pub mart: Mart,
+    pub answers: Answers,
 }
 
 /// All records of the deployment's sources, decoded, in epochs as they will be fed.
@@ -152,10 +156,7 @@ fn cut(records: Vec<Record>, like: &Option<Batch>) -> Records {
 
 /// Runs the deployment over the records.
 pub fn run(deployment: &Deployment, records: Records, workers: usize) -> Result<Outcome, InProcessError> {
-    let [published] = &deployment.published[..] else {
-        return Err(InProcessError::Tables(deployment.published.len()));
-    };
-    let mut running = Running::start(deployment, Output::Model(published.model), workers);
+    let mut running = Running::start(deployment, workers);
     let operators = running.workers.statistics.operators;
     let (cpu, wall) = (process_cpu(), Instant::now());
     for batch in records.catch_up {
@@ -166,7 +167,7 @@ pub fn run(deployment: &Deployment, records: Records, workers: usize) -> Result<
     let (middle_cpu_us, _) = running.epochs_one_by_one(records.middles)?;
     let (single_cpu_us, single_wall_us) = running.epochs_one_by_one(records.singles)?;
     let catch_up_events = records.catch_up_events;
-    let mart = running.finish()?;
+    let answers = running.finish()?;
     Ok(Outcome {
         operators,
         catch_up_events,
@@ -176,31 +177,105 @@ pub fn run(deployment: &Deployment, records: Records, workers: usize) -> Result<
         middle_cpu_us,
         single_cpu_us,
         single_wall_us,
-        mart,
+        answers,
     })
+}
+
+/// What a case cost from the file's bytes on.
+#[derive(Clone, Copy, Debug)]
+pub struct Streamed {
+    pub events: usize,
+    pub cpu: Duration,
+    /// The reader's part of it: bytes to records.
+    pub decoding_cpu: Duration,
+    pub resolver_cpu: Duration,
+    /// What the process grew by; the rows that the resolver holds are in it.
+    pub state_bytes: u64,
+    pub resolver_bytes: u64,
+    pub live_rows: u64,
+}
+
+/// Reads and runs in epochs of about 10,000 events.
+pub fn stream(deployment: &Deployment, workers: usize) -> Result<Streamed, InProcessError> {
+    let mut readers = open_readers(deployment.sources.clone(), &Positions::new(), Until::End)?;
+    if readers.len() != 1 {
+        return Err(InProcessError::Readers(readers.len()));
+    }
+    let mut reader = readers.remove(0).reader;
+    let mut running = Running::start(deployment, workers);
+    running.keeps_changes = false;
+    let (resident, cpu) = (resident_bytes(), process_cpu());
+    let (mut events, mut decoding_cpu) = (0, Duration::ZERO);
+    let mut waiting: Option<Batch> = None;
+    loop {
+        let begun = thread_cpu();
+        let poll = reader.poll(POLL_WAIT)?;
+        decoding_cpu += thread_cpu() - begun;
+        match poll {
+            Poll::Batch(batch) => {
+                events += batch.records.len();
+                match &mut waiting {
+                    None => waiting = Some(batch),
+                    Some(waiting) => waiting.records.extend(batch.records),
+                }
+                if let Some(batch) = waiting.take_if(|waiting| waiting.records.len() >= CATCH_UP_EVENTS) {
+                    running.epoch(batch)?;
+                }
+            }
+            Poll::Idle => {}
+            Poll::End => break,
+        }
+    }
+    if let Some(batch) = waiting {
+        running.epoch(batch)?;
+    }
+    let cpu = process_cpu() - cpu;
+    let state_bytes = resident_bytes().saturating_sub(resident);
+    let mut live_rows = 0;
+    running.resolver.each_row(|_, _, copies| live_rows += copies.unsigned_abs());
+    let resolver_bytes = running.resolver.sizes().map(|(_, _, bytes)| bytes).sum();
+    let resolver_cpu = running.resolver_cpu;
+    running.finish()?;
+    Ok(Streamed { events, cpu, decoding_cpu, resolver_cpu, state_bytes, resolver_bytes, live_rows })
 }
 
 struct Running {
     workers: Workers,
     resolver: Resolver,
     resolver_cpu: Duration,
-    output: Output,
+    published: Vec<Published>,
     epoch: Epoch,
     tables: usize,
-    changes: Vec<(Row, Diff)>,
+    keeps_changes: bool,
     set_aside: usize,
 }
 
+/// A query's output, its columns' types, and what it gave.
+struct Published {
+    query: Query,
+    output: Output,
+    types: Vec<ScalarType>,
+    changes: Vec<(Row, Diff)>,
+}
+
 impl Running {
-    fn start(deployment: &Deployment, output: Output, workers: usize) -> Running {
+    fn start(deployment: &Deployment, workers: usize) -> Running {
+        let published = deployment.published.iter().filter_map(|published| {
+            Some(Published {
+                query: Query::ALL.into_iter().find(|query| query.model() == published.table.model)?,
+                output: Output::Model(published.model),
+                types: published.table.columns.iter().map(|column| column.ty.clone()).collect(),
+                changes: Vec::new(),
+            })
+        });
         Running {
             workers: Workers::start(deployment.dataflow(), workers),
             resolver: Resolver::new(&deployment.source_specs(), []),
             resolver_cpu: Duration::ZERO,
-            output,
+            published: published.collect(),
             epoch: 0,
             tables: deployment.sources.len(),
-            changes: Vec::new(),
+            keeps_changes: true,
             set_aside: 0,
         }
     }
@@ -237,58 +312,43 @@ impl Running {
         for _ in 0..self.workers.count() {
             let Changes { mut outputs, .. } = changes.recv().unwrap_or(Err(WorkersGone))?;
             self.set_aside += outputs.get(&Output::Errors).map_or(0, Vec::len);
-            self.changes.extend(outputs.remove(&self.output).unwrap_or_default());
+            for published in self.published.iter_mut().filter(|_| self.keeps_changes) {
+                published.changes.extend(outputs.remove(&published.output).unwrap_or_default());
+            }
         }
         Ok(())
     }
 
     /// Adds up all changes.
-    fn finish(self) -> Result<Mart, InProcessError> {
+    fn finish(self) -> Result<Answers, InProcessError> {
         self.workers.stop();
         if self.set_aside > 0 {
             return Err(InProcessError::SetAside(self.set_aside));
         }
+        let answer = |published: Published| Ok((published.query, published.answer()?));
+        self.published.into_iter().map(answer).collect::<Result<BTreeMap<_, _>, _>>()
+    }
+}
+
+impl Published {
+    fn answer(self) -> Result<Answer, InProcessError> {
         let mut counts: HashMap<Row, Diff> = HashMap::new();
         for (row, diff) in self.changes {
             *counts.entry(row).or_default() += diff;
         }
         counts.retain(|_, count| *count != 0);
-        let copies = counts.iter().find(|(_, count)| **count != 1);
-        if let Some((row, count)) = copies {
+        if let Some((row, count)) = counts.iter().find(|(_, count)| **count != 1) {
             return Err(InProcessError::Row(format!("{count} copies of {row:?}")));
         }
-        counts.keys().map(|row| mart_row(row).ok_or_else(|| InProcessError::Row(format!("{row:?}")))).collect()
+        let read = |row: &Row| {
+            let columns = row.iter().zip(&self.types).map(|(datum, ty)| {
+                let mut text = String::new();
+                datum.write_text(ty, chrono_tz::Tz::UTC, &mut text);
+                (!datum.is_null()).then_some(text)
+            });
+            let columns: Columns = columns.collect();
+            self.query.row(&columns).ok_or_else(|| InProcessError::Row(format!("{columns:?}")))
+        };
+        counts.keys().map(read).collect()
     }
-}
-
-/// Reads a packed row of the model `q1`.
-fn mart_row(row: &Row) -> Option<MartRow> {
-    let datums: Vec<Datum<'_>> = row.iter().collect();
-    let [
-        Datum::Int(customer_id),
-        Datum::Text(first_name),
-        Datum::Text(last_name),
-        Datum::Text(email),
-        Datum::Int(total_orders),
-        order_value,
-        payments,
-        Datum::Int(page_views),
-    ] = &datums[..]
-    else {
-        return None;
-    };
-    let money = |datum: &Datum<'_>| match datum {
-        Datum::Numeric(value) => cents(&value.to_string()),
-        _ => None,
-    };
-    Some(MartRow {
-        customer_id: *customer_id,
-        first_name: (*first_name).to_owned(),
-        last_name: (*last_name).to_owned(),
-        email: (*email).to_owned(),
-        total_orders: *total_orders,
-        total_order_cents: money(order_value)?,
-        total_payment_cents: money(payments)?,
-        page_views: *page_views,
-    })
 }

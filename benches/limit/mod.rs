@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   DIR (may be read-only) ──copy what differs──> CACHE/limit/src ──cargo build --release──> CACHE/limit/target/release/dd
-//!   dd q1 SIZE 1 [out.tsv]   with BENCH_DATA   ──> one line of figures
+//!   dd q1|…|q5|all SIZE WORKERS [out.tsv]   with BENCH_DATA   ──> one line of figures
 //! ```
 
 use std::ffi::OsString;
@@ -11,7 +11,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::mart::{Mart, MartRow};
+use super::mart::{Answer, Answers, Case, Query};
 use super::measure::{Failure, run_child};
 use super::shop_stream::Workload;
 
@@ -45,6 +45,7 @@ pub struct Limit {
 #[derive(Clone, Copy, Debug)]
 pub struct LimitRun {
     pub catch_up_us_per_event: f64,
+    pub catch_up_wall_us_per_event: f64,
     /// CPU of epochs of one event.
     pub single_p50_us: f64,
     pub single_p99_us: f64,
@@ -64,38 +65,51 @@ impl Limit {
         Ok(Limit { program: work.join("target/release/dd"), work })
     }
 
-    /// One run of Q1 with one worker.
-    pub fn run(&self, workload: &Workload) -> Result<LimitRun, LimitError> {
-        let line = self.q1(workload, None)?;
+    /// One run.
+    pub fn run(&self, workload: &Workload, case: &Case, workers: usize) -> Result<LimitRun, LimitError> {
+        let line = self.line(workload, &case.name, workers, None)?;
         let after = |mark: &'static str, from: &str| {
             let rest = from.split_once(mark).map(|(_, rest)| rest);
             let number = rest.map(|rest| rest.split([' ', ']']).next().unwrap_or(""));
-            let number = number.and_then(|number| number.parse::<f64>().ok());
+            let number = number.and_then(|number| number.trim_end_matches('s').parse::<f64>().ok());
             number.ok_or_else(|| LimitError::Unreadable { what: mark, line: line.clone() })
         };
         let single = line.split_once("| single ").map_or("", |(_, rest)| rest);
         let single = single.split_once("[cpu ").map_or("", |(_, rest)| rest);
+        let (events, wall) = (after("events=", &line)?, after("wall=", &line)?);
         Ok(LimitRun {
             catch_up_us_per_event: after("cpu_s/Mev=", &line)?,
+            catch_up_wall_us_per_event: wall * 1e6 / events,
             single_p50_us: after("p50=", single)?,
             single_p99_us: after("p99=", single)?,
         })
     }
 
-    /// The result of Q1; such a run costs more, because it keeps and writes every change.
-    pub fn mart(&self, workload: &Workload) -> Result<Mart, LimitError> {
-        let path = self.work.join("q1.tsv");
-        self.q1(workload, Some(&path))?;
+    /// The results of these queries, one after the other; such a run costs more, because it keeps and writes every change.
+    pub fn answers(&self, workload: &Workload, queries: &[Query]) -> Result<Answers, LimitError> {
+        let answer = |query: &Query| Ok((*query, self.answer(workload, *query)?));
+        queries.iter().map(answer).collect()
+    }
+
+    fn answer(&self, workload: &Workload, query: Query) -> Result<Answer, LimitError> {
+        let path = self.work.join(format!("{}.tsv", query.name()));
+        self.line(workload, query.name(), 1, Some(&path))?;
         let text = fs::read_to_string(&path).map_err(|cause| LimitError::Result { path, cause })?;
         let row = |line: &str| {
-            MartRow::from_line(line).ok_or_else(|| LimitError::Unreadable { what: "row", line: line.to_owned() })
+            query.limit_row(line).ok_or_else(|| LimitError::Unreadable { what: "row", line: line.to_owned() })
         };
         text.lines().map(row).collect()
     }
 
-    fn q1(&self, workload: &Workload, result: Option<&Path>) -> Result<String, LimitError> {
+    fn line(
+        &self,
+        workload: &Workload,
+        case: &str,
+        workers: usize,
+        result: Option<&Path>,
+    ) -> Result<String, LimitError> {
         let mut command = Command::new(&self.program);
-        command.arg("q1").arg(workload.dir.file_name().unwrap_or_default()).arg("1").args(result);
+        command.arg(case).arg(workload.dir.file_name().unwrap_or_default()).arg(workers.to_string()).args(result);
         command.env("BENCH_DATA", workload.dir.parent().unwrap_or(Path::new(".")));
         Ok(run_child(&mut command, &self.work.join("run.log"))?.0)
     }

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::{Mart, MartRow, cents};
+use super::{Answer, cents};
 
 /// A change of one table: the row before and after.
 pub enum Event {
@@ -28,25 +28,31 @@ pub struct Customer {
 
 #[derive(Deserialize)]
 pub struct Order {
-    order_id: i64,
-    customer_id: i64,
+    pub order_id: i64,
+    pub customer_id: i64,
+    pub status: Box<str>,
+    pub order_date: Box<str>,
 }
 
 #[derive(Deserialize)]
 pub struct Item {
-    order_id: i64,
+    pub order_id: i64,
+    pub line_no: i64,
+    pub product_id: i64,
     #[serde(deserialize_with = "money")]
-    price: i64,
-    quantity: i64,
+    pub price: i64,
+    pub quantity: i64,
 }
 
 #[derive(Deserialize)]
 pub struct Payment {
-    customer_id: i64,
+    pub payment_id: i64,
+    pub customer_id: i64,
     #[serde(deserialize_with = "money")]
-    payment_amount: i64,
+    pub payment_amount: i64,
     #[serde(rename = "payment_status", deserialize_with = "is_completed")]
-    completed: bool,
+    pub completed: bool,
+    pub payment_date: Box<str>,
 }
 
 #[derive(Deserialize)]
@@ -176,19 +182,12 @@ impl ByHand {
         }
     }
 
-    pub fn mart(&self) -> Mart {
-        let row = |(customer_id, totals): (&i64, &Totals)| {
-            let (first_name, last_name, email) = totals.names.as_ref()?;
-            Some(MartRow {
-                customer_id: *customer_id,
-                first_name: first_name.to_string(),
-                last_name: last_name.to_string(),
-                email: email.clone(),
-                total_orders: totals.orders,
-                total_order_cents: totals.order_cents,
-                total_payment_cents: totals.payment_cents,
-                page_views: totals.views,
-            })
+    pub fn answer(&self) -> Answer {
+        let row = |(customer, totals): (&i64, &Totals)| {
+            let (first, last, email) = totals.names.as_ref()?;
+            let Totals { orders, order_cents, payment_cents, views, .. } = totals;
+            let row = format!("{customer}\t{first}\t{last}\t{email}\t{orders}\t{order_cents}\t{payment_cents}\t{views}");
+            Some((row, None))
         };
         self.customers.iter().filter_map(row).collect()
     }

@@ -1,55 +1,77 @@
-//! The mart that Q1 keeps, in the one form in which all programs' results are compared, and how it is computed by hand.
+//! The five marts, in the one form in which all programs' results are compared, and how they are computed by hand.
 //!
 //! ```text
-//!   events.jsonl ──serde──> events ──plain hash maps──> Mart     (no code of the engine)
-//!   engine's rows, SQLite's rows, the limit's text ───> Mart ──> equal, and the fingerprint is printed
+//!   events.jsonl ──serde──> events ──plain hash maps──> Answers     (no code of the engine)
+//!   engine's rows, SQLite's rows, the limit's text ───> Answers ──> equal, and the fingerprint is printed
 //! ```
+//!
+//! 1. What is exact is compared exactly, as text: money in cents, counts, classes.
+//! 2. One double per row (a percentage, a deviation) is compared up to what rounding may do to it.
 
+mod answer;
 mod by_hand;
+mod tables;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+use std::str::FromStr;
 
+pub use answer::Columns;
 pub use by_hand::{ByHand, read_events};
+pub use tables::Tables;
 
-/// A customer's row; money in cents.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct MartRow {
-    pub customer_id: i64,
-    pub first_name: String,
-    pub last_name: String,
-    pub email: String,
-    pub total_orders: i64,
-    pub total_order_cents: i64,
-    pub total_payment_cents: i64,
-    pub page_views: i64,
+/// A query of the workload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Query {
+    CustomerAtAGlance,
+    MonthlySpend,
+    Segments,
+    Products,
+    Payments,
 }
 
-pub type Mart = BTreeSet<MartRow>;
+/// The exact part of each row, with the double beside it.
+pub type Answer = BTreeMap<String, Option<f64>>;
+pub type Answers = BTreeMap<Query, Answer>;
 
-impl MartRow {
-    fn line(&self) -> String {
-        let MartRow { customer_id, first_name, last_name, email, .. } = self;
-        let MartRow { total_orders, total_order_cents, total_payment_cents, page_views, .. } = self;
-        format!(
-            "{customer_id}\t{first_name}\t{last_name}\t{email}\t\
-             {total_orders}\t{total_order_cents}\t{total_payment_cents}\t{page_views}\n"
-        )
+impl Query {
+    pub const ALL: [Query; 5] =
+        [Query::CustomerAtAGlance, Query::MonthlySpend, Query::Segments, Query::Products, Query::Payments];
+
+    /// Of the model, and of the limit's program.
+    pub fn name(self) -> &'static str {
+        match self {
+            Query::CustomerAtAGlance => "q1",
+            Query::MonthlySpend => "q2",
+            Query::Segments => "q3",
+            Query::Products => "q4",
+            Query::Payments => "q5",
+        }
     }
 
-    /// Reads the tab-separated columns in the order of the fields.
-    pub fn from_line(line: &str) -> Option<MartRow> {
-        let fields: Vec<&str> = line.split('\t').collect();
-        let [id, first, last, email, orders, order_cents, payment_cents, views] = fields[..] else { return None };
-        Some(MartRow {
-            customer_id: id.parse().ok()?,
-            first_name: first.to_owned(),
-            last_name: last.to_owned(),
-            email: email.to_owned(),
-            total_orders: orders.parse().ok()?,
-            total_order_cents: order_cents.parse().ok()?,
-            total_payment_cents: payment_cents.parse().ok()?,
-            page_views: views.parse().ok()?,
-        })
+    pub fn model(self) -> String {
+        format!("model.shop_stream.{}", self.name())
+    }
+}
+
+/// The queries that run together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Case {
+    pub name: String,
+    pub queries: Vec<Query>,
+}
+
+impl FromStr for Case {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Case, String> {
+        let queries = match name {
+            "all" => Query::ALL.to_vec(),
+            _ => {
+                let found = Query::ALL.into_iter().find(|query| query.name() == name);
+                vec![found.ok_or_else(|| format!("there is no query \"{name}\"; take q1, q2, q3, q4, q5 or all"))?]
+            }
+        };
+        Ok(Case { name: name.to_owned(), queries })
     }
 }
 
@@ -65,20 +87,43 @@ pub fn cents(text: &str) -> Option<i64> {
     Some(whole.parse::<i64>().ok()? * 100 + sign * hundredths)
 }
 
-pub fn fingerprint(mart: &Mart) -> u64 {
+/// Of the exact parts.
+pub fn fingerprint(answers: &Answers) -> u64 {
     let mut hash = Fingerprint::default();
-    mart.iter().for_each(|row| hash.add(row.line().as_bytes()));
+    for row in answers.values().flat_map(BTreeMap::keys) {
+        hash.add(row.as_bytes());
+        hash.add(b"\n");
+    }
     hash.value()
 }
 
 /// What two results disagree about first, for a message.
-pub fn first_difference(expected: &Mart, actual: &Mart) -> Option<String> {
-    let missing = expected.difference(actual).next();
-    let surplus = actual.difference(expected).next();
-    if missing.is_none() && surplus.is_none() {
-        return None;
+pub fn first_difference(expected: &Answers, actual: &Answers) -> Option<String> {
+    expected.iter().find_map(|(query, expected)| {
+        let Some(actual) = actual.get(query) else { return Some(format!("{} is missing", query.name())) };
+        let missing = expected.iter().find(|(row, _)| !actual.contains_key(*row));
+        let surplus = actual.iter().find(|(row, _)| !expected.contains_key(*row));
+        let differs = expected.iter().find(|(row, about)| actual.get(*row).is_some_and(|it| !is_about(**about, *it)));
+        if missing.is_none() && surplus.is_none() && differs.is_none() {
+            return None;
+        }
+        let beside = differs.and_then(|(row, _)| actual.get(row));
+        Some(format!(
+            "{}: {} rows expected, {} found; expected {missing:?}, found {surplus:?}; of equal rows {differs:?} and {beside:?}",
+            query.name(),
+            expected.len(),
+            actual.len()
+        ))
+    })
+}
+
+/// The limit's program rounds to a hundredth of a hundredth.
+fn is_about(expected: Option<f64>, actual: Option<f64>) -> bool {
+    match (expected, actual) {
+        (None, None) => true,
+        (Some(expected), Some(actual)) => (expected - actual).abs() <= 6e-5 + 1e-9 * expected.abs(),
+        _ => false,
     }
-    Some(format!("{} rows expected, {} found; expected {missing:?}, found {surplus:?}", expected.len(), actual.len()))
 }
 
 /// FNV-1a over bytes: tells results apart, resists nobody.

@@ -6,7 +6,7 @@ use super::measure::Samples;
 
 /// A thing that was measured: ours, and the limit's where there is one.
 pub struct Line {
-    pub what: &'static str,
+    pub what: String,
     pub unit: &'static str,
     pub ours: Samples,
     pub limit: Option<Samples>,
@@ -61,7 +61,7 @@ fn cells(line: &Line) -> [String; 7] {
         _ => "-".to_owned(),
     };
     [
-        line.what.to_owned(),
+        line.what.clone(),
         line.unit.to_owned(),
         shown(line.ours.min()),
         shown(line.ours.median()),

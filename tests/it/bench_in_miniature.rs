@@ -28,7 +28,7 @@ mod ticks;
 #[path = "../../benches/windows/mod.rs"]
 mod windows;
 
-use mart::{ByHand, cents, fingerprint, first_difference, read_events};
+use mart::{Query, Tables, cents, fingerprint, first_difference, read_events};
 use shop_stream::{Size, Workload, workload};
 
 const TINY: Size = Size { name: "tiny", customers: 60 };
@@ -63,16 +63,15 @@ impl Drop for Tiny {
 fn the_bench_computes_what_plain_hash_maps_compute() {
     let tiny = Tiny::new("bench");
     let events = tiny.workload.events_file();
-    let mut by_hand = ByHand::default();
-    read_events(&events).expect("the events can be read").iter().for_each(|event| by_hand.apply(event));
-    let expected = by_hand.mart();
+    let read = read_events(&events).expect("the events can be read");
+    let expected = Tables::of(&read).answers(&Query::ALL);
     let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/project");
-    let deployment = in_process::deployment(&project, &events).expect("the bench's project can be planned");
+    let deployment = in_process::deployment(&project, &events, &Query::ALL).expect("the bench's project can be planned");
     for workers in [1, 2] {
         let records = in_process::read_records(&deployment).expect("the events can be decoded");
         let outcome = in_process::run(&deployment, records, workers).expect("the engine runs");
-        assert_eq!(first_difference(&expected, &outcome.mart), None, "with {workers} workers");
-        assert_eq!(fingerprint(&outcome.mart), RESULT, "with {workers} workers");
+        assert_eq!(first_difference(&expected, &outcome.answers), None, "with {workers} workers");
+        assert_eq!(fingerprint(&outcome.answers), RESULT, "with {workers} workers");
     }
 }
 

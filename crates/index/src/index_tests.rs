@@ -177,6 +177,28 @@ fn rows_that_come_in_order_fill_their_leaves_and_deep_trees_answer_too() {
 }
 
 #[test]
+fn a_stretch_of_rows_goes_leaf_by_leaf_and_leaves_no_hole() {
+    const ROWS: i64 = 12_000;
+    let place = |i: i64| (Row::pack([Datum::Int(i)]), (i as u64).to_be_bytes());
+    // Whole inner nodes become empty, whose neighbours are too full to take what is left of them.
+    let (up, down): (Vec<i64>, Vec<i64>) = ((3_100..6_500).collect(), (3_100..6_500).rev().collect());
+    for goes in [up, down] {
+        let mut index = Index::new();
+        for i in 0..ROWS {
+            let (row, key) = place(i);
+            index.change(&key, row.as_ref(), 1, Weight::default());
+        }
+        for (gone, i) in (1..).zip(&goes) {
+            let (row, key) = place(*i);
+            index.change(&key, row.as_ref(), -1, Weight::default());
+            if gone % 25 == 0 {
+                assert_eq!(index.iter().count() as i64, ROWS - gone);
+            }
+        }
+    }
+}
+
+#[test]
 fn rows_of_many_kilobytes_lie_in_small_leaves() {
     let mut index = Index::new();
     let long = "y".repeat(9_000);

@@ -214,7 +214,7 @@ impl Node {
         let Body::Inner(inner) = body else { unreachable!("a step leads through an inner node") };
         sums.add(step, delta);
         marks.refresh(step, &inner.children[step].marks);
-        if inner.children[step].sums.is_empty() && inner.children.len() > 1 {
+        if inner.children.len() > 1 && inner.children[step].holds_nothing() {
             self.drop_child(step);
             return;
         }
@@ -269,6 +269,14 @@ impl Node {
             && inner.children.len() == 1
         {
             *self = inner.children.remove(0);
+        }
+    }
+
+    /// Whether no entry is left below. The last child of an inner node stays until the node itself goes.
+    fn holds_nothing(&self) -> bool {
+        match &self.body {
+            Body::Leaf(_) => self.sums.is_empty(),
+            Body::Inner(inner) => matches!(&inner.children[..], [child] if child.holds_nothing()),
         }
     }
 
