@@ -410,11 +410,7 @@ fn build_limit(dir: &Path, cache: &Path, workload: &Workload, answers: &Answers)
 }
 
 /// Runs `each` so often, with a bar.
-fn repeat(
-    what: &str,
-    runs: u32,
-    mut each: impl FnMut() -> Result<(), Box<dyn Error>>,
-) -> Result<(), Box<dyn Error>> {
+fn repeat(what: &str, runs: u32, mut each: impl FnMut() -> Result<(), Box<dyn Error>>) -> Result<(), Box<dyn Error>> {
     let bar = bar(what).with_position(0);
     bar.set_length(u64::from(runs));
     for _ in 0..runs {

@@ -56,7 +56,10 @@ impl Query {
                     None => None,
                     Some(deviation) => Some(deviation?),
                 };
-                return Some(payments([number(0)?, transactions, total, money(4)?, money(5)?, median_twice], deviation));
+                return Some(payments(
+                    [number(0)?, transactions, total, money(4)?, money(5)?, median_twice],
+                    deviation,
+                ));
             }
         })
     }
@@ -81,9 +84,7 @@ impl Query {
                 let last = chrono::DateTime::from_timestamp(number(1)?, 0)?.format("%Y-%m-%d %H:%M:%S").to_string();
                 scored(number(0)?, &last, number(2)?, number(3)?, [number(4)?, number(5)?, number(6)?])
             }
-            Query::Products => {
-                product([number(0)?, number(1)?, number(2)?, number(3)?, number(4)?], fields.get(5)?)
-            }
+            Query::Products => product([number(0)?, number(1)?, number(2)?, number(3)?, number(4)?], fields.get(5)?),
             Query::Payments => {
                 let [customer, count, sum, squares] = [number(0)?, number(1)?, number(2)?, number(3)?];
                 let deviation = deviation(count, sum, i128::from(squares));

@@ -186,7 +186,8 @@ impl ByHand {
         let row = |(customer, totals): (&i64, &Totals)| {
             let (first, last, email) = totals.names.as_ref()?;
             let Totals { orders, order_cents, payment_cents, views, .. } = totals;
-            let row = format!("{customer}\t{first}\t{last}\t{email}\t{orders}\t{order_cents}\t{payment_cents}\t{views}");
+            let row =
+                format!("{customer}\t{first}\t{last}\t{email}\t{orders}\t{order_cents}\t{payment_cents}\t{views}");
             Some((row, None))
         };
         self.customers.iter().filter_map(row).collect()

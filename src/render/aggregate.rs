@@ -20,6 +20,7 @@ use flow::{Accum, Accums, Arrangement, failed_row};
 use row::{Datum, OwnedDatum, Row, RowBuilder, ScalarType};
 use timely::dataflow::operators::ToStream;
 
+use super::arrangements::{Side, terms};
 use super::errors::Blame;
 use super::join::JoinPart;
 use super::layout::Layout;
@@ -151,7 +152,13 @@ impl<'scope> Context<'scope> {
                 collections.push(self.lanes_of_parts(vec![part], &mfp, &into, &all, &[], false));
             }
         } else {
-            let parts = self.upstream(&base);
+            let mut parts = self.upstream(&base);
+            if calls.iter().any(|call| call.distinct) && parts.iter().any(|part| part.source.holds_own_state()) {
+                // Read more than once: its state is held once.
+                let rows = self.read_rows(parts, Mfp::identity(base.arity()), "Rows");
+                self.rows.insert(node_key(&base), rows.clone());
+                parts = vec![Part::rows(rows, base.arity())];
+            }
             let plain = members(&|_| true, false);
             collections.push(self.lanes_of_parts(parts, &mfp, &into, &plain, &[], true));
         }
@@ -239,7 +246,16 @@ impl<'scope> Context<'scope> {
                 _ => Need::All,
             })
         };
-        calls.iter().map(need).collect()
+        let needs: Vec<Need> = calls.iter().map(need).collect::<Option<_>>()?;
+        let needs_all = needs.contains(&Need::All) && calls.iter().all(|call| !call.distinct);
+        // A join with own state gives each row once, matched or not.
+        (!(needs_all && self.owns_left_join(base))).then_some(needs)
+    }
+
+    fn owns_left_join(&self, plan: &Arc<Plan>) -> bool {
+        let Plan::Join { kind: JoinKind::Left, left, right, on, .. } = &**plan else { return false };
+        let sides = [Side::new(left, &terms(on, true), true), Side::new(right, &terms(on, false), false)];
+        self.can_own_join([&sides[0], &sides[1]], JoinKind::Left, on)
     }
 
     /// Each row's lanes: what it adds to the aggregates `members`, and one to those in `once`; `counts`: that it is there.
@@ -400,7 +416,7 @@ enum Need {
 }
 
 /// Whether an expression is NULL when all columns chosen by `absent` are. Says no when in doubt.
-fn is_null_without(expr: &Expr, absent: &dyn Fn(usize) -> bool) -> bool {
+pub fn is_null_without(expr: &Expr, absent: &dyn Fn(usize) -> bool) -> bool {
     match expr {
         Expr::Column(column) => absent(*column),
         Expr::Cast { input, .. } => is_null_without(input, absent),

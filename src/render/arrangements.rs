@@ -178,6 +178,10 @@ impl Demands {
     }
 }
 
+fn own_sides_max() -> usize {
+    std::env::var("LIVEMART_OWN_MAX").ok().and_then(|text| text.parse().ok()).unwrap_or(3)
+}
+
 impl<'scope> Context<'scope> {
     /// The arrangement of a join side, made on first use. Columns that no reader needs are not in it.
     pub fn arrangement(&mut self, side: &Side) -> (Arrangement<'scope>, Layout) {
@@ -205,18 +209,24 @@ impl<'scope> Context<'scope> {
 
     /// Whether one join side alone reads a side's rows by its key, and no arrangement has them.
     pub fn is_own_side(&self, side: &Side) -> bool {
-        self.holds_own_state()
-            && side.own_groups().is_none()
-            && !self.arrangements.contains_key(&side.key)
-            && self.demands.sides.get(&side.key).is_none_or(|sides| *sides <= 1)
+        let sides = self.demands.sides.get(&side.key).copied().unwrap_or(0);
+        let is_free = match side.own_groups() {
+            // The groups themselves are held by hash.
+            Some(groups) => matches!(*side.base, Plan::Reduce { .. }) && !self.is_arranged(&side.base, groups),
+            None => sides <= own_sides_max(),
+        };
+        self.holds_own_state() && is_free && !self.arrangements.contains_key(&side.key)
     }
 
     /// Whether some join side reads a grouping's own arrangement.
     pub fn is_arranged(&self, plan: &Arc<Plan>, groups: usize) -> bool {
         let key: Vec<Expr> = (0..groups).map(Expr::Column).collect();
         let own = ArrangementKey::own(plan);
-        self.arrangements.contains_key(&own)
-            || self.demands.sides.keys().any(|side| side.node == node_key(plan) && side.is_grouped_by(&key))
+        let readers = self.readers.get(&node_key(plan)).copied().unwrap_or(1);
+        let is_side = |(side, sides): (&ArrangementKey, &usize)| {
+            side.node == node_key(plan) && side.is_grouped_by(&key) && (*sides > 1 || readers > 1)
+        };
+        self.arrangements.contains_key(&own) || self.demands.sides.iter().any(is_side)
     }
 
     /// A join side's rows by its key, with the columns that its readers need.

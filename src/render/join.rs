@@ -12,9 +12,11 @@
 use std::sync::Arc;
 
 use eval::Expr;
+use flow::Gives;
 
 use super::Context;
 use super::arrangements::{ArrangementKey, Side, terms};
+use super::keyed_join::{KeyedJoin, gives};
 use super::mfp::Mfp;
 use super::parts::{Part, Source};
 use super::range_join::is_range_join;
@@ -39,6 +41,9 @@ impl<'scope> Context<'scope> {
         if is_range_join(plan) {
             return self.range_join(plan, kind, [left, right], on, residual);
         }
+        if let Some(parts) = self.own_join([&left_side, &right_side], kind, [left, right], on, residual) {
+            return parts;
+        }
         let keeps_left = matches!(kind, JoinKind::Left | JoinKind::Full);
         let keeps_right = matches!(kind, JoinKind::Right | JoinKind::Full);
         let mut parts = Vec::new();
@@ -49,7 +54,7 @@ impl<'scope> Context<'scope> {
             }
             return vec![Part::rows(self.rows(left), left.arity()), Part { negated: true, ..matched }];
         }
-        let mut inner = self.pairs(&left_side, &right_side, kind == JoinKind::Inner);
+        let mut inner = self.pairs(&left_side, &right_side);
         if let Some(first) = &mut inner.first {
             residual.iter().for_each(|predicate| first.push_filter(predicate));
         }
@@ -67,6 +72,61 @@ impl<'scope> Context<'scope> {
         parts
     }
 
+    /// The parts of a join whose sides nobody else reads by its key.
+    fn own_join(
+        &mut self,
+        sides: [&Side; 2],
+        kind: JoinKind,
+        inputs: [&Arc<Plan>; 2],
+        on: &[EquiTerm],
+        residual: &[Expr],
+    ) -> Option<Vec<Part<'scope>>> {
+        if !self.can_own_join(sides, kind, on) {
+            return None;
+        }
+        let [left, right] = sides;
+        let mut own = own_pairs(left, right, gives(kind));
+        if let Some(first) = &mut own.first {
+            residual.iter().for_each(|predicate| first.push_filter(predicate));
+        }
+        let given = gives(kind);
+        let mut parts = vec![own];
+        // Rows whose key is NULL are in neither side: they have no match.
+        let padding = |other: usize| if given.pairs { inputs[other].arity() } else { 0 };
+        for (side, is_kept) in [(0, given.left_alone), (1, given.right_alone)] {
+            let drops = sides[side].key.drops_null.iter();
+            let nulls: Vec<Expr> = terms(on, side == 0)
+                .into_iter()
+                .zip(drops)
+                .filter(|(_, drops)| **drops)
+                .map(|((expr, _), _)| Expr::IsNull(Box::new(expr)))
+                .collect();
+            if !is_kept || nulls.is_empty() {
+                continue;
+            }
+            let (before, after) = if side == 0 { (0, padding(1)) } else { (padding(0), 0) };
+            let rows = Part::rows(self.rows(inputs[side]), inputs[side].arity());
+            let mut first = Mfp::identity(before + rows.arity + after);
+            let mut is_null = Expr::Or(nulls);
+            is_null.map_columns(&mut |column| before + column);
+            first.push_filter(&is_null);
+            parts.push(Part { nulls_before: before, nulls_after: after, first: Some(first), ..rows });
+        }
+        Some(parts)
+    }
+
+    /// Whether a join holds its state itself.
+    pub fn can_own_join(&self, [left, right]: [&Side; 2], kind: JoinKind, on: &[EquiTerm]) -> bool {
+        let gives = gives(kind);
+        // The key of rows that may have none is looked at twice; it must not fail twice.
+        let fails = |is_left: bool| terms(on, is_left).iter().any(|(expr, _)| expr.is_fallible());
+        left.key != right.key
+            && self.is_own_side(left)
+            && self.is_own_side(right)
+            && !(gives.left_alone && fails(true))
+            && !(gives.right_alone && fails(false))
+    }
+
     /// One part of a left join without a residual condition.
     pub fn left_join_part(&mut self, plan: &Arc<Plan>, which: JoinPart) -> Part<'scope> {
         let Plan::Join { kind: JoinKind::Left, left, right, on, .. } = &**plan else {
@@ -75,8 +135,11 @@ impl<'scope> Context<'scope> {
         let left_side = Side::new(left, &terms(on, true), true);
         let right_side = Side::new(right, &terms(on, false), false);
         match which {
-            JoinPart::Pairs => self.pairs(&left_side, &right_side, false),
-            JoinPart::PairsAlone => self.pairs(&left_side, &right_side, true),
+            JoinPart::Pairs => self.pairs(&left_side, &right_side),
+            JoinPart::PairsAlone if self.can_own_join([&left_side, &right_side], JoinKind::Inner, on) => {
+                own_pairs(&left_side, &right_side, Gives::PAIRS)
+            }
+            JoinPart::PairsAlone => self.pairs(&left_side, &right_side),
             JoinPart::Left => Part { nulls_after: right.arity(), ..Part::rows(self.rows(left), left.arity()) },
             JoinPart::Matched => {
                 let matched = self.matched(left, &left_side, right, &right_side, 0, right.arity());
@@ -85,15 +148,10 @@ impl<'scope> Context<'scope> {
         }
     }
 
-    /// The matching pairs: left columns, then right columns. `alone`: the join has no other part that reads its sides.
-    fn pairs(&mut self, left: &Side, right: &Side, alone: bool) -> Part<'scope> {
+    /// The matching pairs: left columns, then right columns.
+    fn pairs(&mut self, left: &Side, right: &Side) -> Part<'scope> {
         let arity = left.base.arity() + right.base.arity();
-        let own = alone && left.key != right.key && self.is_own_side(left) && self.is_own_side(right);
-        let source = if own {
-            Source::KeyedJoin { left: self.keyed_side(left), right: self.keyed_side(right) }
-        } else {
-            Source::Join { left: self.arrangement(left), right: self.arrangement(right) }
-        };
+        let source = Source::Join { left: self.arrangement(left), right: self.arrangement(right) };
         Part { first: Some(left.first.beside(&right.first)), ..Part::new(source, arity) }
     }
 
@@ -124,6 +182,14 @@ pub enum JoinPart {
     PairsAlone,
     Left,
     Matched,
+}
+
+/// What a join with own state gives, over the columns of the join.
+fn own_pairs<'scope>(left: &Side, right: &Side, gives: Gives) -> Part<'scope> {
+    let join = KeyedJoin { left: left.clone(), right: right.clone(), gives };
+    let (_, arity) = join.arities();
+    let first = if gives.pairs { left.first.beside(&right.first) } else { left.first.clone() };
+    Part { first: Some(first), ..Part::new(Source::KeyedJoin(Box::new(join)), arity) }
 }
 
 /// Whether a side has at most one row per key by its structure.

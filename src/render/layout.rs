@@ -59,7 +59,7 @@ impl Layout {
 }
 
 /// Whether normalising a value of this type as a key leaves it as it was.
-fn keeps_form(ty: &ScalarType) -> bool {
+pub fn keeps_form(ty: &ScalarType) -> bool {
     !matches!(
         ty,
         ScalarType::Numeric(_)

@@ -19,6 +19,7 @@ mod errors;
 mod flat_map;
 mod groups;
 mod join;
+mod keyed_join;
 mod layout;
 mod mfp;
 mod ordered;

@@ -8,12 +8,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use eval::{Arena, EvalError};
-use flow::{Accum, Accums, Arrangement, Emit, Keyed, Rows};
+use flow::{Accum, Accums, Arrangement, Emit, Gives, Keyed, Rows};
 use row::{Datum, Row, RowBuilder, RowRef};
 
 use super::Context;
 use super::errors::Blame;
 use super::groups::Groups;
+use super::keyed_join::KeyedJoin;
 use super::layout::{Layout, Reader};
 use super::mfp::{Mfp, Step, recycle, unpack};
 use crate::plan::Plan;
@@ -37,11 +38,8 @@ pub enum Source<'scope> {
     Arranged(Arrangement<'scope>, Layout),
     /// A window, which runs the chain above it inside.
     Window(Arc<Plan>),
-    /// Columns are the left's and then the right's.
-    KeyedJoin {
-        left: (Keyed<'scope>, Layout),
-        right: (Keyed<'scope>, Layout),
-    },
+    /// Columns are the left's and then the right's, or the left's alone. Rendered for the reader, which says what it needs.
+    KeyedJoin(Box<KeyedJoin>),
     /// Columns are the group's key and its aggregates, or a hub's and those of its sides.
     KeyedGroups {
         lanes: Accums<'scope>,
@@ -58,7 +56,7 @@ pub enum Source<'scope> {
 impl Source<'_> {
     /// Whether each reader of the source would hold a state of its own.
     pub fn holds_own_state(&self) -> bool {
-        matches!(self, Source::Window(_) | Source::KeyedJoin { .. } | Source::KeyedGroups { .. })
+        matches!(self, Source::Window(_) | Source::KeyedJoin(_) | Source::KeyedGroups { .. })
     }
 }
 
@@ -105,7 +103,12 @@ pub trait Form<'scope>: Sized + 'static {
     fn map(rows: Rows<'scope>, name: &str, logic: RowLogic<Self>) -> (Self::Collection, Rows<'scope>);
     fn read(arrangement: Arrangement<'scope>, name: &str, logic: PairLogic<Self>) -> (Self::Collection, Rows<'scope>);
     fn join(left: Arrangement<'scope>, right: Arrangement<'scope>, logic: JoinLogic<Self>) -> Self::Collection;
-    fn keyed_join(left: Keyed<'scope>, right: Keyed<'scope>, logic: JoinLogic<Self>) -> Self::Collection;
+    fn keyed_join(
+        left: Keyed<'scope>,
+        right: Keyed<'scope>,
+        gives: Gives,
+        logic: KeyedJoinLogic<Self>,
+    ) -> Self::Collection;
     fn keyed_groups(
         lanes: Accums<'scope>,
         hub: Option<Keyed<'scope>>,
@@ -118,6 +121,7 @@ pub trait Form<'scope>: Sized + 'static {
 pub type RowLogic<D> = Box<dyn FnMut(RowRef<'_>, &mut Emit<D>)>;
 type PairLogic<D> = Box<dyn FnMut(RowRef<'_>, RowRef<'_>, &mut Emit<D>)>;
 type GroupLogic<D> = Box<dyn FnMut(RowRef<'_>, RowRef<'_>, bool, &[i64], &mut Emit<D>)>;
+type KeyedJoinLogic<D> = Box<dyn FnMut(RowRef<'_>, Option<RowRef<'_>>, Option<RowRef<'_>>) -> Option<D>>;
 pub type JoinLogic<D> = Box<dyn FnMut(RowRef<'_>, RowRef<'_>, RowRef<'_>) -> Option<D>>;
 
 macro_rules! form {
@@ -137,8 +141,13 @@ macro_rules! form {
             fn join(left: Arrangement<'scope>, right: Arrangement<'scope>, logic: JoinLogic<Self>) -> Self::Collection {
                 $join(left, right, logic)
             }
-            fn keyed_join(left: Keyed<'scope>, right: Keyed<'scope>, logic: JoinLogic<Self>) -> Self::Collection {
-                $keyed_join(left, right, logic)
+            fn keyed_join(
+                left: Keyed<'scope>,
+                right: Keyed<'scope>,
+                gives: Gives,
+                logic: KeyedJoinLogic<Self>,
+            ) -> Self::Collection {
+                $keyed_join(left, right, gives, logic)
             }
             fn keyed_groups(
                 lanes: Accums<'scope>,
@@ -231,10 +240,14 @@ impl<'scope> Context<'scope> {
             chain = Mfp::identity(part.arity);
         }
         let fallible = chain.is_fallible();
-        if fallible && matches!(part.source, Source::Join { .. } | Source::KeyedJoin { .. }) {
+        if fallible && matches!(part.source, Source::Join { .. } | Source::KeyedJoin(_)) {
             // A join's closure must not fail: join to plain rows first, then run what can fail.
             let joined = Part::new(part.source, part.arity);
             part.source = Source::Rows(self.read_rows(vec![joined], Mfp::identity(part.arity), name));
+        }
+        if let Source::KeyedJoin(join) = part.source {
+            assert_eq!(part.nulls_before + part.nulls_after, 0, "a join with own state pads its rows itself");
+            return self.keyed_join(&join, chain, finish.logic);
         }
         self.statistics.operators += 1;
         let needed = chain.needed(chain.outputs.iter().copied());
@@ -256,10 +269,7 @@ impl<'scope> Context<'scope> {
         let (collection, errors) = match part.source {
             Source::Rows(rows) => D::map(rows, name, stage.over_rows()),
             Source::Arranged(arrangement, layout) => D::read(arrangement, name, stage.over_arrangement(&layout)),
-            Source::KeyedJoin { left, right } => {
-                let logic = stage.over_join(&left.1, &right.1);
-                return D::keyed_join(left.0, right.0, logic);
-            }
+            Source::KeyedJoin(_) => unreachable!("a join with own state was rendered above"),
             Source::KeyedGroups { lanes, hub, groups } => {
                 has_errors |= groups.can_fail;
                 let (hub, layout) = hub.unzip();
@@ -275,6 +285,17 @@ impl<'scope> Context<'scope> {
             self.add_errors(errors);
         }
         collection
+    }
+
+    /// A join with own state: each side holds what the chain needs of it.
+    fn keyed_join<D: Form<'scope>>(&mut self, join: &KeyedJoin, chain: Mfp, logic: Logic<D>) -> D::Collection {
+        let ([left_exprs, right_exprs], chain) = join.divide(&chain);
+        let (left, left_layout) = self.keyed_exprs(&join.left, &left_exprs);
+        let (right, right_layout) = self.keyed_exprs(&join.right, &right_exprs);
+        self.statistics.operators += 1;
+        let finish = Finish { logic, reads: chain.outputs.clone() };
+        let stage = self.stage(&chain, finish);
+        D::keyed_join(left, right, join.gives, stage.over_keyed_join(&left_layout, &right_layout))
     }
 
     /// The logic of a chain over plain rows.
@@ -427,6 +448,31 @@ impl<D: 'static> Stage<D> {
             );
             if let Err((_, error)) = outcome {
                 // Only a numeric beyond 131,072 digits comes here; the pair is left out, and not silently.
+                tracing::error!(%error, "a joined row was left out");
+            }
+            output.pop()
+        })
+    }
+
+    fn over_keyed_join(mut self, left: &Layout, right: &Layout) -> KeyedJoinLogic<D> {
+        let columns_of = [left.places.len(), right.places.len()];
+        let (left_needed, right_needed) = self.needed.split_at(columns_of[0]);
+        let readers = [Reader::new(left, left_needed), Reader::new(right, right_needed)];
+        let mut output = Vec::with_capacity(1);
+        Box::new(move |key, left, right| {
+            let outcome = self.run(
+                |_, columns| {
+                    for (side, value) in [left, right].into_iter().enumerate() {
+                        match value {
+                            Some(value) => readers[side].read(key, value, columns),
+                            None => columns.resize(columns.len() + columns_of[side], Datum::Null),
+                        }
+                    }
+                },
+                &mut output,
+            );
+            if let Err((_, error)) = outcome {
+                // As in `over_join`.
                 tracing::error!(%error, "a joined row was left out");
             }
             output.pop()

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use eval::Expr;
 use flow::Arrangement;
 use row::Row;
 
@@ -12,6 +13,11 @@ use crate::plan::Plan;
 
 impl<'scope> Context<'scope> {
     pub fn distinct(&mut self, plan: &Arc<Plan>, input: &Arc<Plan>) -> Vec<Part<'scope>> {
+        // Groups without aggregates.
+        let columns: Vec<Expr> = (0..input.arity()).map(Expr::Column).collect();
+        if let Some(parts) = self.own_groups(plan, input, &columns, &[]) {
+            return parts;
+        }
         self.group_parts(plan, input.arity())
     }
 

@@ -66,7 +66,8 @@ fn the_bench_computes_what_plain_hash_maps_compute() {
     let read = read_events(&events).expect("the events can be read");
     let expected = Tables::of(&read).answers(&Query::ALL);
     let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/project");
-    let deployment = in_process::deployment(&project, &events, &Query::ALL).expect("the bench's project can be planned");
+    let deployment =
+        in_process::deployment(&project, &events, &Query::ALL).expect("the bench's project can be planned");
     for workers in [1, 2] {
         let records = in_process::read_records(&deployment).expect("the events can be decoded");
         let outcome = in_process::run(&deployment, records, workers).expect("the engine runs");

@@ -123,6 +123,14 @@ impl Expr {
         replaced
     }
 
+    /// Puts another expression in the place of the outermost parts for which `replacement` has one.
+    pub fn replace_parts(&mut self, replacement: &mut dyn FnMut(&Expr) -> Option<Expr>) {
+        match replacement(self) {
+            Some(other) => *self = other,
+            None => self.for_each_child_mut(&mut |child| child.replace_parts(replacement)),
+        }
+    }
+
     /// The expression's type, given those of its columns.
     pub fn ty(&self, columns: &[ScalarType]) -> ScalarType {
         match self {

@@ -43,7 +43,7 @@ pub use iterate::{LoopOp, Recursion, iterate};
 pub use join::{join_to_accums, join_to_keyed, join_to_rows};
 pub use keyed::{Changes, KeyedState, keyed};
 pub use keyed_groups::{keyed_groups_to_accums, keyed_groups_to_keyed, keyed_groups_to_rows};
-pub use keyed_join::{keyed_join_to_accums, keyed_join_to_keyed, keyed_join_to_rows};
+pub use keyed_join::{Gives, keyed_join_to_accums, keyed_join_to_keyed, keyed_join_to_rows};
 pub use map::{
     Emit, map_to_accums, map_to_keyed, map_to_rows, read_to_accums, read_to_keyed, read_to_rows, split_failed,
 };
