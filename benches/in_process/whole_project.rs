@@ -131,7 +131,7 @@ impl Whole {
         }
         self.workers.close(self.epoch)?;
         self.epoch += 1;
-        self.workers.changes().recv().map_err(|_| livemart::engine::WorkersGone)?;
+        self.workers.changes().recv().map_err(|_| livemart::engine::WorkersGone)??;
         Ok(process_cpu() - begun)
     }
 }

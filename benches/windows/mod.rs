@@ -1,7 +1,7 @@
 //! What one changed row costs in a window over a partition of many rows, and what the naive way costs: compute the partition again.
 //!
 //! ```text
-//!   {ntile, lag, rank threshold, cumulative class} × partitions of 10³ … 10⁶ rows × single changes
+//!   {ntile, lag, rank threshold, cumulative class, median} × partitions of 10³ … 10⁶ rows × single changes
 //!     ├─ the engine: SQL ──plan──> render
 //!     └─ naive: one group, reduced anew at each change
 //! ```
@@ -35,10 +35,12 @@ pub enum Function {
     Lag,
     RankThreshold,
     CumulativeClass,
+    /// Of the whole table: one row is given out, however many there are.
+    Median,
 }
 
-pub const FUNCTIONS: [Function; 4] =
-    [Function::Ntile, Function::Lag, Function::RankThreshold, Function::CumulativeClass];
+pub const FUNCTIONS: [Function; 5] =
+    [Function::Ntile, Function::Lag, Function::RankThreshold, Function::CumulativeClass, Function::Median];
 
 impl Function {
     pub fn name(self) -> &'static str {
@@ -47,6 +49,7 @@ impl Function {
             Function::Lag => "lag",
             Function::RankThreshold => "rank threshold",
             Function::CumulativeClass => "cumulative class",
+            Function::Median => "median",
         }
     }
 
@@ -61,6 +64,7 @@ impl Function {
             Function::CumulativeClass => "case when sum(cents) over (order by cents desc, id) / sum(cents) over () <= 0.8 \
                  then 'A' when sum(cents) over (order by cents desc, id) / sum(cents) over () <= 0.95 then 'B' else 'C' end"
                 .to_owned(),
+            Function::Median => return "select percentile_cont(0.5) within group (order by cents) from sales".to_owned(),
         };
         format!("select id, {value} as value from sales")
     }

@@ -29,6 +29,12 @@ fn read(row: RowRef<'_>) -> (i64, i64) {
 
 /// The output rows over rows in order.
 fn values(function: Function, rows: &[(i64, i64)], output: &mut Vec<(Row, Diff)>) {
+    if function == Function::Median {
+        let (low, high) = ((rows.len() - 1) / 2, rows.len() / 2);
+        let [low, high] = [rows[low].1 as f64, rows[high].1 as f64];
+        output.push((Row::pack([Datum::Float64(low.min(high) + (low - high).abs() * 0.5)]), 1));
+        return;
+    }
     let total = rows.iter().map(|(_, cents)| i128::from(*cents)).sum::<i128>();
     let (mut sum, mut rank) = (0_i128, 0);
     for (i, (id, cents)) in rows.iter().enumerate() {
@@ -56,6 +62,7 @@ fn values(function: Function, rows: &[(i64, i64)], output: &mut Vec<(Row, Diff)>
                     "C"
                 })
             }
+            Function::Median => unreachable!("it is no row's own value"),
         };
         output.push((Row::pack([Datum::Int(*id), value]), 1));
     }

@@ -111,6 +111,9 @@ impl Side {
     }
 }
 
+/// With more readers than this, a join side's rows are arranged once for all of them.
+const OWN_SIDES_MAX: usize = 1;
+
 impl Side {
     /// The number of groups, where the side is a grouping by exactly its key: then the grouping's own arrangement is the side's.
     fn own_groups(&self) -> Option<usize> {
@@ -178,10 +181,6 @@ impl Demands {
     }
 }
 
-fn own_sides_max() -> usize {
-    std::env::var("LIVEMART_OWN_MAX").ok().and_then(|text| text.parse().ok()).unwrap_or(3)
-}
-
 impl<'scope> Context<'scope> {
     /// The arrangement of a join side, made on first use. Columns that no reader needs are not in it.
     pub fn arrangement(&mut self, side: &Side) -> (Arrangement<'scope>, Layout) {
@@ -207,13 +206,13 @@ impl<'scope> Context<'scope> {
         !self.arranged_only
     }
 
-    /// Whether one join side alone reads a side's rows by its key, and no arrangement has them.
+    /// Whether so few join sides read a side's rows by its key that each holds what it needs itself; no arrangement has them.
     pub fn is_own_side(&self, side: &Side) -> bool {
         let sides = self.demands.sides.get(&side.key).copied().unwrap_or(0);
         let is_free = match side.own_groups() {
             // The groups themselves are held by hash.
             Some(groups) => matches!(*side.base, Plan::Reduce { .. }) && !self.is_arranged(&side.base, groups),
-            None => sides <= own_sides_max(),
+            None => sides <= OWN_SIDES_MAX,
         };
         self.holds_own_state() && is_free && !self.arrangements.contains_key(&side.key)
     }

@@ -20,8 +20,8 @@ use super::aggregate::is_null_without;
 use super::arrangements::Side;
 use super::layout::{Layout, Place, keeps_form};
 use super::mfp::{Mfp, Step};
-use super::parts::Finish;
-use super::{Context, describe};
+use super::parts::{Finish, Part};
+use super::{Context, describe, node_key};
 use crate::plan::JoinKind;
 
 /// A join to be rendered when its reader is known.
@@ -231,7 +231,9 @@ impl<'scope> Context<'scope> {
             reads: keys.into_iter().chain(value).collect(),
         };
         let name = format!("Key[{}]", describe(&side.base));
-        let parts = self.upstream(&base);
+        // What others read too is rendered, and fails, once.
+        let is_shared = self.readers.get(&node_key(&base)).copied().unwrap_or(1) > 1;
+        let parts = if is_shared { vec![Part::rows(self.rows(&base), base.arity())] } else { self.upstream(&base) };
         (self.read_form(parts, &mfp, finish, &name), layout)
     }
 }

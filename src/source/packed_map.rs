@@ -41,6 +41,13 @@ pub struct PackedMap {
     sweep: Option<VecDeque<(u32, usize, usize)>>,
 }
 
+/// Where a key is, if it is there.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    hash: u64,
+    address: Option<u32>,
+}
+
 #[derive(Default)]
 struct Page {
     bytes: Vec<u8>,
@@ -81,17 +88,37 @@ impl PackedMap {
     }
 
     pub fn get(&self, key: &[u8]) -> Option<&[u8]> {
-        let hash = self.hasher.hash_one(key);
-        let address = *self.table.find(hash, |address| self.key(*address) == key)?;
-        let (page, entry) = self.entry(address);
-        Some(&page.bytes[entry.value.0..entry.value.1])
+        self.value(&self.find(key))
     }
 
     /// Gives the key this value.
     pub fn put(&mut self, key: &[u8], value: &[u8]) {
+        let place = self.find(key);
+        self.put_at(place, key, value);
+    }
+
+    /// False when the key is not there.
+    pub fn remove(&mut self, key: &[u8]) -> bool {
+        let place = self.find(key);
+        self.remove_at(place)
+    }
+
+    /// Where a key is, or would be; good until the map changes.
+    #[inline]
+    pub fn find(&self, key: &[u8]) -> Place {
         let hash = self.hasher.hash_one(key);
-        let found = self.table.find(hash, |address| key_at(&self.pages, *address) == key).copied();
-        let Some(address) = found else {
+        Place { hash, address: self.table.find(hash, |address| self.key(*address) == key).copied() }
+    }
+
+    #[inline]
+    pub fn value(&self, place: &Place) -> Option<&[u8]> {
+        let (page, entry) = self.entry(place.address?);
+        Some(&page.bytes[entry.value.0..entry.value.1])
+    }
+
+    /// Gives the key, which was just found at this place, a value.
+    pub fn put_at(&mut self, Place { hash, address }: Place, key: &[u8], value: &[u8]) {
+        let Some(address) = address else {
             let address = self.append(key, value);
             let (pages, hasher) = (&self.pages, &self.hasher);
             self.table.insert_unique(hash, address, |address| hasher.hash_one(key_at(pages, *address)));
@@ -112,11 +139,10 @@ impl PackedMap {
     }
 
     /// False when the key is not there.
-    pub fn remove(&mut self, key: &[u8]) -> bool {
-        let hash = self.hasher.hash_one(key);
-        let pages = &self.pages;
-        let Ok(found) = self.table.find_entry(hash, |address| key_at(pages, *address) == key) else { return false };
-        let (address, _) = found.remove();
+    pub fn remove_at(&mut self, Place { hash, address }: Place) -> bool {
+        let Some(address) = address else { return false };
+        let Ok(found) = self.table.find_entry(hash, |other| *other == address) else { return false };
+        found.remove();
         self.bury(address);
         self.tidy();
         true

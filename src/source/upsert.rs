@@ -296,7 +296,8 @@ impl Table {
         if !self.faults.is_empty() {
             self.heal(key, rank, partitions, outlet);
         }
-        let found = self.keyed.get(key.bytes());
+        let place = self.keyed.find(key.bytes());
+        let found = self.keyed.value(&place);
         let mut versions = found.map_or_else(Versions::default, |value| versions(value, partitions));
         let before = versions.winner(partitions).and_then(|version| version.row);
         if !self.several_partitions {
@@ -329,12 +330,12 @@ impl Table {
         }
         drop(versions);
         if is_kept {
-            self.keyed.put(key.bytes(), outlet.scratch);
+            self.keyed.put_at(place, key.bytes(), outlet.scratch);
             if let Some(journal) = outlet.journal {
                 note_put(outlet.index, &self.key, key.bytes(), outlet.scratch, journal);
             }
         } else if was_there {
-            self.keyed.remove(key.bytes());
+            self.keyed.remove_at(place);
             if let Some(journal) = outlet.journal {
                 journal.remove(outlet.index, key.bytes());
             }

@@ -1,7 +1,7 @@
 //! The groups of one worker: lanes, ordered lists and what was shown last.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
 
 use differential_dataflow::difference::{IsZero, Multiply, Semigroup};
 use eval::EvalError;

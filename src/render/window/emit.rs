@@ -2,9 +2,10 @@
 
 use eval::Arena;
 use flow::Changes;
-use index::Entry;
+use index::{Entry, compare_rows};
 use row::{Datum, Diff, Row, RowBuilder};
 
+use super::reach::Change;
 use super::view::View;
 use crate::render::mfp::unpack;
 
@@ -23,6 +24,43 @@ impl Emitter {
                 let (first, last) = (entry.rank.max(*from), (entry.rank + entry.copies).min(*to));
                 for rank in first..last {
                     self.emit_row(view, &entry, rank, sign, changes);
+                }
+            }
+        }
+    }
+
+    /// Takes away the outputs that rows of these ranks had before the changes, which the index has already and which are in order.
+    /// None of the rows is among the changes.
+    pub fn take_back<'a>(
+        &mut self,
+        before: &View<'a>,
+        ranges: &[(i64, i64)],
+        applied: &[Change],
+        changes: &mut Changes,
+    ) {
+        let added: Vec<i64> = applied
+            .iter()
+            .scan(0, |sum, change| {
+                *sum += change.diff;
+                Some(*sum)
+            })
+            .collect();
+        for (from, to) in ranges {
+            let mut next: Option<usize> = None;
+            for entry in before.index.iter_from(*from).take_while(|entry| entry.rank < *to) {
+                let is_earlier = |change: &Change| {
+                    let rows = || compare_rows(change.row.as_ref().as_ref(), entry.row);
+                    change.key.as_ref().cmp(entry.key).then_with(rows).is_lt()
+                };
+                let mut at = next.unwrap_or_else(|| applied.partition_point(is_earlier));
+                while applied.get(at).is_some_and(is_earlier) {
+                    at += 1;
+                }
+                next = Some(at);
+                let shift = at.checked_sub(1).map_or(0, |last| added[last]);
+                let (first, last) = (entry.rank.max(*from), (entry.rank + entry.copies).min(*to));
+                for rank in first..last {
+                    self.emit_row(before, &entry, rank - shift, -1, changes);
                 }
             }
         }

@@ -123,3 +123,56 @@ pub fn ranks(spans: &[Span], index: &Index, live: &[(i64, i64)]) -> Vec<(i64, i6
     }
     kept
 }
+
+/// The ranks of `all` that are not in `gone`; both are in order and apart from each other.
+pub fn without(all: &[(i64, i64)], gone: &[(i64, i64)]) -> Vec<(i64, i64)> {
+    let mut left = Vec::with_capacity(all.len());
+    let mut gone = gone.iter().copied().peekable();
+    for (mut from, to) in all.iter().copied() {
+        while gone.next_if(|(_, end)| *end <= from).is_some() {}
+        while let Some((start, end)) = gone.peek().copied().filter(|(start, _)| *start < to) {
+            if from < start {
+                left.push((from, start));
+            }
+            from = end.max(from);
+            if end > to {
+                break;
+            }
+            gone.next();
+        }
+        if from < to {
+            left.push((from, to));
+        }
+    }
+    left
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranks_taken_out_of_ranks_leave_the_others() {
+        let mut seed = 5_u64;
+        for _ in 0..500 {
+            let mut draw = || {
+                let mut ranges = Vec::new();
+                let mut at = 0;
+                for _ in 0..5 {
+                    seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                    let from = at + 1 + (seed >> 60) as i64 % 4;
+                    at = from + 1 + (seed >> 55) as i64 % 6;
+                    ranges.push((from, at));
+                }
+                ranges
+            };
+            let (all, gone) = (draw(), draw());
+            let holds = |ranges: &[(i64, i64)], rank: i64| ranges.iter().any(|(from, to)| (*from..*to).contains(&rank));
+            let left = without(&all, &gone);
+            assert!(left.iter().all(|(from, to)| from < to), "{left:?}");
+            for rank in 0..70 {
+                assert_eq!(holds(&left, rank), holds(&all, rank) && !holds(&gone, rank), "{rank} of {all:?}, {gone:?}");
+            }
+        }
+    }
+}

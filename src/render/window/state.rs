@@ -7,21 +7,23 @@
 //! ```
 //!
 //! What is new is known once the changes are in the index; the old rows are then read by taking the changes out again. That is
-//! cheaper than keeping every row's output, and done only where something has to be compared.
+//! cheaper than keeping every row's output, and done only where something has to be compared. Where outputs depend on nothing but
+//! a row's rank and the number of rows (ntile), the changes stay in: what a row's rank was is known from them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use differential_dataflow::consolidation::consolidate;
 use eval::EvalError;
 use flow::{Changes, KeyedState};
+use hashbrown::HashMap;
 use index::{Index, Weight, compare_rows};
 use row::{Datum, Diff, OwnedDatum, Row, RowRef};
 
 use super::atoms::{is_negative, lanes};
 use super::call::{Argument, Kind, LaneMap, Spec, push_mark};
 use super::emit::Emitter;
-use super::place::{Place, Span, ranks};
+use super::place::{Place, Span, ranks, without};
 use super::reach::{Change, is_one_value, reach};
 use super::steps::{Marked, Outcome, Stretches, buckets, differing, mark, stretches};
 use super::view::View;
@@ -35,6 +37,8 @@ pub struct WindowState {
     weight: Vec<i64>,
     /// Whether something of a partition as a whole has to be compared.
     compares: bool,
+    /// Whether outputs depend on nothing but ranks and the number of rows.
+    by_rank: bool,
 }
 
 #[derive(Default)]
@@ -62,7 +66,11 @@ impl WindowState {
             let mut visible = (0..spec.calls.len()).filter(|call| spec.reading.visible[*call]);
             visible.any(|call| is_one_value(&view, call) || matches!(spec.calls[call].kind, Kind::Ntile(_)))
         };
+        let looks_at_rank = |call: usize| matches!(&spec.calls[call].kind, Kind::Ntile(n) if n.is_constant());
+        let mut used = (0..spec.calls.len()).filter(|call| spec.reading.used[*call]);
+        let by_rank = spec.reading.atoms.is_empty() && spec.reading.filters.is_empty() && used.all(looks_at_rank);
         WindowState {
+            by_rank,
             spec,
             lanes: LaneMap::default(),
             partitions: HashMap::new(),
@@ -199,7 +207,7 @@ fn compare(old: &Facts, new: &Facts, spans: &mut Vec<Span>) {
 impl KeyedState for WindowState {
     fn update(&mut self, key: RowRef<'_>, values: &[(Row, Diff)], output: &mut Changes) {
         let mut changes: Vec<Change> = values.iter().map(|(value, diff)| self.change(value, *diff)).collect();
-        let WindowState { spec, lanes, partitions, emitter, compares, .. } = self;
+        let WindowState { spec, lanes, partitions, emitter, compares, by_rank, .. } = self;
         let key = key.to_row();
         let partition = partitions.entry(key.clone()).or_default();
         partition.settle(&mut changes);
@@ -224,6 +232,10 @@ impl KeyedState for WindowState {
             let old_live = live(spec, before, &partition.atoms);
             if *compares {
                 let old = facts(&view, &partition.atoms, &mut spans);
+                let met = spans.len();
+                if *by_rank {
+                    emitter.emit(&view, &ranks(&spans, view.index, &old_live), -1, output);
+                }
                 partition.apply(&changes, 1);
                 let view = View::new(spec, lanes, &partition.index);
                 let ntiles = old.marked.len() - spec.reading.atoms.len();
@@ -237,10 +249,17 @@ impl KeyedState for WindowState {
                 let live = live(spec, view.index.len(), &found);
                 emitter.emit(&view, &ranks(&spans, view.index, &live), 1, output);
                 partition.atoms = found;
-                partition.apply(&changes, -1);
-                let view = View::new(spec, lanes, &partition.index);
-                emitter.emit(&view, &ranks(&spans, view.index, &old_live), -1, output);
-                partition.apply(&changes, 1);
+                if *by_rank {
+                    let taken = ranks(&spans[..met], view.index, &live);
+                    let others = without(&ranks(&spans[met..], view.index, &live), &taken);
+                    let view = View::before(spec, lanes, &partition.index, before);
+                    emitter.take_back(&view, &others, &changes, output);
+                } else {
+                    partition.apply(&changes, -1);
+                    let view = View::new(spec, lanes, &partition.index);
+                    emitter.emit(&view, &ranks(&spans, view.index, &old_live), -1, output);
+                    partition.apply(&changes, 1);
+                }
             } else {
                 emitter.emit(&view, &ranks(&spans, view.index, &old_live), -1, output);
                 partition.apply(&changes, 1);

@@ -15,6 +15,8 @@ pub struct View<'a> {
     pub spec: &'a Spec,
     pub lanes: &'a LaneMap,
     pub index: &'a Index,
+    /// Rows of the partition: the index's, unless the view is of another time (`before`).
+    rows: i64,
     /// What was just looked up, as neighbouring rows often share it.
     memo: RefCell<Memo<'a>>,
 }
@@ -34,7 +36,13 @@ type Value<'r> = Result<Datum<'r>, EvalError>;
 impl<'a> View<'a> {
     pub fn new(spec: &'a Spec, lanes: &'a LaneMap, index: &'a Index) -> View<'a> {
         let frames = (0..spec.calls.len()).map(|_| None).collect();
-        View { spec, lanes, index, memo: RefCell::new(Memo { frames, ..Memo::default() }) }
+        View { spec, lanes, index, rows: index.len(), memo: RefCell::new(Memo { frames, ..Memo::default() }) }
+    }
+
+    /// The same index, seen as of a time when the partition had so many rows: right for calls that look at nothing but a row's rank
+    /// and the number of rows.
+    pub fn before(spec: &'a Spec, lanes: &'a LaneMap, index: &'a Index, rows: i64) -> View<'a> {
+        View { rows, ..View::new(spec, lanes, index) }
     }
 
     /// The value of a call at the row of `rank`, which is one of the entry's copies.
@@ -43,7 +51,7 @@ impl<'a> View<'a> {
         'a: 'r,
     {
         let own = &self.spec.calls[call];
-        let rows = self.index.len();
+        let rows = self.rows;
         Ok(match &own.kind {
             Kind::RowNumber => Datum::Int(rank + 1),
             Kind::Rank => Datum::Int(self.peers(at).0 + 1),

@@ -161,13 +161,27 @@ pub fn divide(sum: Sum, count: i64) -> f64 {
     let divisor = count as u128;
     let mut remainder: u128 = 0;
     let mut quotient = [0_u32; LIMBS + 3];
-    for i in (0..quotient.len()).rev() {
+    let top = sum.limbs.iter().rposition(|limb| *limb != 0).map_or(0, |top| top + 1);
+    let mut digits = 0;
+    for i in (0..top).rev() {
         let dividend = remainder << 32 | u128::from(sum.limbs[i]);
-        quotient[i] = (dividend / divisor) as u32;
-        remainder = dividend % divisor;
+        // Counts are small, and then so is the dividend.
+        (quotient[i], remainder) = match (u64::try_from(dividend), u64::try_from(divisor)) {
+            (Ok(dividend), Ok(divisor)) => ((dividend / divisor) as u32, u128::from(dividend % divisor)),
+            _ => ((dividend / divisor) as u32, dividend % divisor),
+        };
+        digits += usize::from(digits > 0 || quotient[i] != 0);
+        if digits == QUOTIENT_DIGITS {
+            // More than a double holds: the rest only says whether there is one.
+            let rest = remainder != 0 || sum.limbs[..i].iter().any(|limb| *limb != 0);
+            return signed(sum.negative, round(&quotient, rest));
+        }
     }
     signed(sum.negative, round_quotient(&quotient, remainder, divisor))
 }
+
+/// Digits of 32 bits from the first that is not zero: at least 65 bits.
+const QUOTIENT_DIGITS: usize = 3;
 
 fn signed(negative: bool, value: f64) -> f64 {
     if negative { -value } else { value }

@@ -64,14 +64,17 @@ impl Wanted {
 
     /// Over exact sums: `sum` in units of 2^-1074, `squares` in units of 2^-2148, both two's complement, little-endian.
     pub fn of_doubles(self, count: i64, sum: &[u8], squares: &[u8]) -> Result<Datum<'static>, EvalError> {
-        let (sum, squares) = (IBig::from_le_bytes(sum), IBig::from_le_bytes(squares));
+        // Values of common magnitudes leave the low limbs zero; without them the numbers are a few words long.
+        let zeros = |bytes: &[u8]| bytes.iter().position(|byte| *byte != 0).unwrap_or(bytes.len()) / 4;
+        let unused = zeros(sum).min(zeros(squares) / 2);
+        let (sum, squares) = (IBig::from_le_bytes(&sum[4 * unused..]), IBig::from_le_bytes(&squares[8 * unused..]));
         let numerator = IBig::from(count) * squares - &sum * &sum;
         let (sign, numerator) = numerator.into_parts();
         let variance = if sign == Sign::Negative {
             0.0
         } else {
             let divisor = UBig::from(count.unsigned_abs()) * UBig::from(self.divisor_factor(count).unsigned_abs());
-            quotient(numerator, &divisor, 2 * double::UNIT_EXPONENT)
+            quotient(numerator, &divisor, 2 * double::UNIT_EXPONENT + 64 * unused as i64)
         };
         if variance.is_infinite() {
             return Err(EvalError::new("value out of range: overflow"));
