@@ -419,3 +419,51 @@ fn columns_can_be_asked_of_the_caller() {
     let error = project.compiled("model.shop.b", Arc::new(NoIntrospection)).expect_err("nobody knows");
     assert!(error.message.contains("the columns of \"shop\".\"main\".\"a\" are not known while compiling"), "{error}");
 }
+
+#[test]
+fn a_spine_of_a_package_asks_no_database_and_what_the_package_needs_lies_beside_it() {
+    let spine = "{% macro date_spine(datepart, start_date, end_date) %}\
+                 {{ return(adapter.dispatch('date_spine', 'dbt_utils')(datepart, start_date, end_date)) }}{% endmacro %}\
+                 {% macro default__date_spine(datepart, start_date, end_date) %}{{ run_query('select 1') }}{% endmacro %}";
+    let days = "{{ dbt_utils.date_spine('day', \"'2025-01-01'\", 'current_date') }}";
+    let files = Files::new(
+        "spine",
+        &[
+            ("packages.yml", "packages: [{package: dbt-labs/dbt_utils, version: 1.3.0}]"),
+            ("dbt_packages/dbt_utils/dbt_project.yml", "{name: dbt_utils, version: '1.0', macro-paths: [macros]}"),
+            // Of these dbt has installed none: they are not the project's own.
+            (
+                "dbt_packages/dbt_utils/packages.yml",
+                "packages: [{package: a/b, version: 1.0.0}, {package: c/d, version: 1.0.0}]",
+            ),
+            ("dbt_packages/dbt_utils/macros/spine.sql", spine),
+            ("models/days.sql", days),
+        ],
+    );
+    let project = files.load().unwrap_or_else(|error| panic!("{error}"));
+    let compiled =
+        project.compiled("model.shop.days", Arc::new(NoIntrospection)).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(
+        words(&compiled.code),
+        "select ( timestamp '2025-01-01' + ((interval '1 day') * (spine.generated_number)) ) as date_day \
+         from generate_series(0, cast( ((current_date)::date - (timestamp '2025-01-01')::date) as integer) - 1) as spine(generated_number) \
+         where ( timestamp '2025-01-01' + ((interval '1 day') * (spine.generated_number)) ) <= current_date"
+    );
+}
+
+#[test]
+fn a_star_is_the_columns_of_a_models_own_sql() {
+    let star = "select {% for c in adapter.get_columns_in_relation(ref('b')) %}{{ c.quoted }}{{ ', ' if not loop.last }}{% endfor %} from {{ ref('b') }}";
+    let files = Files::new(
+        "star",
+        &[
+            ("models/z_first.sql", "select 1 as x, 'y' as y"),
+            ("models/b.sql", "select *, x + 1 as next from {{ ref('z_first') }}"),
+            ("models/a.sql", star),
+        ],
+    );
+    let mut project = files.load().unwrap_or_else(|error| panic!("{error}"));
+    project.introspect = Arc::new(crate::engine::BoundColumns::default());
+    let code = project.compile("model.shop.a").unwrap_or_else(|error| panic!("{error}")).compiled_code.clone();
+    assert_eq!(code.as_deref(), Some("select \"x\", \"y\", \"next\" from \"shop\".\"main\".\"b\""));
+}
