@@ -31,11 +31,16 @@ pub fn manifest(project: &Project, ran: &BTreeSet<String>, now: i64) -> Json {
         .map(|node| (node.unique_id.clone(), json!([node_json(project, node, created_at)])))
         .collect();
     let nodes = with_build_paths(project, nodes, ran);
+    // A source that nobody reads has no children, and stands in the map all the same.
+    let mut children = project.children.clone();
+    for id in project.parents.keys() {
+        children.entry(id.clone()).or_default();
+    }
     json!({
         "metadata": manifest_metadata(project, now),
         "nodes": nodes, "sources": sources, "macros": macros, "docs": docs(project), "exposures": exposures,
         "metrics": {}, "groups": groups(project), "selectors": project.selector_definitions(), "disabled": disabled,
-        "parent_map": edges(&project.parents), "child_map": edges(&project.children), "group_map": group_map(project),
+        "parent_map": edges(&project.parents), "child_map": edges(&children), "group_map": group_map(project),
         "saved_queries": {}, "semantic_models": {}, "unit_tests": unit_tests, "functions": {},
     })
 }
