@@ -56,6 +56,11 @@ impl Server {
         // SAFETY: both calls take numbers and give numbers; the group is that of a server of ours.
         let ended = unsafe { libc::kill(-libc::getpgid(self.id), libc::SIGKILL) };
         assert_eq!(ended, 0, "{} is killed", self.name);
+        if self.name == "postgres" {
+            // It is dead, and so is all that it had started: the file speaks of nobody.
+            let data = self.command.iter().skip_while(|word| *word != "-D").nth(1).expect("its folder");
+            let _ = fs::remove_file(PathBuf::from(data).join("postmaster.pid"));
+        }
         await_that("the server is gone", || (!PathBuf::from(format!("/proc/{}/exe", self.id)).exists()).then_some(()));
     }
 
@@ -67,17 +72,22 @@ impl Server {
         let words: Vec<String> = words.into_iter().map(str::to_owned).chain(self.command.iter().cloned()).collect();
         let log = fs::OpenOptions::new().append(true).create(true).open(self.folder.join(format!("{}.log", self.name)));
         let log = log.expect("a log");
-        let mut command = Command::new(&words[0]);
-        command.args(&words[1..]).current_dir("/").stdin(Stdio::null());
-        command.stdout(log.try_clone().expect("a file")).stderr(log);
-        // SAFETY: setsid is safe between fork and exec.
-        unsafe {
-            command.pre_exec(|| {
-                libc::setsid();
-                Ok(())
-            });
-        }
-        let mut child = command.spawn().expect("the server starts");
+        // What was killed may not be reaped yet: PostgreSQL takes it for a living postmaster, and ends at once.
+        let mut child = await_that("the server stays", || {
+            let mut command = Command::new(&words[0]);
+            command.args(&words[1..]).current_dir("/").stdin(Stdio::null());
+            command.stdout(log.try_clone().expect("a file")).stderr(log.try_clone().expect("a file"));
+            // SAFETY: setsid is safe between fork and exec.
+            unsafe {
+                command.pre_exec(|| {
+                    libc::setsid();
+                    Ok(())
+                });
+            }
+            let mut child = command.spawn().expect("the server starts");
+            std::thread::sleep(Duration::from_millis(700));
+            child.try_wait().expect("a process of ours").is_none().then_some(child)
+        });
         self.id = child.id().cast_signed();
         std::thread::spawn(move || child.wait());
         // Who ends the servers finds them by this.
