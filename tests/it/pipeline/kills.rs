@@ -26,7 +26,7 @@ use super::shop::Shop;
 
 const EVENTS_PER_SECOND: f64 = 2_000.0;
 /// How long a fault may keep cuts from coming.
-const RECOVERY_MAX: Duration = Duration::from_secs(120);
+const RECOVERY_MAX: Duration = Duration::from_secs(300);
 
 /// A server that can be killed and started again as it was.
 struct Server {
