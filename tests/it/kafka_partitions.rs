@@ -31,7 +31,7 @@ fn kafka_partitions_that_are_added_are_read_from_their_beginning() {
     let topic = fresh("growing");
     create(&topic, 1);
     let source = table(0, &topic);
-    let mut resolver = Resolver::new(&[source.spec.clone()], []);
+    let mut resolver = Resolver::new(std::slice::from_ref(&source.spec), []);
     let mut opened = open_readers(vec![source], &Positions::new(), Until::Stopped).expect("opened").remove(0);
     let producer = producer(None);
     send(&producer, &topic, 0, 1, Some("new"));
@@ -64,7 +64,7 @@ fn kafka_topics_that_match_a_pattern_are_found_while_it_is_followed() {
     let topic = format!("^{prefix}\\..*");
     let connector = Connector::Kafka { brokers: brokers(), topic, properties: BTreeMap::new() };
     let source = TableSource { connector, ..table(0, "any") };
-    let mut resolver = Resolver::new(&[source.spec.clone()], [0]);
+    let mut resolver = Resolver::new(std::slice::from_ref(&source.spec), [0]);
     let mut opened = open_readers(vec![source.clone()], &Positions::new(), Until::Stopped).expect("opened").remove(0);
     assert_eq!(opened.tables, [(0, true)], "records come in several partitions");
     let producer = producer(None);
