@@ -28,7 +28,12 @@ LEAVING=()      # commands to run when the script ends, the last one first
 LEAVING_CODE=0  # with what exit code it ends
 
 # on_leaving COMMAND: runs it when the script ends, however it ends.
+# In a subshell it is the subshell's end, and what the script itself has to do then is left to it.
 on_leaving() {
+  if [ "${LEAVING_PID:-$$}" != "$BASHPID" ]; then
+    LEAVING=()
+    LEAVING_PID=$BASHPID
+  fi
   LEAVING+=("$1")
   trap leave EXIT
   trap 'exit 130' INT
