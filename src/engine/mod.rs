@@ -26,6 +26,7 @@ mod properties;
 mod publish;
 mod seeds;
 mod snapshots;
+mod source_tables;
 mod succession;
 mod unit_tests;
 mod workers;
