@@ -111,6 +111,23 @@ impl Side {
     }
 }
 
+/// Rows by key: `keys` and then `value` are read; a row is dropped where a key that drops NULL is NULL.
+pub(super) fn by_key(keys: Vec<usize>, value: Vec<usize>, drops_null: Vec<bool>) -> Finish<(Row, Row)> {
+    let key_columns = keys.len();
+    Finish {
+        logic: Rc::new(move |columns, key_builder, value_builder, out| {
+            let (key, value) = columns.split_at(key_columns);
+            if key.iter().zip(&drops_null).any(|(datum, drops)| *drops && datum.is_null()) {
+                return;
+            }
+            key.iter().for_each(|datum| key_builder.push_normalized(datum));
+            value.iter().for_each(|datum| value_builder.push(datum));
+            out.push((key_builder.finish(), value_builder.finish()));
+        }),
+        reads: keys.into_iter().chain(value).collect(),
+    }
+}
+
 /// With more readers than this, a join side's rows are arranged once for all of them.
 const OWN_SIDES_MAX: usize = 1;
 
@@ -236,19 +253,7 @@ impl<'scope> Context<'scope> {
         let keys: Vec<usize> = side.key.key.iter().map(|expr| mfp.push_expr(expr)).collect();
         let value: Vec<usize> = layout.value().map(|column| mfp.outputs[column]).collect();
         let keys: Vec<usize> = keys.iter().map(|output| mfp.outputs[*output]).collect();
-        let (key_columns, drops_null) = (keys.len(), side.key.drops_null.clone());
-        let finish = Finish::<(Row, Row)> {
-            logic: Rc::new(move |columns, key_builder, value_builder, out| {
-                let (key, value) = columns.split_at(key_columns);
-                if key.iter().zip(&drops_null).any(|(datum, drops)| *drops && datum.is_null()) {
-                    return;
-                }
-                key.iter().for_each(|datum| key_builder.push_normalized(datum));
-                value.iter().for_each(|datum| value_builder.push(datum));
-                out.push((key_builder.finish(), value_builder.finish()));
-            }),
-            reads: keys.into_iter().chain(value).collect(),
-        };
+        let finish = by_key(keys, value, side.key.drops_null.clone());
         let name = format!("Key[{}]", describe(&side.base));
         let parts = self.upstream(&base);
         (self.read_form(parts, &mfp, finish, &name), layout)

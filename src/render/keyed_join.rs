@@ -10,17 +10,14 @@
 //! 2. A change of a row that leaves all that the reader needs as it was ends before the join.
 //! 3. Where an outer join pads a side with NULLs, only what would be NULL over those is computed below.
 
-use std::rc::Rc;
-
 use eval::Expr;
 use flow::{Gives, Keyed};
-use row::Row;
 
 use super::aggregate::is_null_without;
-use super::arrangements::Side;
+use super::arrangements::{Side, by_key};
 use super::layout::{Layout, Place, keeps_form};
 use super::mfp::{Mfp, Step};
-use super::parts::{Finish, Part};
+use super::parts::Part;
 use super::{Context, describe, node_key};
 use crate::plan::JoinKind;
 
@@ -217,19 +214,7 @@ impl<'scope> Context<'scope> {
             }
         }
         let layout = Layout { key: side.key.key.clone(), places, key_columns: keys.len(), value_columns: value.len() };
-        let (key_columns, drops_null) = (keys.len(), side.key.drops_null.clone());
-        let finish = Finish::<(Row, Row)> {
-            logic: Rc::new(move |columns, key_builder, value_builder, out| {
-                let (key, value) = columns.split_at(key_columns);
-                if key.iter().zip(&drops_null).any(|(datum, drops)| *drops && datum.is_null()) {
-                    return;
-                }
-                key.iter().for_each(|datum| key_builder.push_normalized(datum));
-                value.iter().for_each(|datum| value_builder.push(datum));
-                out.push((key_builder.finish(), value_builder.finish()));
-            }),
-            reads: keys.into_iter().chain(value).collect(),
-        };
+        let finish = by_key(keys, value, side.key.drops_null.clone());
         let name = format!("Key[{}]", describe(&side.base));
         // What others read too is rendered, and fails, once.
         let is_shared = self.readers.get(&node_key(&base)).copied().unwrap_or(1) > 1;
