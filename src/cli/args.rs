@@ -460,6 +460,23 @@ pub struct ScaleArgs {
     pub seed: u64,
 }
 
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum WireFormatArg {
+    #[default]
+    Json,
+    /// Confluent's wire format, with schemas in a registry
+    Avro,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum WireEnvelopeArg {
+    /// op, before, after
+    #[default]
+    Debezium,
+    /// The row alone: for envelope upsert, and append where a table has no key
+    Plain,
+}
+
 #[derive(Clone, Debug, ClapArgs)]
 pub struct GenerateArgs {
     #[command(flatten)]
@@ -482,6 +499,21 @@ pub struct ProduceArgs {
     /// Records per second; as fast as the broker takes them without it
     #[arg(long, value_name = "PER_SECOND")]
     pub rate: Option<u64>,
+    /// How records are encoded
+    #[arg(long, value_enum, default_value_t)]
+    pub format: WireFormatArg,
+    /// How changes are told
+    #[arg(long, value_enum, default_value_t)]
+    pub envelope: WireEnvelopeArg,
+    /// Where the schemas of Avro are registered: http://…
+    #[arg(long, value_name = "URL", required_if_eq("format", "avro"))]
+    pub schema_registry: Option<String>,
+    /// Stands before the name of every topic
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub topic_prefix: String,
+    /// Partitions of topics that are created
+    #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1_000))]
+    pub partitions: u16,
     /// Folder for what the shop's systems drop as files; SHOP_DROPS points the project to it
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,

@@ -2,12 +2,13 @@
 
 use std::time::Instant;
 
-use super::args::{DemoVerb, ScaleArgs};
+use super::args::{DemoVerb, ScaleArgs, WireEnvelopeArg, WireFormatArg};
 use super::instance::VerbError;
 use super::refuse;
 use super::talk::Speaker;
 use crate::observe::Progress;
-use crate::shop::{Deliver, Files, Form, ProduceOptions, Producer, Scale, Summary, generate};
+use crate::shop::{Deliver, Files, Form, ProduceOptions, Producer, Scale, Summary, WireEnvelope, WireFormat, generate};
+use crate::source::RegistrySettings;
 
 /// Exit code 0 when all is written.
 pub fn run(verb: &DemoVerb, quiet: bool, speaker: &Speaker) -> i32 {
@@ -32,7 +33,29 @@ fn make(verb: &DemoVerb, quiet: bool) -> Result<Summary, VerbError> {
         }
         DemoVerb::Produce(args) => {
             let failed = |cause| VerbError::new(format!("could not produce to {}: {cause}", args.brokers));
-            let options = ProduceOptions { brokers: args.brokers.clone(), rate: args.rate };
+            let format = match (args.format, &args.schema_registry) {
+                (WireFormatArg::Avro, url) => {
+                    let url = url.clone().unwrap_or_default();
+                    WireFormat::Avro { registry: RegistrySettings { url, ..RegistrySettings::default() } }
+                }
+                (WireFormatArg::Json, None) => WireFormat::Json,
+                (WireFormatArg::Json, Some(_)) => {
+                    return Err(VerbError::new("JSON has no schemas that a registry could hold")
+                        .with_hint("add --format avro, or leave --schema-registry out"));
+                }
+            };
+            let envelope = match args.envelope {
+                WireEnvelopeArg::Debezium => WireEnvelope::Debezium,
+                WireEnvelopeArg::Plain => WireEnvelope::Plain,
+            };
+            let options = ProduceOptions {
+                brokers: args.brokers.clone(),
+                rate: args.rate,
+                format,
+                envelope,
+                topic_prefix: args.topic_prefix.clone(),
+                partitions: args.partitions.into(),
+            };
             let drops = Files::create(&args.out, Form::Bare).map_err(failed)?;
             let mut producer = Producer::connect(&options, drops, Instant::now()).map_err(failed)?;
             let summary = with_progress(&args.scale, "producing", &mut producer, quiet).map_err(failed)?;

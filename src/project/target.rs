@@ -556,7 +556,9 @@ impl Target {
                 subject: registry.text("subject")?.map(fill),
             }));
         }
-        Ok(fields.text("schema_registry")?.map(|url| RegistryConfig { url: place(url), ..RegistryConfig::default() }))
+        // An empty text is none: what a variable of the environment gives that is not set.
+        let url = fields.text("schema_registry")?.filter(|url| !url.is_empty());
+        Ok(url.map(|url| RegistryConfig { url: place(url), ..RegistryConfig::default() }))
     }
 }
 

@@ -6,6 +6,7 @@
 //!
 //! 1. One live turn is one `dbt snapshot` at the turn's clock, over the rows of that turn.
 //! 2. A key that is NULL, or that has several rows, is set aside: its versions stay as they are until there is one row.
+//! 3. Versions by the clock of one key begin one after the other: where the clock stood still, the next is a microsecond later, so that ids differ.
 
 use std::cmp::Ordering;
 use std::rc::Rc;
@@ -83,7 +84,7 @@ struct Versions {
     blame: Blame,
 }
 
-/// The clock of a turn in the types of the columns that it is written to.
+/// A time in the types of the columns that it is written to.
 struct Now {
     from: OwnedDatum,
     until: OwnedDatum,
@@ -110,18 +111,25 @@ impl Versions {
         if !turn.live {
             return KeyOutcome::default();
         }
+        self.step(view.rows.first().map(|(row, _)| row), view.open, turn.now)
+    }
+
+    /// What becomes of a key whose row is `row` at that time.
+    fn step(&self, row: Option<&Row>, open: &[Row], at: i64) -> KeyOutcome {
         let from = self.snapshot.width + Snapshot::VALID_FROM;
-        let latest = view.open.iter().max_by(|a, b| column(a.as_ref(), from).sql_cmp(&column(b.as_ref(), from)));
-        match (view.rows.first().map(|(row, _)| row), latest) {
+        let latest = open.iter().max_by(|a, b| column(a.as_ref(), from).sql_cmp(&column(b.as_ref(), from)));
+        let now = || Now::of(&self.snapshot, at, latest.map(|open| column(open.as_ref(), from)));
+        match (row, latest) {
             (None, None) => KeyOutcome::default(),
-            (Some(row), None) => self.opened(KeyOutcome::default(), row.as_ref(), turn),
-            (Some(row), Some(open)) if self.is_changed(row.as_ref(), open.as_ref()) => {
-                let until = self.row_time(row.as_ref(), turn, &self.snapshot.until);
-                let closed = self.closed(view.open, &until);
-                self.opened(closed, row.as_ref(), turn)
+            (Some(row), None) => self.opened(KeyOutcome::default(), row.as_ref(), &now()),
+            (Some(row), Some(latest)) if self.is_changed(row.as_ref(), latest.as_ref()) => {
+                let now = now();
+                let until = self.row_time(row.as_ref(), &now, &self.snapshot.until);
+                let closed = self.closed(open, &until);
+                self.opened(closed, row.as_ref(), &now)
             }
             (Some(_), Some(_)) => KeyOutcome::default(),
-            (None, Some(open)) => self.gone(view.open, open.as_ref(), turn),
+            (None, Some(latest)) => self.gone(open, latest.as_ref(), &now()),
         }
     }
 
@@ -160,14 +168,14 @@ impl Versions {
     }
 
     /// A new version of a row.
-    fn opened(&self, mut outcome: KeyOutcome, row: RowRef<'_>, turn: Turn) -> KeyOutcome {
+    fn opened(&self, mut outcome: KeyOutcome, row: RowRef<'_>, now: &Now) -> KeyOutcome {
         let snapshot = &*self.snapshot;
         let columns: Vec<Datum<'_>> = row.iter().collect();
         let keys = &columns[snapshot.width..snapshot.width + snapshot.keys.len()];
-        let from = self.row_time(row, turn, &snapshot.from);
+        let from = self.row_time(row, now, &snapshot.from);
         let time_text = match snapshot.tells_time {
             true => text_of(&from.datum(), &snapshot.from),
-            false => now(snapshot, turn).text,
+            false => now.text.clone(),
         };
         let mut texts: Vec<String> = keys.iter().zip(&snapshot.keys).map(|(key, ty)| text_of(key, ty)).collect();
         texts.push(time_text);
@@ -184,14 +192,13 @@ impl Versions {
         outcome
     }
 
-    fn gone(&self, all: &[Row], open: RowRef<'_>, turn: Turn) -> KeyOutcome {
+    fn gone(&self, all: &[Row], open: RowRef<'_>, now: &Now) -> KeyOutcome {
         let snapshot = &*self.snapshot;
         match snapshot.hard_deletes {
             HardDeletes::Ignore => KeyOutcome::default(),
-            HardDeletes::Invalidate => self.closed(all, &now(snapshot, turn).until),
+            HardDeletes::Invalidate => self.closed(all, &now.until),
             HardDeletes::NewRecord if is_true(open, snapshot) => KeyOutcome::default(),
             HardDeletes::NewRecord => {
-                let now = now(snapshot, turn);
                 let mut outcome = self.closed(all, &now.until);
                 let columns: Vec<Datum<'_>> = open.iter().collect();
                 let old_id = text_of(&columns[snapshot.width + Snapshot::SCD_ID], &ScalarType::Text);
@@ -209,24 +216,31 @@ impl Versions {
     }
 
     /// When a row was updated: what it says, else the clock.
-    fn row_time(&self, row: RowRef<'_>, turn: Turn, to: &ScalarType) -> OwnedDatum {
+    fn row_time(&self, row: RowRef<'_>, now: &Now, to: &ScalarType) -> OwnedDatum {
         let snapshot = &*self.snapshot;
         if snapshot.tells_time {
             let told = column(row, snapshot.width + snapshot.keys.len());
             return cast(&told, &snapshot.from, to);
         }
-        let now = now(snapshot, turn);
-        if *to == snapshot.until { now.until } else { now.from }
+        if *to == snapshot.until { now.until.clone() } else { now.from.clone() }
     }
 }
 
-/// The clock as `now()::timestamp` gives it.
-fn now(snapshot: &Snapshot, turn: Turn) -> Now {
-    let local = cast(&Datum::TimestampTz(turn.now), &ScalarType::TimestampTz, &ScalarType::Timestamp);
-    Now {
-        from: cast(&local.datum(), &ScalarType::Timestamp, &snapshot.from),
-        until: cast(&local.datum(), &ScalarType::Timestamp, &snapshot.until),
-        text: text_of(&local.datum(), &ScalarType::Timestamp),
+impl Now {
+    /// A time as `now()::timestamp` gives it, later than the version that it may follow began.
+    fn of(snapshot: &Snapshot, at: i64, begun: Option<Datum<'_>>) -> Now {
+        let mut local = cast(&Datum::TimestampTz(at), &ScalarType::TimestampTz, &ScalarType::Timestamp);
+        if let (false, Some(Datum::Timestamp(begun)), Datum::Timestamp(now)) =
+            (snapshot.tells_time, begun, local.datum())
+            && now <= begun
+        {
+            local = OwnedDatum::new(&Datum::Timestamp(begun + 1));
+        }
+        Now {
+            from: cast(&local.datum(), &ScalarType::Timestamp, &snapshot.from),
+            until: cast(&local.datum(), &ScalarType::Timestamp, &snapshot.until),
+            text: text_of(&local.datum(), &ScalarType::Timestamp),
+        }
     }
 }
 

@@ -120,3 +120,12 @@ fn ids_are_dbts() {
     // PostgreSQL's md5('7|2024-01-31 10:20:30.5')
     assert!(matches!(id, Datum::Text("8dfb9e9ca6603ac50bddd62deed9e550")), "{id:?}");
 }
+
+#[test]
+fn versions_of_one_moment_begin_one_after_the_other() {
+    let mut story = Story::new(Changed::Columns(vec![1]), HardDeletes::Invalidate);
+    assert_eq!(story.turn(10, &[("new", 1)]), ["+1 new 10..-"]);
+    assert_eq!(story.turn(10, &[("paid", 1)]), ["-1 new 10..-", "+1 new 10..11", "+1 paid 11..-"]);
+    assert_eq!(story.turn(10, &[("new", 1)]), ["-1 paid 11..-", "+1 paid 11..12", "+1 new 12..-"]);
+    assert_eq!(story.turn(11, &[]), ["-1 new 12..-", "+1 new 12..13"]);
+}

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   people ──(each day)──> stories ──told──> timeline ──in order of delivery──> files: a log per source, CSV drops per month
-//!                                                                        └───> Kafka: a topic per table, at a given rate
+//!                                                                        └───> Kafka: a topic per table, in JSON or Avro, at a given rate
 //! ```
 //!
 //! 1. The same scale gives the same changes in the same order, wherever they go.
@@ -11,12 +11,14 @@
 //! 3. About one record in ten thousand cannot be read. One that spoils a row is followed by the row as it should be.
 //! 4. Memory holds the customers and what is still to come, not the history.
 
+mod columns;
 mod people;
 mod produce;
 mod random;
 mod stories;
 mod tables;
 mod timeline;
+mod wire;
 mod write;
 
 use std::collections::BTreeMap;
@@ -24,6 +26,7 @@ use std::io;
 
 pub use produce::{ProduceOptions, Producer};
 pub use tables::{Change, Medium, Op, Table};
+pub use wire::{WireEnvelope, WireFormat};
 pub use write::{Files, Form};
 
 use people::Person;
@@ -52,8 +55,16 @@ pub struct Scale {
 pub trait Deliver {
     fn change(&mut self, change: &Change) -> io::Result<()>;
 
-    /// A record of a table that no decoder can read.
-    fn malformed(&mut self, table: &'static Table, at_ms: i64, key: Option<String>, value: String) -> io::Result<()>;
+    fn unreadable(&mut self, table: &'static Table, at_ms: i64, unreadable: &Unreadable<'_>) -> io::Result<()>;
+}
+
+/// A record that no decoder can read.
+#[derive(Clone, Copy, Debug)]
+pub enum Unreadable<'a> {
+    /// It is no change, or not a whole one; nobody knows whose.
+    Text(&'static str),
+    /// A change with a value that its column's type does not know.
+    Value(&'a Change),
 }
 
 /// What was made.
@@ -136,15 +147,15 @@ fn spoil(change: &Change, kind: Malformed, timeline: &mut Timeline, to: &mut dyn
     match (kind, spoiled(change)) {
         (Malformed::HalfARecord, _) => {
             timeline.saw("malformed: half a record");
-            to.malformed(WEBSITE_ACTIVITY, change.at_ms, None, r#"{"before":null,"after":{"event_id":9"#.to_owned())
+            to.unreadable(WEBSITE_ACTIVITY, change.at_ms, &Unreadable::Text(r#"{"before":null,"after":{"event_id":9"#))
         }
         (Malformed::WrongValue, Some(wrong)) => {
             timeline.saw("malformed, then right");
-            to.malformed(change.table, change.at_ms, change.key_json(), wrong.value_json())
+            to.unreadable(change.table, change.at_ms, &Unreadable::Value(&wrong))
         }
         _ => {
             timeline.saw("malformed: not a change");
-            to.malformed(change.table, change.at_ms, None, r#"["not", "a", "change"]"#.to_owned())
+            to.unreadable(change.table, change.at_ms, &Unreadable::Text(r#"["not", "a", "change"]"#))
         }
     }
 }

@@ -1,20 +1,25 @@
 //! Changes into Kafka: one topic per table that comes as a log, keyed as a connector would key it.
 //!
-//! What the shop's systems drop as files goes to a folder beside it.
+//! What the shop's systems drop as files goes to a folder beside it. Topics that the broker has not are created before the first record.
 
 use std::io;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 
-use super::tables::{Change, Medium, Table};
-use super::{Deliver, Files};
+use super::tables::{ALL, Change, Medium, Table};
+use super::wire::{Record, Wire, WireEnvelope, WireFormat};
+use super::{Deliver, Files, Unreadable};
 
 /// How long the broker has to take what was sent.
 const FLUSH_MAX: Duration = Duration::from_secs(60);
+/// How long the broker has to create topics.
+const CREATE_MAX: Duration = Duration::from_secs(30);
 
 #[derive(Clone, Debug)]
 pub struct ProduceOptions {
@@ -22,11 +27,19 @@ pub struct ProduceOptions {
     pub brokers: String,
     /// Records per second; as fast as the broker takes them without it.
     pub rate: Option<u64>,
+    pub format: WireFormat,
+    pub envelope: WireEnvelope,
+    /// Stands before the name of every topic.
+    pub topic_prefix: String,
+    /// Partitions of a topic that is created.
+    pub partitions: i32,
 }
 
 pub struct Producer {
     producer: BaseProducer,
+    wire: Wire,
     drops: Files,
+    topic_prefix: String,
     rate: Option<u64>,
     started_at: Instant,
     sent: u64,
@@ -41,14 +54,30 @@ pub fn topic(table: &Table) -> String {
 impl Producer {
     /// `drops` takes what arrives as files.
     pub fn connect(options: &ProduceOptions, drops: Files, now: Instant) -> io::Result<Producer> {
+        let ProduceOptions { brokers, rate, format, envelope, topic_prefix, partitions } = options;
+        let named = |table: &Table| format!("{topic_prefix}{}", topic(table));
+        create_topics(
+            brokers,
+            &ALL.iter().filter(|table| table.medium == Medium::Log).map(|table| named(table)).collect::<Vec<_>>(),
+            *partitions,
+        )?;
+        let wire = Wire::open(format, *envelope, named)?;
         let producer = ClientConfig::new()
-            .set("bootstrap.servers", &options.brokers)
+            .set("bootstrap.servers", brokers)
             .set("enable.idempotence", "true")
             .set("linger.ms", "20")
             .set("compression.type", "zstd")
             .create()
             .map_err(io::Error::other)?;
-        Ok(Producer { producer, drops, rate: options.rate, started_at: now, sent: 0 })
+        Ok(Producer {
+            producer,
+            wire,
+            drops,
+            topic_prefix: topic_prefix.clone(),
+            rate: *rate,
+            started_at: now,
+            sent: 0,
+        })
     }
 
     /// Waits until the broker has everything.
@@ -57,15 +86,14 @@ impl Producer {
         self.drops.finish()
     }
 
-    fn send(&mut self, table: &Table, at_ms: i64, key: Option<&str>, value: &str) -> io::Result<()> {
+    fn send(&mut self, table: &Table, at_ms: i64, record: &Record) -> io::Result<()> {
         self.wait_for_turn();
-        let topic = topic(table);
+        let topic = format!("{}{}", self.topic_prefix, topic(table));
         loop {
-            let mut record = BaseRecord::to(&topic).payload(value).timestamp(at_ms);
-            if let Some(key) = key {
-                record = record.key(key);
-            }
-            let sent = self.producer.send::<str, str>(record);
+            let mut message = BaseRecord::<[u8], [u8]>::to(&topic).timestamp(at_ms);
+            message = record.key.iter().fold(message, |message, key| message.key(key));
+            message = record.value.iter().fold(message, |message, value| message.payload(value));
+            let sent = self.producer.send(message);
             self.producer.poll(Duration::ZERO);
             match sent {
                 Ok(()) => break,
@@ -94,12 +122,29 @@ impl Producer {
 impl Deliver for Producer {
     fn change(&mut self, change: &Change) -> io::Result<()> {
         match change.table.medium {
-            Medium::Log => self.send(change.table, change.at_ms, change.key_json().as_deref(), &change.value_json()),
+            Medium::Log => self.send(change.table, change.at_ms, &self.wire.record(change)?),
             Medium::Drop => self.drops.change(change),
         }
     }
 
-    fn malformed(&mut self, table: &'static Table, at_ms: i64, key: Option<String>, value: String) -> io::Result<()> {
-        self.send(table, at_ms, key.as_deref(), &value)
+    fn unreadable(&mut self, table: &'static Table, at_ms: i64, unreadable: &Unreadable<'_>) -> io::Result<()> {
+        self.send(table, at_ms, &self.wire.unreadable(unreadable))
     }
+}
+
+/// Creates the topics that are not there.
+fn create_topics(brokers: &str, topics: &[String], partitions: i32) -> io::Result<()> {
+    let client: AdminClient<DefaultClientContext> =
+        ClientConfig::new().set("bootstrap.servers", brokers).create().map_err(io::Error::other)?;
+    let wanted: Vec<NewTopic<'_>> =
+        topics.iter().map(|name| NewTopic::new(name, partitions, TopicReplication::Fixed(-1))).collect();
+    let options = AdminOptions::new().operation_timeout(Some(CREATE_MAX)).request_timeout(Some(CREATE_MAX));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    for made in runtime.block_on(client.create_topics(&wanted, &options)).map_err(io::Error::other)? {
+        match made {
+            Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+            Err((topic, code)) => return Err(io::Error::other(format!("topic {topic} cannot be created: {code}"))),
+        }
+    }
+    Ok(())
 }

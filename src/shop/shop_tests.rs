@@ -16,6 +16,10 @@ struct Heard {
 impl Deliver for Heard {
     fn change(&mut self, change: &Change) -> io::Result<()> {
         self.at_ms.push(change.at_ms);
+        if change.table.medium == Medium::Log {
+            let wrong = columns::misfit(change.table, &change.row);
+            assert_eq!(wrong, None, "a row of {}: {:?}", change.table.name, change.row);
+        }
         if let Some(key) = change.key_json() {
             self.live.insert((change.table.name, key), change.op != Op::Delete);
         }
@@ -23,9 +27,12 @@ impl Deliver for Heard {
         Ok(())
     }
 
-    fn malformed(&mut self, table: &'static Table, _: i64, _: Option<String>, value: String) -> io::Result<()> {
+    fn unreadable(&mut self, table: &'static Table, _: i64, unreadable: &Unreadable<'_>) -> io::Result<()> {
         self.unreadable += 1;
-        self.lines.push(format!("{} {value}", table.name));
+        self.lines.push(match unreadable {
+            Unreadable::Text(text) => format!("{} {text}", table.name),
+            Unreadable::Value(wrong) => format!("{} {}", table.name, wrong.value_json()),
+        });
         Ok(())
     }
 }

@@ -143,14 +143,18 @@ impl Change {
         (!self.table.key.is_empty()).then(|| object(cells.into_iter().map(|(name, value)| (*name, value))))
     }
 
+    /// The row alone as JSON.
+    pub fn row_json(&self) -> String {
+        object(self.row.iter().map(|(name, value)| (*name, value)))
+    }
+
     /// The Debezium value. As under PostgreSQL's default replica identity an update carries no `before`, and a delete's is true
     /// in its key columns only.
     pub fn value_json(&self) -> String {
-        let row = || object(self.row.iter().map(|(name, value)| (*name, value)));
         let (op, before, after) = match self.op {
-            Op::Read => ("r", "null".to_owned(), row()),
-            Op::Create => ("c", "null".to_owned(), row()),
-            Op::Update => ("u", "null".to_owned(), row()),
+            Op::Read => ("r", "null".to_owned(), self.row_json()),
+            Op::Create => ("c", "null".to_owned(), self.row_json()),
+            Op::Update => ("u", "null".to_owned(), self.row_json()),
             Op::Delete => {
                 let is_key = |name: &str| self.table.key.contains(&name);
                 let cells =

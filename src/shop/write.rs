@@ -14,7 +14,7 @@ use chrono::{DateTime, Datelike};
 use serde_json::json;
 
 use super::tables::{ALL, Change, Medium, Table};
-use super::{Deliver, produce};
+use super::{Deliver, Unreadable, produce};
 
 /// What a line of a log is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,8 +102,11 @@ impl Deliver for Files {
         }
     }
 
-    fn malformed(&mut self, table: &'static Table, at_ms: i64, key: Option<String>, value: String) -> io::Result<()> {
-        self.log(table, at_ms, key, &value)
+    fn unreadable(&mut self, table: &'static Table, at_ms: i64, unreadable: &Unreadable<'_>) -> io::Result<()> {
+        match unreadable {
+            Unreadable::Text(text) => self.log(table, at_ms, None, text),
+            Unreadable::Value(wrong) => self.log(table, at_ms, wrong.key_json(), &wrong.value_json()),
+        }
     }
 }
 

@@ -1,10 +1,7 @@
 //! Captured Avro messages through a real broker, with their schemas at a registry that comes and goes.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use livemart::source::{
@@ -16,42 +13,7 @@ use row::ScalarType;
 use serde_json::Value as Json;
 
 use super::kafka_source::{WAIT, brokers, create, fresh, producer, table};
-
-/// The schemas of a capture by HTTP, as a registry gives them, while `is_up`.
-struct Registry {
-    url: String,
-    is_up: Arc<AtomicBool>,
-}
-
-impl Registry {
-    fn start(schemas: Json) -> Registry {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let url = format!("http://{}", listener.local_addr().expect("bound"));
-        let is_up = Arc::new(AtomicBool::new(true));
-        let up = is_up.clone();
-        std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                answer(stream, &schemas, up.load(Ordering::SeqCst));
-            }
-        });
-        Registry { url, is_up }
-    }
-}
-
-fn answer(mut stream: TcpStream, schemas: &Json, is_up: bool) {
-    let lines = BufReader::new(stream.try_clone().expect("cloned")).lines().map_while(Result::ok);
-    let head: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
-    let path = head.first().and_then(|line| line.split(' ').nth(1)).unwrap_or_default();
-    let schema = path.strip_prefix("/schemas/ids/").and_then(|id| schemas.get(id)?.get("schema"));
-    let (status, body) = match (is_up, path, schema) {
-        (false, _, _) => (503, "{}".to_owned()),
-        (true, "/subjects", _) => (200, "[]".to_owned()),
-        (true, _, Some(schema)) => (200, serde_json::json!({ "schema": schema }).to_string()),
-        (true, _, None) => (404, r#"{"error_code":40403,"message":"Schema not found"}"#.to_owned()),
-    };
-    let head = format!("HTTP/1.1 {status} X\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len());
-    let _ = stream.write_all(head.as_bytes());
-}
+use super::registry::Registry;
 
 fn fixture(name: &str) -> String {
     let path = format!("{}/fixtures/debezium/{name}", env!("CARGO_MANIFEST_DIR"));

@@ -21,6 +21,8 @@ mod postgres_sink;
 mod postgres_tls;
 mod random_aggregates;
 mod random_joins;
+mod registry;
 mod retain;
 mod shop_flows;
+mod shop_on_kafka;
 mod simulation;

@@ -7,7 +7,10 @@
 3. Unreadable values stand only in columns that published tables depend on (`SPOILED`): livemart need not decode a column that
    nobody reads, and then there is nothing to set aside.
 4. A key with an unreadable version outstanding is next touched by a good version of the row, or never again.
+5. A longer history is a larger shop, not an older one: with `spread` there are so many times more keys, and events come so many times faster.
 """
+
+import collections
 
 import datetime
 import json
@@ -45,9 +48,10 @@ KEY_RANGES = {
     ("charges", "charge_id"): 200,
     ("products", "product_id"): 60,
 }
+# Ranges that a larger shop does not widen.
+FIXED = {"line_no", "interval_count", "campaign_id", "product_id"}
 # What a column of one table draws from; it goes before CHOICES.
 CHOICES_OF = {
-    ("card_accounts", "customer_id"): [f"CUST{n:08}" for n in range(1, 140)] + ["CUST", "nobody"],
     ("card_accounts", "card_type"): ["standard", "gold", "platinum", "wooden"],
     ("transactions", "status"): ["approved", "approved", "approved", "declined", "pending", "reversed"],
     ("transactions", "category"): ["Travel", "Hotels", "Groceries", "Gas", "Dining", "Electronics", ""],
@@ -91,8 +95,9 @@ START_MS = 1_735_689_600_000  # 2025-01-01
 class History:
     """(source, line) of one history, made one by one. `tables` are reference.Table by name."""
 
-    def __init__(self, tables, seed, malformed_share=1 / 2000):
+    def __init__(self, tables, seed, malformed_share=1 / 2000, spread=1):
         self.tables = tables
+        self.spread = spread
         self.rng = random.Random(seed)
         self.malformed_share = malformed_share
         self.alive = {name: {} for name in tables}  # table -> key -> row; a table without a key: number -> row
@@ -101,11 +106,15 @@ class History:
         self.step = 0
         self.ts_ms = START_MS
         self.last = None
+        self.changed_rows = collections.Counter({name: 0 for name in tables})  # table -> updates and deletes
+        self.unreadable_records = 0
+        customers = [f"CUST{n:08}" for n in range(1, 140 * spread)] + ["CUST", "nobody"]
+        self.choices_of = {**CHOICES_OF, ("card_accounts", "customer_id"): customers}
 
     def lines(self, count):
         while self.step < count:
             self.step += 1
-            self.ts_ms += self.rng.choice([0, 0, 1, 40, 3000, 60_000, 900_000, 7_200_000])
+            self.ts_ms += self.rng.choice([0, 0, 1, 40, 3000, 60_000, 900_000, 7_200_000]) // self.spread
             yield self.line()
 
     def line(self):
@@ -137,7 +146,8 @@ class History:
             alive[self.step] = row = rng.choice(list(alive.values())) if alive and rng.random() < 0.05 else self.fresh(spec, None)
             return self.encode(table, "c", None, row)
         draw = rng.random()
-        touchable = [key for key in alive if (table, key) not in self.spoiled]
+        spoiled = {key for of, key in self.spoiled if of == table}
+        touchable = [key for key in alive if key not in spoiled] if spoiled else list(alive)
         if touchable and draw < 0.07:
             key = rng.choice(touchable)
             return self.encode(table, "d", alive.pop(key), None)
@@ -164,6 +174,7 @@ class History:
         """A record that no decoder can read. Nothing of it becomes part of the rows alive."""
         rng = self.rng
         draw = rng.random()
+        self.unreadable_records += 1
         if draw < 0.2:
             self.last = None
             return self.any_source(), '{"before":null,"after":{"event_id":' + str(self.step)
@@ -175,6 +186,7 @@ class History:
         key = self.fresh_key(spec) if spec.key else None
         if key is not None:
             if (table, key) in self.spoiled:
+                self.unreadable_records -= 1
                 return self.put(table, key, self.fresh(spec, key))
             self.corrections = [c for c in self.corrections if (c[1], c[2]) != (table, key)]
             self.spoiled.add((table, key))
@@ -190,8 +202,11 @@ class History:
 
     def fresh_key(self, spec):
         rng = self.rng
-        numbers = {c: rng.randrange(1, KEY_RANGES.get((spec.name, c)) or RANGES.get(c, 1000)) for c in spec.key}
+        numbers = {c: rng.randrange(1, self.widened(c, KEY_RANGES.get((spec.name, c)) or RANGES.get(c, 1000))) for c in spec.key}
         return tuple(self.value(spec, c, "date") if spec.columns[c] == "date" else numbers[c] for c in spec.key)
+
+    def widened(self, column, keys):
+        return keys if column in FIXED else keys * self.spread
 
     def fresh(self, spec, key):
         row = {column: self.value(spec, column, kind) for column, kind in spec.columns.items()}
@@ -210,16 +225,17 @@ class History:
 
     def value(self, spec, column, kind):
         rng = self.rng
-        if (spec.name, column) in CHOICES_OF:
-            return rng.choice(CHOICES_OF[spec.name, column])
+        if (spec.name, column) in self.choices_of:
+            return rng.choice(self.choices_of[spec.name, column])
         if column in CHOICES:
             return rng.choice(CHOICES[column])
         if column in RANGES:  # low numbers are drawn more often: some customers are busy
-            return min(rng.randrange(1, RANGES[column]), rng.randrange(1, RANGES[column]))
+            keys = self.widened(column, RANGES[column])
+            return min(rng.randrange(1, keys), rng.randrange(1, keys))
         if column == "quantity":
             return rng.choice([0, 1, 1, 2, 3, 12, -1])
         if column == "event_id":
-            return rng.randrange(1, 3000)
+            return rng.randrange(1, 3000 * self.spread)
         if kind.startswith("numeric"):
             cents = rng.choice([0, 1, 10, 199, rng.randrange(100_000), rng.randrange(100_000), -rng.randrange(1000), 12_345_678])
             sign = "-" if cents < 0 else ""
@@ -241,6 +257,7 @@ class History:
 
     def encode(self, table, op, before, after):
         spec = self.tables[table]
+        self.changed_rows[table] += op in "ud"
         if before is not None and spec.key:  # only the key of a `before` is true; the rest is what a connector makes up
             before = {c: v if c in spec.key else "" if spec.columns[c] == "text" else None for c, v in before.items()}
         source = {"connector": "postgresql", "name": "shop", "ts_ms": self.ts_ms, "table": table}

@@ -4,7 +4,8 @@
       history ──first N lines──> a file per source ──livemart run / serve──> sink: marts + progress + clock
          └─────── the prefixes that progress names ──> reference ──dbt's SQL──> PostgreSQL, DuckDB ──> equal, or a readable difference
 
-    oracle.py --binary PATH [--pg-cuts 5] [--duckdb-cuts 2] [--seed N] [--events 20000 | --history DIR] [--modes run,serve,postgres] [--keep]
+    oracle.py --binary PATH [--pg-cuts 5] [--duckdb-cuts 2] [--seed N] [--events 20000 | --history DIR]
+              [--malformed N] [--verdicts last|each] [--modes run,serve,postgres] [--keep]
 
 run       the files grow to random lengths and `livemart run` goes on with the same SQLite database; some runs are killed on the way,
           once the state folder is lost, sometimes the last lines are only half written
@@ -41,10 +42,12 @@ from history import History
 from reference import Inputs
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-RUN_SECONDS_MAX = 300
+RUN_SECONDS_MAX = 900
 # `livemart build` publishes whether or not tests fail: 1 says that one does.
 PUBLISHED = (0, 1)
 KILL_SECONDS_MAX = 0.6
+# A history of so many events has the keys of history.py; a longer one has more of them.
+HISTORY_EVENTS = 20_000
 
 
 class Different(Exception):
@@ -70,7 +73,10 @@ class Oracle:
         if arguments.history:
             self.history = generated.history(arguments.history, self.tables)
         else:
-            self.history = list(History(self.tables, arguments.seed).lines(arguments.events))
+            made = History(self.tables, arguments.seed, arguments.malformed / arguments.events, max(1, arguments.events // HISTORY_EVENTS))
+            self.history = list(made.lines(arguments.events))
+            least, changed = min(made.changed_rows.items(), key=lambda entry: entry[1]), made.changed_rows.total()
+            say(f"{changed} updates and deletes, at least {least[1]} of a table ({least[0]}), {made.unreadable_records} unreadable records")
         self.sources = sorted({t.source for t in self.tables.values()})
         self.lines = {source: [line for of, line in self.history if of == source] for source in self.sources}
         # how many lines of each source are among the first N of the history
@@ -187,11 +193,12 @@ class Oracle:
             if last and last.positions != published.positions and published.seq <= last.seq:
                 raise Different(f"{where}: the cut's number went from {last.seq} to {published.seq}")
             self.check(published, judge, inputs, where)
+            if self.arguments.verdicts == "each" or number == len(plan) - 1:
+                self.check_verdicts(where, target, events, judge)
             last, begin = published, end
-        self.check_verdicts(where, target, events, plan[-1][1])
 
     def check_verdicts(self, where, target, events, judge):
-        """`livemart test` at the last cut and dbt agree test by test, unit tests pass."""
+        """`livemart test` at the cut and dbt agree test by test, unit tests pass."""
         process = self.start("test", target, events)
         code = process.wait(RUN_SECONDS_MAX)
         said = events.log(process)
@@ -404,11 +411,15 @@ def parse_arguments(arguments=None):
     parser.add_argument("--pg-cuts", type=int, default=5, help="cuts judged by dbt on PostgreSQL")
     parser.add_argument("--duckdb-cuts", type=int, default=2, help="cuts judged by dbt on DuckDB")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1_000_000), help="default: a new one, which is printed")
-    parser.add_argument("--events", type=int, default=20_000)
+    parser.add_argument("--events", type=int, default=HISTORY_EVENTS)
+    parser.add_argument("--malformed", type=int, help="about so many of them unreadable (default: one in 2000)")
+    parser.add_argument("--verdicts", choices=["last", "each"], default="last", help="at which cuts `livemart test` is compared, too")
     parser.add_argument("--history", metavar="DIR", help="a shop that `livemart demo generate` wrote, in place of a random history")
     parser.add_argument("--modes", type=lambda text: text.split(","), default=["run", "serve", "postgres"])
     parser.add_argument("--keep", action="store_true", help="keep the work folder")
     arguments = parser.parse_args(arguments)
+    if arguments.malformed is None:
+        arguments.malformed = arguments.events / 2000
     arguments.binary = str(pathlib.Path(arguments.binary).resolve())
     if arguments.pg_cuts + arguments.duckdb_cuts < 1 or arguments.events < 100:
         parser.error("at least one cut and 100 events are needed")

@@ -59,26 +59,39 @@ impl HttpClient {
         if let Some(authorization) = &self.authorization {
             request = request.header("Authorization", authorization);
         }
-        let mut response = match request.call() {
-            Ok(response) => response,
-            Err(error) => return Answer::Failed(error.to_string()),
-        };
-        let status = response.status().as_u16();
-        let body = response.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_string();
-        let body = match body {
-            Ok(body) => body,
-            Err(error) => return Answer::Failed(error.to_string()),
-        };
-        let json = serde_json::from_str::<Json>(&body).ok();
-        let said = json.as_ref().and_then(|json| json.get("message")?.as_str()).unwrap_or_default().to_owned();
-        match (status, json) {
-            (200, Some(json)) => Answer::Found(json),
-            (200, None) => Answer::Failed("the answer is not JSON: is this a schema registry?".into()),
-            // Only the registry's own word counts: a proxy's 404 says nothing about schemas.
-            (404, Some(json)) if json.get("error_code").is_some() => Answer::Missing(said),
-            (401 | 403, _) => Answer::Failed(format!("it does not let us in ({status} {said})")),
-            (_, _) => Answer::Failed(format!("it answers {status} {said}").trim_end().to_owned()),
+        answer(request.call())
+    }
+
+    pub fn post(&self, path: &str, body: &Json) -> Answer {
+        let mut request = self.agent.post(format!("{}{path}", self.base));
+        request = request.header("Content-Type", "application/vnd.schemaregistry.v1+json");
+        if let Some(authorization) = &self.authorization {
+            request = request.header("Authorization", authorization);
         }
+        answer(request.send(body.to_string()))
+    }
+}
+
+fn answer(answered: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Answer {
+    let mut response = match answered {
+        Ok(response) => response,
+        Err(error) => return Answer::Failed(error.to_string()),
+    };
+    let status = response.status().as_u16();
+    let body = response.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_string();
+    let body = match body {
+        Ok(body) => body,
+        Err(error) => return Answer::Failed(error.to_string()),
+    };
+    let json = serde_json::from_str::<Json>(&body).ok();
+    let said = json.as_ref().and_then(|json| json.get("message")?.as_str()).unwrap_or_default().to_owned();
+    match (status, json) {
+        (200, Some(json)) => Answer::Found(json),
+        (200, None) => Answer::Failed("the answer is not JSON: is this a schema registry?".into()),
+        // Only the registry's own word counts: a proxy's 404 says nothing about schemas.
+        (404, Some(json)) if json.get("error_code").is_some() => Answer::Missing(said),
+        (401 | 403, _) => Answer::Failed(format!("it does not let us in ({status} {said})")),
+        (_, _) => Answer::Failed(format!("it answers {status} {said}").trim_end().to_owned()),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Schemas by their number, from a schema registry over HTTP, or from a file of them.
+//! Schemas by their number, from a schema registry over HTTP, or from a file of them; who writes registers them there.
 //!
 //! ```text
 //!   id ──cache──┐ GET /schemas/ids/{id} ──200──> Schema, kept for ever (an id never changes its meaning)
@@ -160,6 +160,26 @@ impl Registry {
                 Err(Miss::Away(reason))
             }
         }
+    }
+
+    /// Registers a schema under a subject and gives its number; one that the subject has already keeps its number.
+    pub fn register(&self, subject: &str, schema: &str) -> Result<u32, SourceError> {
+        let Place::Http(client) = &self.place else {
+            return Err(SourceError::new(format!("{} is a file, which schemas cannot be registered at", self.address))
+                .with_hint("name a schema registry: http://…"));
+        };
+        let path = format!("/subjects/{}/versions", client::escape(subject));
+        let reason = match client.post(&path, &serde_json::json!({ "schema": schema })) {
+            Answer::Found(json) => match json.get("id").and_then(Json::as_u64).and_then(|id| u32::try_from(id).ok()) {
+                Some(id) => return Ok(id),
+                None => format!("its answer holds no id: {json}"),
+            },
+            Answer::Missing(reason) | Answer::Failed(reason) => reason,
+        };
+        Err(SourceError::new(format!(
+            "the schema registry {} does not take the schema of {subject}: {reason}",
+            self.address
+        )))
     }
 
     /// The newest schema of a subject: what a table's types come from before a record has been read.

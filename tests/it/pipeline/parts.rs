@@ -83,9 +83,13 @@ pub struct Client {
 
 impl Client {
     pub fn new() -> Client {
+        Client::of(&postgres_url())
+    }
+
+    pub fn of(url: &str) -> Client {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let client = runtime.block_on(async {
-            let connected = tokio_postgres::connect(&postgres_url(), tokio_postgres::NoTls).await;
+            let connected = tokio_postgres::connect(url, tokio_postgres::NoTls).await;
             let (client, connection) = connected.expect("the test server answers");
             tokio::spawn(connection);
             client

@@ -5,7 +5,8 @@ WITH measured AS (
         customer_key,
         COUNT(*) AS total_transactions,
         {{ ratio('SUM(transaction_amount)', 'COUNT(*)', 2) }} AS avg_transaction_value,
-        CAST(ROUND(STDDEV_SAMP(transaction_amount), 2) AS numeric(18, 2)) AS transaction_value_stddev,
+        -- to eight digits first: a warehouse that computes in doubles has 623.335 a little below that
+        CAST(ROUND(CAST(STDDEV_SAMP(transaction_amount) AS numeric(18, 8)), 2) AS numeric(18, 2)) AS transaction_value_stddev,
         MIN(transaction_amount) AS min_transaction_value,
         MAX(transaction_amount) AS max_transaction_value,
         {{ median('transaction_amount') }} AS median_transaction_value

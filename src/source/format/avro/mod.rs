@@ -1,7 +1,7 @@
 //! Avro: schemas as a registry holds them, and the binary encoding.
 //!
 //! ```text
-//!   0 │ id (4 bytes) │ body ──schema of that id──> Value (borrowed from bytes, schema and arena)
+//!   0 │ id (4 bytes) │ body ──schema of that id──> Value (borrowed from bytes, schema and arena), and back
 //! ```
 //!
 //! 1. A body is read with the schema that wrote it; columns are then taken by name, so a reader needs no schema of its own.
@@ -11,10 +11,12 @@
 mod meaning;
 mod read;
 mod schema;
+mod write;
 
 pub use meaning::{column_types, encodings};
 pub use read::read;
 pub use schema::{Field, Node, Schema, Shape};
+pub use write::{frame, write};
 
 /// The first byte of Confluent's wire format.
 const MAGIC: u8 = 0;

@@ -123,3 +123,73 @@ proptest::proptest! {
         let _ = shown(ROW, &bytes);
     }
 }
+
+/// What a body gives, written again.
+fn written_again(schema: &str, body: &[u8]) -> Vec<u8> {
+    let schema = Schema::parse(schema, &[]).expect("a schema");
+    let arena = Arena::new();
+    let value = read(&schema, body, &arena).expect("read");
+    let mut out = Vec::new();
+    write(&schema, &value, &mut out).expect("what was read fits");
+    out
+}
+
+#[test]
+fn what_was_read_is_written_as_it_was() {
+    let row = [
+        0x53, 2, 4, b'h', b'i', 4, 2, b'a', 2, b'b', 0, 2, 2, b'x', 2, 0, 0, 0, 0, 0, 0, 0xF8, 0x3F, 0, 2, 0xBE, 0xEF,
+        2, 0, 2, 0, 0, 0, 0, 0, 1, 2, 0, 0,
+    ];
+    assert_eq!(written_again(ROW, &row), row);
+    for (schema, body) in [
+        ("\"long\"", &[0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 1][..]),
+        ("\"long\"", &[0x80, 1]),
+        ("\"float\"", &[0, 0, 0xC0, 0x3F]),
+        (r#"["null","int","long"]"#, &[4, 0x80, 0x80, 0x80, 0x80, 0x40]),
+        (r#"{"type":"array","items":"boolean"}"#, &[6, 1, 0, 1, 0]),
+    ] {
+        assert_eq!(written_again(schema, body), body, "{schema}");
+    }
+}
+
+#[test]
+fn messages_of_a_connector_are_written_as_it_wrote_them() {
+    let fixture = |name: &str| {
+        let path = format!("{}/fixtures/debezium/{name}", env!("CARGO_MANIFEST_DIR"));
+        std::fs::read_to_string(path).expect("a fixture")
+    };
+    let schemas: serde_json::Value = serde_json::from_str(&fixture("avro_basic.schemas.json")).expect("schemas");
+    let mut messages = 0;
+    for line in fixture("avro_basic.jsonl").lines() {
+        let message: serde_json::Value = serde_json::from_str(line).expect("a captured message");
+        for part in ["key", "value"] {
+            let Some(text) = message[part]["base64"].as_str() else { continue };
+            let bytes = crate::source::format::binary::base64(text).expect("base64");
+            let Some((id, body)) = unframe(&bytes) else { continue };
+            let mut again = Vec::new();
+            frame(id, &mut again);
+            again.extend(written_again(schemas[id.to_string()]["schema"].as_str().expect("a schema"), body));
+            assert_eq!(again, bytes, "{part} of {line}");
+            messages += 1;
+        }
+    }
+    assert!(messages > 10, "{messages} messages");
+}
+
+#[test]
+fn a_value_that_is_not_what_the_schema_says_is_not_written() {
+    use crate::source::format::json::Value;
+    let union = Value::Record(&[("id", Value::Int(1)), ("note", Value::Bool(true))]);
+    for (schema, value, reason) in [
+        ("\"int\"", Value::Int(1 << 31), "more than an int"),
+        ("\"string\"", Value::Int(1), "is no Text"),
+        (r#"{"type":"fixed","name":"F","size":2}"#, Value::Bytes(&[1]), "is no Fixed(2)"),
+        (ROW, union, "\"note\": no branch"),
+        (ROW, Value::Record(&[("ident", Value::Int(1))]), "no field \"ident\""),
+        (ROW, Value::Record(&[]), "\"id\": Null is no Long"),
+    ] {
+        let schema = Schema::parse(schema, &[]).expect("a schema");
+        let error = write(&schema, &value, &mut Vec::new()).expect_err(reason);
+        assert!(error.contains(reason), "{error}");
+    }
+}
