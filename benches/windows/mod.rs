@@ -13,18 +13,15 @@ mod naive;
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use differential_dataflow::input::Input;
-use flow::Rows;
+use flow::{Captured, Graph, Post};
 use livemart::plan::rewrite::{RewriteOptions, optimize};
 use livemart::plan::{Column, Plan, PlanError, RelationId, RelationType, bind};
 use livemart::render::{RenderModel, render};
-use row::{Datum, Diff, Epoch, Row, ScalarType};
-use timely::dataflow::ProbeHandle;
-use timely::dataflow::operators::{Inspect, Probe};
+use row::{Datum, Diff, Row, ScalarType};
+use timely::worker::Worker;
 
 use super::measure::thread_cpu;
 
@@ -115,17 +112,32 @@ impl Way {
         Ok(Way::Engine(plans.remove(0).1))
     }
 
-    fn build<'scope>(&self, scope: timely::dataflow::Scope<'scope, Epoch>, rows: Rows<'scope>) -> Rows<'scope> {
+    /// What keeps the window current: an epoch's changes in, the output's out.
+    fn start<'worker>(&self, worker: &'worker mut Worker) -> Box<dyn FnMut(Changes) -> Changes + 'worker> {
         match self {
-            Way::Engine(plan) => {
-                let models = [RenderModel { id: "model".to_owned(), plan: plan.clone() }];
-                let inputs = BTreeMap::from([(RelationId(Arc::from("sales")), rows)]);
-                let mut rendered = render(scope, inputs, &models, false);
-                rendered.outputs.remove(0)
-            }
-            Way::Naive(function) => naive::build(*function, rows),
+            Way::Engine(plan) => engine(plan),
+            Way::Naive(function) => naive::start(*function, worker),
         }
     }
+}
+
+type Changes = Vec<(Row, Diff)>;
+
+fn engine(plan: &Arc<Plan>) -> Box<dyn FnMut(Changes) -> Changes> {
+    let graph = Graph::new(Post::new(flow::addresses(1).remove(0)));
+    let (input, rows) = graph.input();
+    let models = [RenderModel { id: "model".to_owned(), plan: plan.clone() }];
+    let inputs = BTreeMap::from([(RelationId(Arc::from("sales")), rows)]);
+    let rendered = render(&graph, inputs, &models, false);
+    let captured = Captured::default();
+    rendered.outputs.into_iter().for_each(|rows| graph.capture(rows, 0, &captured));
+    let mut epoch = 0;
+    Box::new(move |changes| {
+        input.give(changes);
+        graph.close(epoch, &mut || {});
+        epoch += 1;
+        captured.take().into_iter().flat_map(|(_, changes)| changes).collect()
+    })
 }
 
 /// What a run took and gave.
@@ -150,52 +162,33 @@ struct Given {
 pub fn run(way: &Way, history: &Arc<History>, budget: Duration) -> (Cost, usize) {
     let (way, history) = (way.clone(), history.clone());
     timely::execute_directly(move |worker| {
-        let given: Rc<std::cell::RefCell<Given>> = Rc::default();
-        let probe = ProbeHandle::<Epoch>::new();
-        let mut input = worker.dataflow::<Epoch, _, _>(|scope| {
-            let (input, rows) = scope.new_collection::<Row, Diff>();
-            let seen = given.clone();
-            let table = way.build(scope, rows);
-            let looked_at = table.inner.inspect(move |(row, _, diff)| {
+        let mut given = Given::default();
+        let mut maintain = way.start(worker);
+        let mut change = |changes: Changes, given: &mut Given| {
+            for (row, diff) in maintain(changes) {
                 let mut hasher = DefaultHasher::new();
                 row.hash(&mut hasher);
-                let mut seen = seen.borrow_mut();
-                seen.rows += diff.abs();
-                seen.fingerprint = seen.fingerprint.wrapping_add(hasher.finish().wrapping_mul(*diff as u64));
-            });
-            looked_at.probe_with(&probe);
-            input
-        });
-        let pack = |id: usize, cents: i64| Row::pack([Datum::Int(id as i64), Datum::Int(cents)]);
-        let mut cents = history.rows.clone();
-        let mut epoch = 0;
-        let mut close = |input: &mut differential_dataflow::input::InputSession<Epoch, Row, Diff>| {
-            epoch += 1;
-            input.advance_to(epoch);
-            input.flush();
-            while probe.less_than(&epoch) {
-                worker.step();
+                given.rows += diff.abs();
+                given.fingerprint = given.fingerprint.wrapping_add(hasher.finish().wrapping_mul(diff as u64));
             }
         };
+        let pack = |id: usize, cents: i64| Row::pack([Datum::Int(id as i64), Datum::Int(cents)]);
+        let mut cents = history.rows.clone();
         let begun = thread_cpu();
-        cents.iter().enumerate().for_each(|(id, cents)| input.update(pack(id, *cents), 1));
-        close(&mut input);
+        change(cents.iter().enumerate().map(|(id, cents)| (pack(id, *cents), 1)).collect(), &mut given);
         let load = thread_cpu() - begun;
-        given.borrow_mut().rows = 0;
+        given.rows = 0;
         let begun = thread_cpu();
         let mut made = 0;
         for (id, new) in &history.changes {
-            input.update(pack(*id, cents[*id]), -1);
-            input.update(pack(*id, *new), 1);
+            change(vec![(pack(*id, cents[*id]), -1), (pack(*id, *new), 1)], &mut given);
             cents[*id] = *new;
-            close(&mut input);
             made += 1;
             if thread_cpu() - begun > budget {
                 break;
             }
         }
         let changes = thread_cpu() - begun;
-        let given = given.borrow();
         (Cost { load, changes, given: given.rows, fingerprint: given.fingerprint }, made)
     })
 }

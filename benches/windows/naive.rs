@@ -1,24 +1,41 @@
 //! The naive way: one group of all rows, which a reduction computes anew at each change.
 
-use flow::{Rows, read_to_rows, reduce};
-use row::{Datum, Diff, Numeric, Row, RowRef};
+use std::cell::RefCell;
+use std::rc::Rc;
 
-use super::{Function, top};
+use differential_dataflow::input::Input;
+use row::{Datum, Diff, Epoch, Numeric, Row, RowRef};
+use timely::dataflow::ProbeHandle;
+use timely::worker::Worker;
 
-pub fn build(function: Function, rows: Rows<'_>) -> Rows<'_> {
-    let (keyed, _) =
-        flow::map_to_keyed(rows, "Key", Box::new(|row, emit| emit.rows.push((Row::default(), row.to_row()))));
-    let group = reduce(
-        flow::arrange(keyed, "Arrange"),
-        "Naive",
-        Box::new(move |_, group, output| {
-            let mut rows: Vec<(i64, i64)> = group.iter().map(|(row, _)| read(*row)).collect();
+use super::{Changes, Function, top};
+
+pub fn start(function: Function, worker: &mut Worker) -> Box<dyn FnMut(Changes) -> Changes + '_> {
+    let probe = ProbeHandle::<Epoch>::new();
+    let found: Rc<RefCell<Changes>> = Rc::default();
+    let mut input = worker.dataflow::<Epoch, _, _>(|scope| {
+        let (input, rows) = scope.new_collection::<Row, Diff>();
+        let found = found.clone();
+        let grouped = rows.map(|row| ((), row)).reduce(move |(), group, output| {
+            let mut rows: Vec<(i64, i64)> = group.iter().map(|(row, _)| read(row.as_ref())).collect();
             rows.sort_unstable_by_key(|(id, cents)| (std::cmp::Reverse(*cents), *id));
             values(function, &rows, output);
-        }),
-    );
-    let (rows, _) = read_to_rows(group.stream, "Values", Box::new(|_, value, emit| emit.rows.push(value.to_row())));
-    rows
+        });
+        let seen = grouped.inspect(move |((_, row), _, diff)| found.borrow_mut().push((row.clone(), *diff)));
+        seen.probe_with(&probe);
+        input
+    });
+    let mut epoch = 0;
+    Box::new(move |changes| {
+        changes.into_iter().for_each(|(row, diff)| input.update(row, diff));
+        epoch += 1;
+        input.advance_to(epoch);
+        input.flush();
+        while probe.less_than(&epoch) {
+            worker.step();
+        }
+        found.take()
+    })
 }
 
 fn read(row: RowRef<'_>) -> (i64, i64) {

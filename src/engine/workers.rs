@@ -1,4 +1,4 @@
-//! The timely workers: plain threads that take commands and give back what each epoch changed.
+//! The workers: plain threads that take commands and give back what each epoch changed.
 //!
 //! ```text
 //!   engine ──Feed, Feed, …, Close(epoch)──> every worker ──step until closed──> Changes(epoch) ──> publisher
@@ -11,25 +11,16 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use differential_dataflow::input::{Input, InputSession};
-use flow::{NextTurn, Rows, Turn};
+use flow::{Address, Captured, Graph, Input, NextTurn, Post, Rows, Turn};
 use row::{Diff, Epoch, Row};
 use timely::WorkerConfig;
 use timely::communication::allocator::thread::Thread;
 use timely::communication::{Allocator, WorkerGuards};
-use timely::container::CapacityContainerBuilder;
-use timely::dataflow::ProbeHandle;
-use timely::dataflow::Scope;
-use timely::dataflow::Stream;
-use timely::dataflow::channels::pact::Pipeline;
-use timely::dataflow::operators::Probe;
-use timely::dataflow::operators::generic::Operator;
 use timely::worker::Worker;
 
 use crate::plan::clock::{ClockNeeds, ClockReading, ticks};
@@ -47,7 +38,7 @@ pub struct Dataflow {
     pub inputs: Vec<RelationId>,
     /// Models in dependency order; an output's index is its place here.
     pub models: Vec<RenderModel>,
-    /// Operators hold all state in arrangements, also that which nobody shares.
+    /// Joins hold no rows themselves: all their sides are arranged, also those that nobody shares.
     pub arranged_only: bool,
 }
 
@@ -128,9 +119,15 @@ impl Workers {
         let (statistics_in, statistics) = bounded(count);
         let (commands, queues): (Vec<_>, Vec<_>) = (0..count).map(|_| bounded(COMMANDS_MAX)).unzip();
         let is_gone = Arc::new(AtomicBool::new(false));
+        let addresses: Vec<Option<Address>> = flow::addresses(count).into_iter().map(Some).collect();
+        let addresses = Mutex::new(addresses);
         let guards = timely::execute(timely::Config::process(count), move |worker| {
             let _last_word = LastWord { is_gone: is_gone.clone(), changes: changes_in.clone() };
-            work(worker, &dataflow, &queues[worker.index()], &changes_in, &statistics_in, &is_gone);
+            let mut addresses = addresses.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let address = addresses[worker.index()].take().expect("each worker begins once");
+            drop(addresses);
+            let (commands, post) = (&queues[worker.index()], Post::new(address));
+            work(worker, &dataflow, post, commands, &changes_in, &statistics_in, &is_gone);
         })
         .expect("threads of one process need nothing from outside");
         let statistics = statistics.recv().unwrap_or_default();
@@ -146,7 +143,8 @@ impl Workers {
         let has_snapshots = dataflow.has_snapshots();
         let allocator = Allocator::Thread(Thread::default());
         let mut worker = Worker::new(WorkerConfig::default(), allocator, None);
-        let (part, statistics) = Part::build(&mut worker, &dataflow);
+        let address = flow::addresses(1).remove(0);
+        let (part, statistics) = Part::build(&mut worker, &dataflow, Post::new(address));
         let here = Some(RefCell::new(Here { worker, part, changes: changes_in }));
         Workers { commands: Vec::new(), changes, guards: None, has_snapshots, here, statistics }
     }
@@ -229,27 +227,28 @@ impl Drop for Workers {
     }
 }
 
-type Captured = Rc<RefCell<BTreeMap<Output, Vec<(Row, Diff)>>>>;
-
 /// What one worker has of the dataflow.
 struct Part {
-    probe: ProbeHandle<Epoch>,
+    graph: Graph,
     captured: Captured,
-    inputs: Vec<InputSession<Epoch, Row, Diff>>,
-    positions: InputSession<Epoch, Row, Diff>,
-    turns: Option<InputSession<Epoch, Row, Diff>>,
+    inputs: Vec<Input>,
+    positions: Vec<(Row, Diff)>,
+    turns: Option<Input>,
     clock: ClockInputs,
+    /// How many outputs are models; the one after them is for errors.
+    models: usize,
 }
 
 fn work(
     worker: &mut Worker,
     dataflow: &Dataflow,
+    post: Post,
     commands: &Receiver<Command>,
     changes: &Sender<Result<Changes, WorkersGone>>,
     statistics: &Sender<Statistics>,
     is_gone: &AtomicBool,
 ) {
-    let (mut part, rendered) = Part::build(worker, dataflow);
+    let (mut part, rendered) = Part::build(worker, dataflow, post);
     // The engine may have stopped already; then there is nobody to tell.
     let _ = statistics.send(rendered);
     while let Ok(command) = commands.recv() {
@@ -263,56 +262,49 @@ fn work(
 }
 
 impl Part {
-    fn build(worker: &mut Worker, dataflow: &Dataflow) -> (Part, Statistics) {
-        let probe = ProbeHandle::new();
-        let captured: Captured = Rc::default();
-        let mut inputs: Vec<InputSession<Epoch, Row, Diff>> = Vec::new();
-        let mut positions = InputSession::new();
-        let mut turns: Option<InputSession<Epoch, Row, Diff>> = None;
+    fn build(worker: &mut Worker, dataflow: &Dataflow, post: Post) -> (Part, Statistics) {
+        let graph = Graph::new(post);
+        let captured = Captured::default();
         let mut clock = ClockInputs::new(ClockNeeds::of(dataflow.models.iter().map(|model| &model.plan)));
-        let statistics = worker.dataflow::<Epoch, _, _>(|scope| {
-            let mut relations = BTreeMap::new();
-            for relation in &dataflow.inputs {
-                let (session, rows) = scope.new_collection::<Row, Diff>();
-                inputs.push(session);
-                relations.insert(relation.clone(), rows);
-            }
-            clock.relations(scope, &mut relations);
-            if dataflow.has_snapshots() {
-                let (session, rows) = scope.new_collection::<Row, Diff>();
-                turns = Some(session);
-                relations.insert(snapshot::turns(), rows);
-            }
-            let position_rows = positions.to_collection(scope);
-            let rendered = render(scope, relations, &dataflow.models, dataflow.arranged_only);
-            for (i, rows) in rendered.outputs.into_iter().enumerate() {
-                capture(rows, Output::Model(i), &captured, &probe);
-            }
-            capture(rendered.errors, Output::Errors, &captured, &probe);
-            capture(position_rows, Output::Positions, &captured, &probe);
-            clock.turns = rendered.turns;
-            rendered.statistics
+        let mut relations = BTreeMap::new();
+        let mut inputs = Vec::new();
+        for relation in &dataflow.inputs {
+            let (input, rows) = graph.input();
+            inputs.push(input);
+            relations.insert(relation.clone(), rows);
+        }
+        clock.relations(&graph, &mut relations);
+        let turns = dataflow.has_snapshots().then(|| {
+            let (input, rows) = graph.input();
+            relations.insert(snapshot::turns(), rows);
+            input
         });
-        (Part { probe, captured, inputs, positions, turns, clock }, statistics)
+        let rendered = render(&graph, relations, &dataflow.models, dataflow.arranged_only);
+        for (model, rows) in rendered.outputs.into_iter().enumerate() {
+            graph.capture(rows, model, &captured);
+        }
+        graph.capture(rendered.errors, dataflow.models.len(), &captured);
+        graph.build_loops(worker);
+        clock.turns = rendered.turns;
+        (
+            Part { graph, captured, inputs, positions: Vec::new(), turns, clock, models: dataflow.models.len() },
+            rendered.statistics,
+        )
     }
 
     /// What an epoch changed, when it was closed.
     fn obey(&mut self, worker: &mut Worker, command: Command, is_gone: &AtomicBool) -> Option<Changes> {
         match command {
             Command::Feed { input, updates } => {
-                for (row, diff) in updates {
-                    self.inputs[input].update(row, diff);
-                }
+                self.inputs[input].give(updates);
                 None
             }
             Command::Positions { updates } => {
-                for (row, diff) in updates {
-                    self.positions.update(row, diff);
-                }
+                self.positions.extend(updates);
                 None
             }
             Command::Turn { turn } => {
-                self.turns.iter_mut().for_each(|turns| turns.update(turn.row(), 1));
+                self.turns.iter().for_each(|turns| turns.give(vec![(turn.row(), 1)]));
                 None
             }
             Command::Clock { moment } => {
@@ -320,20 +312,32 @@ impl Part {
                 None
             }
             Command::Close { epoch } => {
-                let next = epoch + 1;
-                let sessions = self.inputs.iter_mut().chain([&mut self.positions]);
-                for input in sessions.chain(self.clock.sessions()).chain(&mut self.turns) {
-                    input.advance_to(next);
-                    input.flush();
-                }
-                while self.probe.less_than(&next) {
+                self.graph.close(epoch, &mut || {
                     end_with_the_others(is_gone);
                     worker.step_or_park(Some(PARK_MAX));
-                }
-                let outputs = std::mem::take(&mut *self.captured.borrow_mut());
-                Some(Changes { epoch, due: self.clock.due(), outputs })
+                });
+                Some(Changes { epoch, due: self.clock.due(), outputs: self.outputs() })
             }
         }
+    }
+
+    /// What was captured since the last time.
+    fn outputs(&mut self) -> BTreeMap<Output, Vec<(Row, Diff)>> {
+        let errors = self.models;
+        let mut outputs = BTreeMap::new();
+        for (number, mut updates) in self.captured.take() {
+            let output = if number == errors { Output::Errors } else { Output::Model(number) };
+            let changes: &mut Vec<(Row, Diff)> = outputs.entry(output).or_default();
+            if changes.is_empty() {
+                *changes = updates;
+            } else {
+                changes.append(&mut updates);
+            }
+        }
+        if !self.positions.is_empty() {
+            outputs.insert(Output::Positions, std::mem::take(&mut self.positions));
+        }
+        outputs
     }
 }
 
@@ -361,29 +365,13 @@ fn end_with_the_others(is_gone: &AtomicBool) {
 /// How long a worker sleeps at most while another finishes the epoch.
 const PARK_MAX: Duration = Duration::from_millis(1);
 
-/// Moves what arrives into the captured changes; the probe is behind it, so that an epoch ends only after its changes are there.
-fn capture(rows: Rows<'_>, output: Output, captured: &Captured, probe: &ProbeHandle<Epoch>) {
-    let captured = captured.clone();
-    let nothing: Stream<'_, Epoch, Vec<()>> =
-        rows.inner.unary::<CapacityContainerBuilder<Vec<()>>, _, _, _>(Pipeline, "Capture", move |_, _| {
-            move |input, _| {
-                input.for_each(|_, updates| {
-                    let mut captured = captured.borrow_mut();
-                    let changes = captured.entry(output).or_default();
-                    changes.extend(updates.drain(..).map(|(row, _, diff)| (row, diff)));
-                });
-            }
-        });
-    nothing.probe_with(probe);
-}
-
 /// The clock's relations: each row of a reading stands on the first worker alone, the ticks on every worker.
 struct ClockInputs {
     needs: ClockNeeds,
-    ticks: Option<InputSession<Epoch, Row, Diff>>,
+    ticks: Option<Input>,
     /// What temporal filters of this worker wait for.
     turns: Vec<(ClockReading, NextTurn)>,
-    readings: Vec<(ClockReading, InputSession<Epoch, Row, Diff>)>,
+    readings: Vec<(ClockReading, Input)>,
     moment: Option<Moment>,
 }
 
@@ -393,10 +381,10 @@ impl ClockInputs {
     }
 
     /// Makes the relations that some plan reads.
-    fn relations<'scope>(&mut self, scope: Scope<'scope, Epoch>, relations: &mut BTreeMap<RelationId, Rows<'scope>>) {
+    fn relations(&mut self, graph: &Graph, relations: &mut BTreeMap<RelationId, Rows>) {
         if self.needs.filters {
-            let (session, rows) = scope.new_collection::<Row, Diff>();
-            self.ticks = Some(session);
+            let (input, rows) = graph.input();
+            self.ticks = Some(input);
             relations.insert(ticks(), rows);
         }
         for reading in ClockReading::ALL {
@@ -405,8 +393,8 @@ impl ClockInputs {
                 ClockReading::Date => self.needs.date,
             };
             if is_read {
-                let (session, rows) = scope.new_collection::<Row, Diff>();
-                self.readings.push((reading, session));
+                let (input, rows) = graph.input();
+                self.readings.push((reading, input));
                 relations.insert(reading.relation(), rows);
             }
         }
@@ -414,23 +402,17 @@ impl ClockInputs {
 
     fn set(&mut self, moment: Moment, is_first: bool) {
         let before = self.moment.replace(moment);
-        if let Some(ticks) = &mut self.ticks {
-            ticks.update(moment.tick(), 1);
+        if let Some(ticks) = &self.ticks {
+            ticks.give(vec![(moment.tick(), 1)]);
         }
-        for (reading, session) in self.readings.iter_mut().filter(|_| is_first) {
+        for (reading, input) in self.readings.iter().filter(|_| is_first) {
             let old = before.map(|moment| moment.row(*reading));
             let new = moment.row(*reading);
             if old.as_ref() != Some(&new) {
-                session.update(new, 1);
-                if let Some(old) = old {
-                    session.update(old, -1);
-                }
+                let old = old.map(|old| (old, -1));
+                input.give(old.into_iter().chain([(new, 1)]).collect());
             }
         }
-    }
-
-    fn sessions(&mut self) -> impl Iterator<Item = &mut InputSession<Epoch, Row, Diff>> {
-        self.readings.iter_mut().map(|(_, session)| session).chain(&mut self.ticks)
     }
 
     fn due(&self) -> Due {

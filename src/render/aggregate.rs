@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   input ──> (group, lanes) ─────────────────┐
-//!   input ──> distinct (group, x) ──> lanes ──┴──> arrange ──> accumulate ──> group: values
+//!   input ──> distinct (group, x) ──> lanes ──┴──> groups ──> group: values
 //! ```
 //!
 //! Groupings of which an aggregate sees its values in order are elsewhere (`ordered`).
@@ -13,60 +13,46 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use differential_dataflow::AsCollection;
 use eval::accumulate::Accumulators;
 use eval::{AggregateCall, AggregateFunction, Expr};
-use flow::{Accum, Accums, Arrangement, failed_row};
-use row::{Datum, OwnedDatum, Row, RowBuilder, ScalarType};
-use timely::dataflow::operators::ToStream;
+use flow::{Accum, Accums, Collection, Copies};
+use row::{Datum, OwnedDatum, Row, ScalarType};
 
-use super::arrangements::{Side, terms};
-use super::errors::Blame;
+use super::groups::Groups;
 use super::join::JoinPart;
-use super::layout::Layout;
 use super::mfp::Mfp;
-use super::parts::{Finish, Form, Part};
+use super::parts::{Finish, Part, Source};
 use super::{Context, node_key};
 use crate::plan::{Column, JoinKind, Plan};
 
-impl<'scope> Context<'scope> {
+impl Context {
     pub fn reduce(
         &mut self,
         plan: &Arc<Plan>,
         input: &Arc<Plan>,
         group: &[(Expr, Column)],
         aggregates: &[(AggregateCall, Column)],
-    ) -> Vec<Part<'scope>> {
-        let calls: Vec<AggregateCall> = aggregates.iter().map(|(call, _)| call.clone()).collect();
-        if !calls.iter().all(Accumulators::can_hold) {
-            return vec![Part::rows(self.ordered(plan, input, group, aggregates), plan.arity())];
+    ) -> Vec<Part> {
+        if self.is_arranged(plan, group.len()) {
+            return self.group_parts(plan, group.len());
         }
-        let groups: Vec<Expr> = group.iter().map(|(expr, _)| expr.clone()).collect();
-        if let Some(parts) = self.own_groups(plan, input, &groups, &calls) {
-            return parts;
-        }
-        self.group_parts(plan, group.len())
+        self.reduce_parts(plan, input, group, aggregates)
     }
 
-    pub fn reduce_groups(
+    /// The parts of a grouping, whether or not it is arranged.
+    pub fn reduce_parts(
         &mut self,
         plan: &Arc<Plan>,
         input: &Arc<Plan>,
         group: &[(Expr, Column)],
         aggregates: &[(AggregateCall, Column)],
-    ) -> Arrangement<'scope> {
+    ) -> Vec<Part> {
         let calls: Vec<AggregateCall> = aggregates.iter().map(|(call, _)| call.clone()).collect();
-        let groups: Vec<Expr> = group.iter().map(|(expr, _)| expr.clone()).collect();
         if !calls.iter().all(Accumulators::can_hold) {
-            return self.ordered_groups(plan, groups.len());
+            return vec![Part::rows(self.ordered(plan, input, group, aggregates), plan.arity())];
         }
-        let arrangement = self.accumulated(input, &groups, &calls);
-        if calls.iter().any(can_fail) {
-            self.statistics.operators += 1;
-            let errors = flow::split_failed(arrangement.stream.clone(), "Failed[Reduce]");
-            self.add_errors(errors);
-        }
-        arrangement
+        let groups: Vec<Expr> = group.iter().map(|(expr, _)| expr.clone()).collect();
+        vec![self.own_groups(input, &groups, &calls, Copies::One)]
     }
 
     /// What all rows of a grouping's input add to its lanes.
@@ -75,7 +61,7 @@ impl<'scope> Context<'scope> {
         input: &Arc<Plan>,
         groups: &[Expr],
         calls: &[AggregateCall],
-    ) -> (Rc<Accumulators>, Accums<'scope>) {
+    ) -> (Rc<Accumulators>, Accums) {
         let counted = self.with_counts(input, groups, calls);
         let accumulators = Rc::new(Accumulators::lay_out(0, &[counted]).remove(0));
         let width = accumulators.width();
@@ -83,31 +69,7 @@ impl<'scope> Context<'scope> {
         if groups.is_empty() {
             collections.push(self.presence(&accumulators));
         }
-        (accumulators, <(Row, Accum) as Form>::concatenate(collections))
-    }
-
-    fn accumulated(&mut self, input: &Arc<Plan>, groups: &[Expr], calls: &[AggregateCall]) -> Arrangement<'scope> {
-        let (accumulators, lanes) = self.accumulator_lanes(input, groups, calls);
-        self.statistics.operators += 2;
-        let blame = Blame { model: self.model.clone(), expression: describe(calls) };
-        let count = calls.len();
-        let mut builder = RowBuilder::default();
-        flow::accumulate(
-            flow::arrange_accums(lanes, "Arrange[Accumulate]"),
-            "Accumulate",
-            Box::new(move |key, lanes, output| {
-                if !accumulators.exists(lanes) {
-                    return;
-                }
-                output.push(match finish(&accumulators, count, lanes, &mut builder) {
-                    Ok(()) => (builder.finish(), 1),
-                    Err(error) => {
-                        builder.clear();
-                        (failed_row(&blame.row(&error.0, key.iter())), 1)
-                    }
-                });
-            }),
-        )
+        (accumulators, Collection::concatenate(collections))
     }
 
     /// What the rows of `input` add to the lanes of their groups, as one or more collections of `width` lanes.
@@ -122,7 +84,7 @@ impl<'scope> Context<'scope> {
         calls: &[AggregateCall],
         accumulators: &Rc<Accumulators>,
         width: usize,
-    ) -> Vec<Accums<'scope>> {
+    ) -> Vec<Accums> {
         let (base, mfp) = self.peel_input(input);
         let into = Into { groups, calls, accumulators, width };
         let mut collections = Vec::new();
@@ -134,23 +96,25 @@ impl<'scope> Context<'scope> {
             })
             .collect()
         };
+        let mut pairs_part = None;
         if needs.is_some() {
-            let all = members(&|need| need == Need::All, false);
-            let pairs = members(&|need| matches!(need, Need::All | Need::Pairs), false);
+            let pairs = members(&|need| need == Need::Pairs, false);
             let once = members(&|need| need == Need::OncePerLeftRow, true);
-            if !pairs.is_empty() {
-                let others =
-                    calls.iter().enumerate().any(|(call, aggregate)| aggregate.distinct && !once.contains(&call));
-                let which = if all.is_empty() && !others { JoinPart::PairsAlone } else { JoinPart::Pairs };
-                let part = self.left_join_part(&base, which);
-                collections.push(self.lanes_of_parts(vec![part], &mfp, &into, &pairs, &[], false));
+            let distinct_pairs = members(&|need| need == Need::Pairs, true);
+            if !pairs.is_empty() || !distinct_pairs.is_empty() {
+                let mut part = self.left_join_part(&base, JoinPart::Pairs);
+                if !distinct_pairs.is_empty() {
+                    // Read more than once: their state is held once.
+                    let rows = self.read_rows(vec![part], Mfp::identity(base.arity()), "Pairs");
+                    pairs_part = Some(rows.clone());
+                    part = Part::rows(rows, base.arity());
+                }
+                if !pairs.is_empty() {
+                    collections.push(self.lanes_of_parts(vec![part], &mfp, &into, &pairs, &[], false));
+                }
             }
             let part = self.left_join_part(&base, JoinPart::Left);
-            collections.push(self.lanes_of_parts(vec![part], &mfp, &into, &all, &once, true));
-            if !all.is_empty() {
-                let part = self.left_join_part(&base, JoinPart::Matched);
-                collections.push(self.lanes_of_parts(vec![part], &mfp, &into, &all, &[], false));
-            }
+            collections.push(self.lanes_of_parts(vec![part], &mfp, &into, &[], &once, true));
         } else {
             let mut parts = self.upstream(&base);
             if calls.iter().any(|call| call.distinct) && parts.iter().any(|part| part.source.holds_own_state()) {
@@ -168,7 +132,9 @@ impl<'scope> Context<'scope> {
         }
         for members in sets.into_values() {
             let parts = match needs.as_ref().map(|needs| needs[members[0]]) {
-                Some(Need::Pairs) => vec![self.left_join_part(&base, JoinPart::Pairs)],
+                Some(Need::Pairs) => {
+                    vec![Part::rows(pairs_part.clone().expect("what DISTINCT reads is rendered"), base.arity())]
+                }
                 Some(Need::LeftRows) => vec![self.left_join_part(&base, JoinPart::Left)],
                 _ => self.upstream(&base),
             };
@@ -207,10 +173,18 @@ impl<'scope> Context<'scope> {
         groups: &[Expr],
         calls: &[AggregateCall],
     ) -> Option<Vec<Need>> {
-        let Plan::Join { kind: JoinKind::Left, left, residual, .. } = &**base else { return None };
+        let Plan::Join { kind: JoinKind::Left, left, on, residual, .. } = &**base else { return None };
         let shared =
             self.rows.contains_key(&node_key(base)) || self.readers.get(&node_key(base)).copied().unwrap_or(1) > 1;
-        if shared || !residual.is_empty() || mfp.has_filter() || mfp.is_fallible() || self.star(base).is_some() {
+        // A left row whose key fails is no row of the join.
+        let key_fails = on.iter().any(|term| term.left.is_fallible());
+        if shared
+            || key_fails
+            || !residual.is_empty()
+            || mfp.has_filter()
+            || mfp.is_fallible()
+            || self.star(base).is_some()
+        {
             return None;
         }
         let left_arity = left.arity();
@@ -247,27 +221,20 @@ impl<'scope> Context<'scope> {
             })
         };
         let needs: Vec<Need> = calls.iter().map(need).collect::<Option<_>>()?;
-        let needs_all = needs.contains(&Need::All) && calls.iter().all(|call| !call.distinct);
-        // A join with own state gives each row once, matched or not.
-        (!(needs_all && self.owns_left_join(base))).then_some(needs)
-    }
-
-    fn owns_left_join(&self, plan: &Arc<Plan>) -> bool {
-        let Plan::Join { kind: JoinKind::Left, left, right, on, .. } = &**plan else { return false };
-        let sides = [Side::new(left, &terms(on, true), true), Side::new(right, &terms(on, false), false)];
-        self.can_own_join([&sides[0], &sides[1]], JoinKind::Left, on)
+        // Where one needs every joined row, all read the join itself.
+        (!needs.contains(&Need::All)).then_some(needs)
     }
 
     /// Each row's lanes: what it adds to the aggregates `members`, and one to those in `once`; `counts`: that it is there.
     fn lanes_of_parts(
         &mut self,
-        parts: Vec<Part<'scope>>,
+        parts: Vec<Part>,
         mfp: &Mfp,
         into: &Into<'_>,
         members: &[usize],
         once: &[usize],
         counts: bool,
-    ) -> Accums<'scope> {
+    ) -> Accums {
         let mut mfp = mfp.clone();
         let inputs = mfp.outputs.len();
         let group_columns: Vec<usize> = into.groups.iter().map(|expr| push(&mut mfp, expr, inputs)).collect();
@@ -303,49 +270,35 @@ impl<'scope> Context<'scope> {
     }
 
     /// The distinct (group, argument) pairs of a DISTINCT aggregate.
-    fn distinct_arguments(
-        &mut self,
-        parts: Vec<Part<'scope>>,
-        mfp: &Mfp,
-        groups: &[Expr],
-        call: &AggregateCall,
-    ) -> Arrangement<'scope> {
+    fn distinct_arguments(&mut self, parts: Vec<Part>, mfp: &Mfp, groups: &[Expr], call: &AggregateCall) -> Part {
         let mut mfp = mfp.clone();
         let inputs = mfp.outputs.len();
         let mut columns: Vec<usize> = groups.iter().map(|expr| push(&mut mfp, expr, inputs)).collect();
         columns.push(push(&mut mfp, &argument(call), inputs));
-        let finish = Finish::<(Row, Row)> {
+        let width = columns.len();
+        let finish = Finish::<(Row, Accum)> {
             logic: Rc::new(|columns, key, _, out| {
                 if columns.last().is_some_and(Datum::is_null) {
                     return;
                 }
                 columns.iter().for_each(|datum| key.push_normalized(datum));
-                out.push((key.finish(), Row::default()));
+                out.push((key.finish(), Accum::new(&[1])));
             }),
             reads: columns,
         };
-        let keyed = self.read_form(parts, &mfp, finish, "Key[DistinctArgument]");
-        self.statistics.operators += 2;
-        flow::reduce(
-            flow::arrange(keyed, "Arrange[DistinctArgument]"),
-            "DistinctArgument",
-            Box::new(|_, group, output| {
-                if group.iter().map(|(_, count)| count).sum::<i64>() > 0 {
-                    output.push((Row::default(), 1));
-                }
-            }),
-        )
+        let lanes = self.read_form(parts, &mfp, finish, "Key[DistinctArgument]");
+        let groups = Groups { sides: Vec::new(), beside_hub: false, key_columns: width, can_fail: false };
+        Part::new(Source::Groups { lanes, hub: None, copies: Copies::One, groups }, width)
     }
 
     fn lanes_of_set(
         &mut self,
-        set: Arrangement<'scope>,
+        set: Part,
         groups: usize,
         members: &[usize],
         accumulators: &Rc<Accumulators>,
         width: usize,
-    ) -> Accums<'scope> {
-        let layout = Layout::of_groups(groups + 1, groups + 1);
+    ) -> Accums {
         let (members, accumulators) = (members.to_vec(), accumulators.clone());
         let finish = Finish::<(Row, Accum)> {
             logic: Rc::new(move |columns, builder, _, out| {
@@ -359,17 +312,14 @@ impl<'scope> Context<'scope> {
             }),
             reads: (0..=groups).collect(),
         };
-        self.read_form(vec![Part::arranged(set, layout)], &Mfp::identity(groups + 1), finish, "Lanes[Distinct]")
+        self.read_form(vec![set], &Mfp::identity(groups + 1), finish, "Lanes[Distinct]")
     }
 
     /// The row that makes a grouping without groups exist over nothing.
-    fn presence(&mut self, accumulators: &Accumulators) -> Accums<'scope> {
+    fn presence(&mut self, accumulators: &Accumulators) -> Accums {
         let mut lanes = vec![0; accumulators.width()];
         accumulators.add_row(&mut lanes);
-        let here = self.scope.index() == 0;
-        let updates: Vec<_> = here.then(|| (Row::default(), 0, Accum::new(&lanes))).into_iter().collect();
-        self.statistics.operators += 1;
-        updates.to_stream(self.scope).as_collection()
+        self.graph.constant(vec![((Row::default(), Accum::new(&lanes)), 1)])
     }
 }
 
@@ -425,16 +375,6 @@ pub fn is_null_without(expr: &Expr, absent: &dyn Fn(usize) -> bool) -> bool {
         }
         _ => false,
     }
-}
-
-/// Packs a group's aggregates.
-pub fn finish(
-    accumulators: &Accumulators,
-    calls: usize,
-    lanes: &[i64],
-    builder: &mut RowBuilder,
-) -> Result<(), eval::EvalError> {
-    (0..calls).try_for_each(|call| accumulators.finish(call, lanes).map(|value| builder.push(&value)))
 }
 
 /// An aggregate's argument as it is added: NULL where its FILTER is not true; count(*) adds a constant.

@@ -8,12 +8,15 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use eval::Expr;
-use flow::{Arrangement, Keyed};
+use flow::{Accum, Arrangement, Copies, JoinInput, Keyed};
 use row::{Row, ScalarType};
 
-use super::layout::Layout;
+use super::aggregate::is_null_without;
+use super::groups::Groups;
+use super::keyed_join::gives;
+use super::layout::{Layout, Place};
 use super::mfp::Mfp;
-use super::parts::{Finish, Part};
+use super::parts::{Finish, Part, Source};
 use super::range_join::is_range_join;
 use super::star::over_inputs;
 use super::{Context, describe, node_key, peel};
@@ -57,7 +60,9 @@ impl Side {
     ///
     /// A grouping keeps its NULL groups, which must match nothing: the left side of a join uses a grouping's arrangement only
     /// where no group can be NULL, and drops its own NULLs otherwise, so that the right side may use it always.
-    pub fn new(plan: &Arc<Plan>, on: &[(Expr, bool)], is_left: bool) -> Side {
+    ///
+    /// Where the join pads the side with NULLs, maps that give something else over those stay below it.
+    pub fn new(plan: &Arc<Plan>, on: &[(Expr, bool)], is_left: bool, is_padded: bool) -> Side {
         let drops_null = |base: &Plan, key: &[Expr]| -> Vec<bool> {
             let typ = base.typ();
             key.iter()
@@ -79,6 +84,7 @@ impl Side {
             && !chain.is_fallible()
             && !chain.has_filter()
             && !(is_left && matches_null(groups))
+            && (!is_padded || keeps_null(&chain))
         {
             let key: Option<Vec<Expr>> = on.iter().map(|(expr, _)| over_inputs(expr, &chain)).collect();
             if key.as_ref().is_some_and(|key| *key == (0..groups).map(Expr::Column).collect::<Vec<_>>()) {
@@ -147,6 +153,12 @@ impl ArrangementKey {
     }
 }
 
+/// Whether a chain gives NULLs over NULLs.
+fn keeps_null(chain: &Mfp) -> bool {
+    let is_null = |expr: &Expr| matches!(expr, Expr::Column(_)) || is_null_without(expr, &|_| true);
+    chain.resolved().iter().all(is_null)
+}
+
 /// How many of a node's first columns its own arrangement is keyed by, where it has one.
 pub fn groups_of(plan: &Plan) -> Option<usize> {
     match plan {
@@ -171,11 +183,12 @@ impl Demands {
             if !seen.insert(node_key(&plan)) {
                 continue;
             }
-            if let Plan::Join { left, right, on, .. } = &*plan
+            if let Plan::Join { kind, left, right, on, .. } = &*plan
                 && !is_range_join(&plan)
             {
-                demands.add(&Side::new(left, &terms(on, true), true));
-                demands.add(&Side::new(right, &terms(on, false), false));
+                let gives = gives(*kind);
+                demands.add(&Side::new(left, &terms(on, true), true, gives.right_alone));
+                demands.add(&Side::new(right, &terms(on, false), false, gives.left_alone));
             }
             queue.extend(plan.children().into_iter().cloned());
         }
@@ -198,9 +211,9 @@ impl Demands {
     }
 }
 
-impl<'scope> Context<'scope> {
+impl Context {
     /// The arrangement of a join side, made on first use. Columns that no reader needs are not in it.
-    pub fn arrangement(&mut self, side: &Side) -> (Arrangement<'scope>, Layout) {
+    pub fn arrangement(&mut self, side: &Side) -> (Arrangement, Layout) {
         let arity = side.base.arity();
         if let Some(groups) = side.own_groups() {
             self.note(&side.base, &side.key.key);
@@ -212,26 +225,20 @@ impl<'scope> Context<'scope> {
             return (arrangement.clone(), layout);
         }
         let (keyed, layout) = self.keyed_side(side);
-        self.statistics.operators += 1;
         let arrangement = flow::arrange(keyed, &format!("Arrange[{}]", describe(&side.base)));
         self.arrangements.insert(side.key.clone(), arrangement.clone());
         (arrangement, layout)
-    }
-
-    /// Whether operators may hold their state themselves, by hash and in epoch order.
-    pub fn holds_own_state(&self) -> bool {
-        !self.arranged_only
     }
 
     /// Whether so few join sides read a side's rows by its key that each holds what it needs itself; no arrangement has them.
     pub fn is_own_side(&self, side: &Side) -> bool {
         let sides = self.demands.sides.get(&side.key).copied().unwrap_or(0);
         let is_free = match side.own_groups() {
-            // The groups themselves are held by hash.
-            Some(groups) => matches!(*side.base, Plan::Reduce { .. }) && !self.is_arranged(&side.base, groups),
+            // A join that alone reads a grouping holds its rows.
+            Some(groups) => !self.is_arranged(&side.base, groups),
             None => sides <= OWN_SIDES_MAX,
         };
-        self.holds_own_state() && is_free && !self.arrangements.contains_key(&side.key)
+        !self.arranged_only && is_free && !self.arrangements.contains_key(&side.key)
     }
 
     /// Whether some join side reads a grouping's own arrangement.
@@ -246,7 +253,7 @@ impl<'scope> Context<'scope> {
     }
 
     /// A join side's rows by its key, with the columns that its readers need.
-    pub fn keyed_side(&mut self, side: &Side) -> (Keyed<'scope>, Layout) {
+    pub fn keyed_side(&mut self, side: &Side) -> (Keyed, Layout) {
         let held = self.demands.of(&side.key, side.base.arity());
         let layout = self.layout(side, &held);
         let (base, mut mfp) = self.peel_input(&side.base);
@@ -265,52 +272,70 @@ impl<'scope> Context<'scope> {
         Layout::new(side.key.key.clone(), &types, held)
     }
 
-    /// The arrangement of the distinct keys of a join side: empty values.
-    pub fn key_set(&mut self, side: &Side, unique: bool) -> (Arrangement<'scope>, Layout) {
-        let (arrangement, _) = self.arrangement(side);
-        let layout =
-            Layout { key: side.key.key.clone(), places: Vec::new(), key_columns: side.key.key.len(), value_columns: 0 };
-        if unique {
-            return (arrangement, layout);
+    /// A join side for its operator, which reads these expressions over the side's base; the layout's columns are they.
+    pub fn join_input(&mut self, side: &Side, exprs: &[Expr], is_own: bool) -> (JoinInput, Layout) {
+        if is_own {
+            let (keyed, layout) = self.keyed_exprs(side, exprs);
+            return (JoinInput::Own(keyed), layout);
         }
-        let mut key = side.key.clone();
-        // The set of an arrangement's keys is itself shared: it is named by the key with a mark that no column has.
-        key.key.push(Expr::Column(usize::MAX));
-        if let Some(keys) = self.arrangements.get(&key) {
-            return (keys.clone(), layout);
-        }
-        self.statistics.operators += 1;
-        let keys = flow::reduce(
-            arrangement,
-            &format!("Keys[{}]", describe(&side.base)),
-            Box::new(|_, group, output| {
-                if group.iter().map(|(_, count)| count).sum::<i64>() > 0 {
-                    output.push((Row::default(), 1));
+        let (arrangement, layout) = self.arrangement(side);
+        let place = |expr: &Expr| match expr {
+            Expr::Column(column) => layout.places[*column],
+            _ => panic!("an arrangement holds columns"),
+        };
+        let places: Vec<Place> = exprs.iter().map(place).collect();
+        (JoinInput::Shared(arrangement), Layout { places, ..layout })
+    }
+
+    /// The keys of a join side, each once, with empty values.
+    pub fn distinct_keys(&mut self, side: &Side) -> (Keyed, Layout) {
+        let (base, mut mfp) = self.peel_input(&side.base);
+        let keys: Vec<usize> = side.key.key.iter().map(|expr| mfp.push_expr(expr)).collect();
+        let reads: Vec<usize> = keys.iter().map(|output| mfp.outputs[*output]).collect();
+        let drops_null = side.key.drops_null.clone();
+        let finish = Finish::<(Row, Accum)> {
+            logic: Rc::new(move |columns, key, _, out| {
+                if columns.iter().zip(&drops_null).any(|(datum, drops)| *drops && datum.is_null()) {
+                    return;
                 }
+                columns.iter().for_each(|datum| key.push_normalized(datum));
+                out.push((key.finish(), Accum::new(&[1])));
             }),
-        );
-        self.arrangements.insert(key, keys.clone());
-        (keys, layout)
+            reads,
+        };
+        let parts = self.upstream(&base);
+        let lanes = self.read_form(parts, &mfp, finish, &format!("Keys[{}]", describe(&side.base)));
+        let width = side.key.key.len();
+        let groups = Groups { sides: Vec::new(), beside_hub: false, key_columns: width, can_fail: false };
+        let part = Part::new(Source::Groups { lanes, hub: None, copies: Copies::One, groups }, width);
+        let keys = by_key((0..width).collect(), Vec::new(), vec![false; width]);
+        let keyed = self.read_form(vec![part], &Mfp::identity(width), keys, "Keys");
+        let layout = Layout { key: side.key.key.clone(), places: Vec::new(), key_columns: width, value_columns: 0 };
+        (keyed, layout)
     }
 
     /// The own arrangement of a grouping node.
-    pub fn groups(&mut self, plan: &Arc<Plan>) -> Arrangement<'scope> {
+    pub fn groups(&mut self, plan: &Arc<Plan>) -> Arrangement {
         let key = ArrangementKey::own(plan);
         if let Some(arrangement) = self.arrangements.get(&key) {
             return arrangement.clone();
         }
-        let arrangement = match &**plan {
-            Plan::Reduce { input, group, aggregates } => self.reduce_groups(plan, input, group, aggregates),
-            Plan::Distinct { input } => self.distinct_groups(input),
-            Plan::Threshold { input } => self.threshold_groups(input),
+        let (part, groups) = match &**plan {
+            Plan::Reduce { input, group, aggregates } => {
+                (self.reduce_parts(plan, input, group, aggregates), group.len())
+            }
+            Plan::Distinct { input } => (vec![self.distinct_part(input)], input.arity()),
             other => panic!("{} has no groups", describe(other)),
         };
+        let finish = by_key((0..groups).collect(), (groups..plan.arity()).collect(), vec![false; groups]);
+        let keyed = self.read_form(part, &Mfp::identity(plan.arity()), finish, &format!("Key[{}]", describe(plan)));
+        let arrangement = flow::arrange(keyed, &format!("Arrange[{}]", describe(plan)));
         self.arrangements.insert(key, arrangement.clone());
         arrangement
     }
 
     /// The parts of a grouping node: its own arrangement, read by group.
-    pub fn group_parts(&mut self, plan: &Arc<Plan>, groups: usize) -> Vec<Part<'scope>> {
+    pub fn group_parts(&mut self, plan: &Arc<Plan>, groups: usize) -> Vec<Part> {
         vec![Part::arranged(self.groups(plan), Layout::of_groups(groups, plan.arity()))]
     }
 

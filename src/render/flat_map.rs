@@ -9,16 +9,16 @@
 use std::sync::Arc;
 
 use eval::{Arena, TableCall};
-use flow::Emit;
+use flow::{Emit, RowLogic};
 use row::{Datum, Row, RowBuilder, RowRef};
 
 use super::errors::Blame;
 use super::mfp::{Mfp, Step, unpack};
-use super::parts::{Part, RowLogic};
+use super::parts::Part;
 use super::{Context, describe};
 use crate::plan::{Column, Plan};
 
-impl<'scope> Context<'scope> {
+impl Context {
     pub fn flat_map(
         &mut self,
         plan: &Arc<Plan>,
@@ -26,11 +26,10 @@ impl<'scope> Context<'scope> {
         calls: &[(TableCall, Column)],
         ordinality: bool,
         keeps_input: bool,
-    ) -> Vec<Part<'scope>> {
+    ) -> Vec<Part> {
         let (base, mfp) = self.peel_input(input);
         let rows = self.rows(&base);
         let logic = self.flat_logic(mfp, calls, ordinality, keeps_input);
-        self.statistics.operators += 1;
         let (rows, errors) = flow::map_to_rows(rows, &describe(plan), logic);
         self.add_errors(errors);
         vec![Part::rows(rows, plan.arity())]

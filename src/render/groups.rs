@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use eval::accumulate::Accumulators;
 use eval::{AggregateCall, Expr};
+use flow::Copies;
 use row::{Datum, Row, RowRef};
 
 use super::Context;
 use super::aggregate::{can_fail, describe};
 use super::errors::Blame;
-use super::parts::{Form, Part, Source};
+use super::parts::{Part, Source};
 use crate::plan::Plan;
 
 /// How the lanes of a key become columns.
@@ -36,7 +37,6 @@ impl Groups {
         &self,
         key: RowRef<'_>,
         lanes: &[i64],
-        is_first: bool,
         finished: &mut Vec<Datum<'static>>,
         errors: &mut Vec<Row>,
     ) -> bool {
@@ -54,9 +54,7 @@ impl Groups {
             };
             if let Err(error) = &outcome {
                 // The side's group is set aside; a hub goes on without it.
-                if is_first {
-                    errors.push(side.blame.row(&error.0, key.iter()));
-                }
+                errors.push(side.blame.row(&error.0, key.iter()));
             }
             let is_there = exists && outcome.is_ok();
             if !is_there {
@@ -89,34 +87,18 @@ impl Groups {
     }
 }
 
-impl<'scope> Context<'scope> {
-    /// The parts of a grouping that is not arranged; None where somebody reads it as an arrangement, or where an aggregate has to
-    /// look at its group.
-    pub fn own_groups(
-        &mut self,
-        plan: &Arc<Plan>,
-        input: &Arc<Plan>,
-        groups: &[Expr],
-        calls: &[AggregateCall],
-    ) -> Option<Vec<Part<'scope>>> {
-        if !self.holds_own_state() || self.is_arranged(plan, groups.len()) || !calls.iter().all(Accumulators::can_hold)
-        {
-            return None;
-        }
+impl Context {
+    /// The part of a grouping whose aggregates ride in lanes.
+    pub fn own_groups(&mut self, input: &Arc<Plan>, groups: &[Expr], calls: &[AggregateCall], copies: Copies) -> Part {
         let (accumulators, lanes) = self.accumulator_lanes(input, groups, calls);
         let blame = Blame { model: self.model.clone(), expression: describe(calls) };
+        let arity = groups.len() + calls.len();
         let groups = Groups {
             sides: vec![GroupSide { accumulators, calls: calls.len(), blame }],
             beside_hub: false,
             key_columns: groups.len(),
             can_fail: calls.iter().any(can_fail),
         };
-        let source = Source::KeyedGroups { lanes, hub: None, groups };
-        Some(vec![Part::new(source, plan.arity())])
+        Part::new(Source::Groups { lanes, hub: None, copies, groups }, arity)
     }
-}
-
-/// All lanes of several groupings as one collection.
-pub fn gathered<'scope>(collections: Vec<flow::Accums<'scope>>) -> flow::Accums<'scope> {
-    <(Row, flow::Accum) as Form>::concatenate(collections)
 }

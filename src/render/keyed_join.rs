@@ -43,10 +43,11 @@ impl KeyedJoin {
         (left, if self.gives.pairs { left + self.right.base.arity() } else { left })
     }
 
-    pub fn divide(&self, chain: &Mfp) -> ([Vec<Expr>; 2], Mfp) {
+    /// What each side gives of a chain above the join, and the rest of the chain. A side that is not the join's own gives columns.
+    pub fn divide(&self, chain: &Mfp, is_own: [bool; 2]) -> ([Vec<Expr>; 2], Mfp) {
         let (left, arity) = self.arities();
         debug_assert_eq!(chain.arity, arity);
-        Division::divide(left, self.gives, chain)
+        Division::divide(left, self.gives, is_own, chain)
     }
 }
 
@@ -57,6 +58,8 @@ struct Division {
     arity: usize,
     /// Whether rows of a side may be missing.
     padded: [bool; 2],
+    /// Whether a side computes anything.
+    computes: [bool; 2],
     computed: Vec<Expr>,
     /// Left to the rest, since its columns are needed there anyway.
     kept_back: Vec<Expr>,
@@ -65,10 +68,10 @@ struct Division {
 impl Division {
     /// Takes what one side alone can compute out of a chain over the join's columns. Gives each side's expressions and the rest
     /// of the chain, which reads them: the left side's first.
-    fn divide(left: usize, gives: Gives, chain: &Mfp) -> ([Vec<Expr>; 2], Mfp) {
+    fn divide(left: usize, gives: Gives, computes: [bool; 2], chain: &Mfp) -> ([Vec<Expr>; 2], Mfp) {
         let padded = [gives.right_alone, gives.left_alone];
         let arity = chain.arity;
-        let mut division = Division { left, arity, padded, computed: Vec::new(), kept_back: Vec::new() };
+        let mut division = Division { left, arity, padded, computes, computed: Vec::new(), kept_back: Vec::new() };
         let mut rest = division.rest(chain);
         // What is needed anyway costs nothing to compute from above; a column of its own would have to be held.
         let direct = rest.needed(rest.outputs.iter().copied());
@@ -105,7 +108,7 @@ impl Division {
             return false;
         }
         let Some(side) = self.side(expr) else { return false };
-        !self.padded[side] || is_null_without(expr, &|_| true)
+        self.computes[side] && (!self.padded[side] || is_null_without(expr, &|_| true))
     }
 
     /// The chain over the join's columns, then the computed ones, then its own maps.
@@ -189,9 +192,9 @@ impl Division {
     }
 }
 
-impl<'scope> Context<'scope> {
+impl Context {
     /// A join side's rows by its key; the layout's columns are these expressions over the side's base.
-    pub fn keyed_exprs(&mut self, side: &Side, exprs: &[Expr]) -> (Keyed<'scope>, Layout) {
+    pub fn keyed_exprs(&mut self, side: &Side, exprs: &[Expr]) -> (Keyed, Layout) {
         let typ = side.base.typ();
         let (base, mut mfp) = self.peel_input(&side.base);
         let inputs = mfp.outputs.len();

@@ -98,6 +98,11 @@ impl Reader {
         reader
     }
 
+    /// How many columns it reads.
+    pub fn width(&self) -> usize {
+        self.places.len()
+    }
+
     /// Appends the relation's columns; those not needed are NULL.
     pub fn read<'a>(&self, key: RowRef<'a>, value: RowRef<'a>, columns: &mut Vec<Datum<'a>>) {
         let start = columns.len();

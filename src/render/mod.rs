@@ -1,7 +1,7 @@
 //! From the maintained plan to dataflow operators.
 //!
 //! ```text
-//!   Plan node ──upstream──> parts: rows │ an arrangement │ a join of two arrangements   (what is there to read)
+//!   Plan node ──upstream──> parts: rows │ an arrangement │ a join │ groups │ a window   (what is there to read)
 //!                             │
 //!                    fused map/filter/project (Mfp)
 //!                             ▼
@@ -36,11 +36,8 @@ mod window;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use differential_dataflow::AsCollection;
-use flow::{Arrangement, NextTurn, Rows};
-use row::{Diff, Epoch, Row};
-use timely::dataflow::Scope;
-use timely::dataflow::operators::ToStream;
+use flow::{Arrangement, Collection, Graph, NextTurn, Rows};
+use row::Row;
 
 pub use errors::{ErrorColumns, columns as error_columns};
 
@@ -59,9 +56,9 @@ pub struct RenderModel {
 }
 
 /// What rendering gave: one collection per model asked for, and all errors.
-pub struct Rendered<'scope> {
-    pub outputs: Vec<Rows<'scope>>,
-    pub errors: Rows<'scope>,
+pub struct Rendered {
+    pub outputs: Vec<Rows>,
+    pub errors: Rows,
     pub statistics: Statistics,
     /// What each filter by the clock waits for.
     pub turns: Vec<(ClockReading, NextTurn)>,
@@ -79,13 +76,13 @@ pub struct Statistics {
 ///
 /// `models` are in dependency order and their plans share nodes by `Arc`; a `Get` reads `inputs`. Panics when a plan reads a
 /// relation that is not among the inputs: the caller plans the project.
-pub fn render<'scope>(
-    scope: Scope<'scope, Epoch>,
-    inputs: BTreeMap<RelationId, Rows<'scope>>,
+pub fn render(
+    graph: &Graph,
+    inputs: BTreeMap<RelationId, Rows>,
     models: &[RenderModel],
     arranged_only: bool,
-) -> Rendered<'scope> {
-    let mut context = Context { arranged_only, ..Context::new(scope, inputs, models) };
+) -> Rendered {
+    let mut context = Context { arranged_only, ..Context::new(graph, inputs, models) };
     let outputs = models
         .iter()
         .map(|model| {
@@ -93,8 +90,10 @@ pub fn render<'scope>(
             context.rows(&model.plan)
         })
         .collect();
-    let errors = differential_dataflow::collection::concatenate(context.scope, std::mem::take(&mut context.errors));
-    Rendered { outputs, errors, statistics: context.statistics, turns: context.turns }
+    context.errors.push(graph.constant(Vec::new()));
+    let errors = Collection::concatenate(std::mem::take(&mut context.errors));
+    let statistics = Statistics { operators: graph.operators(), ..context.statistics };
+    Rendered { outputs, errors, statistics, turns: context.turns }
 }
 
 /// The identity of a plan node: its address, as equal nodes have been made one.
@@ -103,35 +102,33 @@ pub(crate) fn node_key(plan: &Arc<Plan>) -> usize {
 }
 
 /// The state of one rendering.
-struct Context<'scope> {
-    scope: Scope<'scope, Epoch>,
-    inputs: BTreeMap<RelationId, Rows<'scope>>,
+struct Context {
+    graph: Graph,
+    inputs: BTreeMap<RelationId, Rows>,
     /// How many nodes (and outputs) read each node.
     readers: HashMap<usize, usize>,
     /// Which columns of a relation its arrangements must hold.
     demands: Demands,
-    /// No operator holds its state itself: the plain form, against which the other is tested.
+    /// No join holds rows itself: all sides are arranged, a form against which the other is tested.
     arranged_only: bool,
-    rows: HashMap<usize, Rows<'scope>>,
-    arrangements: HashMap<ArrangementKey, Arrangement<'scope>>,
-    errors: Vec<Rows<'scope>>,
+    rows: HashMap<usize, Rows>,
+    arrangements: HashMap<ArrangementKey, Arrangement>,
+    errors: Vec<Rows>,
     /// The model being rendered, which the errors of its operators name.
     model: String,
     statistics: Statistics,
     turns: Vec<(ClockReading, NextTurn)>,
+    /// Nodes that were made while rendering; their addresses are names.
+    made: Vec<Arc<Plan>>,
 }
 
-impl<'scope> Context<'scope> {
-    fn new(
-        scope: Scope<'scope, Epoch>,
-        inputs: BTreeMap<RelationId, Rows<'scope>>,
-        models: &[RenderModel],
-    ) -> Context<'scope> {
+impl Context {
+    fn new(graph: &Graph, inputs: BTreeMap<RelationId, Rows>, models: &[RenderModel]) -> Context {
         let plans: Vec<Arc<Plan>> = models.iter().map(|model| model.plan.clone()).collect();
         let readers = count_readers(&plans);
         let demands = Demands::collect(&plans);
         Context {
-            scope,
+            graph: graph.clone(),
             inputs,
             readers,
             demands,
@@ -142,11 +139,12 @@ impl<'scope> Context<'scope> {
             model: String::new(),
             statistics: Statistics::default(),
             turns: Vec::new(),
+            made: Vec::new(),
         }
     }
 
     /// The collection of a node, rendered on first use.
-    fn rows(&mut self, plan: &Arc<Plan>) -> Rows<'scope> {
+    fn rows(&mut self, plan: &Arc<Plan>) -> Rows {
         if let Some(rows) = self.rows.get(&node_key(plan)) {
             return rows.clone();
         }
@@ -178,7 +176,7 @@ impl<'scope> Context<'scope> {
     }
 
     /// The collection of a node that needs no operator of its own.
-    fn plain_rows(&mut self, plan: &Arc<Plan>) -> Option<Rows<'scope>> {
+    fn plain_rows(&mut self, plan: &Arc<Plan>) -> Option<Rows> {
         match &**plan {
             Plan::Get { relation, .. } => {
                 Some(self.inputs.get(relation).unwrap_or_else(|| panic!("no input for {relation:?}")).clone())
@@ -187,20 +185,16 @@ impl<'scope> Context<'scope> {
             Plan::Temporal { input, reading, predicates } => Some(self.temporal(plan, input, *reading, predicates)),
             Plan::Snapshot { input, stored, snapshot, .. } => Some(self.snapshot(plan, input, stored, snapshot)),
             Plan::Union { inputs } => {
-                let inputs: Vec<Rows<'scope>> = inputs.iter().map(|input| self.rows(input)).collect();
-                self.statistics.operators += 1;
-                Some(differential_dataflow::collection::concatenate(self.scope, inputs))
+                let inputs: Vec<Rows> = inputs.iter().map(|input| self.rows(input)).collect();
+                Some(Collection::concatenate(inputs))
             }
-            Plan::Negate { input } => {
-                self.statistics.operators += 1;
-                Some(self.rows(input).negate())
-            }
+            Plan::Negate { input } => Some(self.rows(input).negate()),
             _ => None,
         }
     }
 
     /// What there is to read of a node. One line per kind of node: the seam between plan and operators.
-    fn upstream(&mut self, plan: &Arc<Plan>) -> Vec<Part<'scope>> {
+    fn upstream(&mut self, plan: &Arc<Plan>) -> Vec<Part> {
         if let Some(rows) = self.rows.get(&node_key(plan)) {
             return vec![Part::rows(rows.clone(), plan.arity())];
         }
@@ -215,12 +209,12 @@ impl<'scope> Context<'scope> {
         parts
     }
 
-    fn own_parts(&mut self, plan: &Arc<Plan>) -> Vec<Part<'scope>> {
+    fn own_parts(&mut self, plan: &Arc<Plan>) -> Vec<Part> {
         match &**plan {
             Plan::Join { kind, left, right, on, residual } => self.join(plan, *kind, left, right, on, residual),
             Plan::Reduce { input, group, aggregates } => self.reduce(plan, input, group, aggregates),
             Plan::Distinct { input } => self.distinct(plan, input),
-            Plan::Threshold { input } => self.threshold(plan, input),
+            Plan::Threshold { input } => self.threshold(input),
             Plan::TopK { input, group, order_by, limit, offset } => {
                 self.top_k(plan, input, group, order_by, *limit, *offset)
             }
@@ -246,15 +240,11 @@ impl<'scope> Context<'scope> {
     }
 
     /// Literal rows, present from the first epoch, on the first worker only.
-    fn constant(&mut self, rows: &[(Row, i64)]) -> Rows<'scope> {
-        let here = self.scope.index() == 0;
-        let updates: Vec<(Row, Epoch, Diff)> =
-            rows.iter().filter(|_| here).map(|(row, diff)| (row.clone(), 0, *diff)).collect();
-        self.statistics.operators += 1;
-        updates.to_stream(self.scope).as_collection()
+    fn constant(&mut self, rows: &[(Row, i64)]) -> Rows {
+        self.graph.constant(rows.to_vec())
     }
 
-    fn add_errors(&mut self, errors: Rows<'scope>) {
+    fn add_errors(&mut self, errors: Rows) {
         self.errors.push(errors);
     }
 }

@@ -8,7 +8,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use eval::{Arena, EvalError};
-use flow::{Accum, Accums, Arrangement, Emit, Gives, Keyed, Rows};
+use flow::{
+    Accum, Accums, Arrangement, Collection, Copies, Gives, GroupEmit, GroupLogic, GroupView, JoinInput, JoinLogic,
+    PairLogic, Record, RowLogic, Rows,
+};
 use row::{Datum, Row, RowBuilder, RowRef};
 
 use super::Context;
@@ -20,58 +23,52 @@ use super::mfp::{Mfp, Step, recycle, unpack};
 use crate::plan::Plan;
 
 /// Something to read: its columns, with NULL columns before and after them where an outer join pads.
-pub struct Part<'scope> {
-    pub source: Source<'scope>,
+pub struct Part {
+    pub source: Source,
     /// Columns of the source.
     pub arity: usize,
     pub nulls_before: usize,
     pub nulls_after: usize,
     /// What to do with the source's columns (and the NULLs) before anything else; infallible and without filters.
     pub first: Option<Mfp>,
-    /// The part is taken away rather than added.
-    pub negated: bool,
 }
 
 #[allow(clippy::large_enum_variant)] // made once per operator, while rendering
-pub enum Source<'scope> {
-    Rows(Rows<'scope>),
-    Arranged(Arrangement<'scope>, Layout),
+pub enum Source {
+    Rows(Rows),
+    Arranged(Arrangement, Layout),
     /// A window, which runs the chain above it inside.
     Window(Arc<Plan>),
     /// Columns are the left's and then the right's, or the left's alone. Rendered for the reader, which says what it needs.
-    KeyedJoin(Box<KeyedJoin>),
+    Join(Box<KeyedJoin>),
     /// Columns are the group's key and its aggregates, or a hub's and those of its sides.
-    KeyedGroups {
-        lanes: Accums<'scope>,
-        hub: Option<(Keyed<'scope>, Layout)>,
+    Groups {
+        lanes: Accums,
+        hub: Option<(JoinInput, Layout)>,
+        copies: Copies,
         groups: Groups,
-    },
-    /// Columns are the left's and then the right's.
-    Join {
-        left: (Arrangement<'scope>, Layout),
-        right: (Arrangement<'scope>, Layout),
     },
 }
 
-impl Source<'_> {
+impl Source {
     /// Whether each reader of the source would hold a state of its own.
     pub fn holds_own_state(&self) -> bool {
-        matches!(self, Source::Window(_) | Source::KeyedJoin(_) | Source::KeyedGroups { .. })
+        matches!(self, Source::Window(_) | Source::Join(_) | Source::Groups { .. })
     }
 }
 
-impl<'scope> Part<'scope> {
-    pub fn rows(rows: Rows<'scope>, arity: usize) -> Part<'scope> {
+impl Part {
+    pub fn rows(rows: Rows, arity: usize) -> Part {
         Part::new(Source::Rows(rows), arity)
     }
 
-    pub fn arranged(arrangement: Arrangement<'scope>, layout: Layout) -> Part<'scope> {
+    pub fn arranged(arrangement: Arrangement, layout: Layout) -> Part {
         let arity = layout.places.len();
         Part::new(Source::Arranged(arrangement, layout), arity)
     }
 
-    pub fn new(source: Source<'scope>, arity: usize) -> Part<'scope> {
-        Part { source, arity, nulls_before: 0, nulls_after: 0, first: None, negated: false }
+    pub fn new(source: Source, arity: usize) -> Part {
+        Part { source, arity, nulls_before: 0, nulls_after: 0, first: None }
     }
 
     fn width(&self) -> usize {
@@ -98,107 +95,55 @@ impl<D> Clone for Finish<D> {
 }
 
 /// The three forms a reader may want.
-pub trait Form<'scope>: Sized + 'static {
-    type Collection;
-    fn map(rows: Rows<'scope>, name: &str, logic: RowLogic<Self>) -> (Self::Collection, Rows<'scope>);
-    fn read(arrangement: Arrangement<'scope>, name: &str, logic: PairLogic<Self>) -> (Self::Collection, Rows<'scope>);
-    fn join(left: Arrangement<'scope>, right: Arrangement<'scope>, logic: JoinLogic<Self>) -> Self::Collection;
-    fn keyed_join(
-        left: Keyed<'scope>,
-        right: Keyed<'scope>,
-        gives: Gives,
-        logic: KeyedJoinLogic<Self>,
-    ) -> Self::Collection;
-    fn keyed_groups(
-        lanes: Accums<'scope>,
-        hub: Option<Keyed<'scope>>,
+pub trait Form: Record {
+    fn map(rows: Rows, name: &str, logic: RowLogic<Self>) -> (Collection<Self>, Rows);
+    fn read(arrangement: &Arrangement, name: &str, logic: PairLogic<Self>) -> (Collection<Self>, Rows);
+    fn join(left: JoinInput, right: JoinInput, gives: Gives, logic: JoinLogic<Self>) -> (Collection<Self>, Rows);
+    fn groups(
+        lanes: Accums,
+        hub: Option<JoinInput>,
+        copies: Copies,
         logic: GroupLogic<Self>,
-    ) -> (Self::Collection, Rows<'scope>);
-    fn negate(collection: Self::Collection) -> Self::Collection;
-    fn concatenate(collections: Vec<Self::Collection>) -> Self::Collection;
+    ) -> (Collection<Self>, Rows);
 }
 
-pub type RowLogic<D> = Box<dyn FnMut(RowRef<'_>, &mut Emit<D>)>;
-type PairLogic<D> = Box<dyn FnMut(RowRef<'_>, RowRef<'_>, &mut Emit<D>)>;
-type GroupLogic<D> = Box<dyn FnMut(RowRef<'_>, RowRef<'_>, bool, &[i64], &mut Emit<D>)>;
-type KeyedJoinLogic<D> = Box<dyn FnMut(RowRef<'_>, Option<RowRef<'_>>, Option<RowRef<'_>>) -> Option<D>>;
-pub type JoinLogic<D> = Box<dyn FnMut(RowRef<'_>, RowRef<'_>, RowRef<'_>) -> Option<D>>;
-
 macro_rules! form {
-    ($record:ty, $collection:ident, $map:path, $read:path, $join:path, $keyed_join:path, $keyed_groups:path) => {
-        impl<'scope> Form<'scope> for $record {
-            type Collection = $collection<'scope>;
-            fn map(rows: Rows<'scope>, name: &str, logic: RowLogic<Self>) -> (Self::Collection, Rows<'scope>) {
+    ($record:ty, $map:path, $read:path, $join:path, $groups:path) => {
+        impl Form for $record {
+            fn map(rows: Rows, name: &str, logic: RowLogic<Self>) -> (Collection<Self>, Rows) {
                 $map(rows, name, logic)
             }
-            fn read(
-                arrangement: Arrangement<'scope>,
-                name: &str,
-                logic: PairLogic<Self>,
-            ) -> (Self::Collection, Rows<'scope>) {
-                $read(arrangement.stream, name, logic)
+            fn read(arrangement: &Arrangement, name: &str, logic: PairLogic<Self>) -> (Collection<Self>, Rows) {
+                $read(arrangement, name, logic)
             }
-            fn join(left: Arrangement<'scope>, right: Arrangement<'scope>, logic: JoinLogic<Self>) -> Self::Collection {
-                $join(left, right, logic)
-            }
-            fn keyed_join(
-                left: Keyed<'scope>,
-                right: Keyed<'scope>,
+            fn join(
+                left: JoinInput,
+                right: JoinInput,
                 gives: Gives,
-                logic: KeyedJoinLogic<Self>,
-            ) -> Self::Collection {
-                $keyed_join(left, right, gives, logic)
+                logic: JoinLogic<Self>,
+            ) -> (Collection<Self>, Rows) {
+                $join(left, right, gives, logic)
             }
-            fn keyed_groups(
-                lanes: Accums<'scope>,
-                hub: Option<Keyed<'scope>>,
+            fn groups(
+                lanes: Accums,
+                hub: Option<JoinInput>,
+                copies: Copies,
                 logic: GroupLogic<Self>,
-            ) -> (Self::Collection, Rows<'scope>) {
-                $keyed_groups(lanes, hub, logic)
-            }
-            fn negate(collection: Self::Collection) -> Self::Collection {
-                collection.negate()
-            }
-            fn concatenate(mut collections: Vec<Self::Collection>) -> Self::Collection {
-                let first = collections.remove(0);
-                if collections.is_empty() { first } else { first.concatenate(collections) }
+            ) -> (Collection<Self>, Rows) {
+                $groups(lanes, hub, copies, logic)
             }
         }
     };
 }
 
-form!(
-    Row,
-    Rows,
-    flow::map_to_rows,
-    flow::read_to_rows,
-    flow::join_to_rows,
-    flow::keyed_join_to_rows,
-    flow::keyed_groups_to_rows
-);
-form!(
-    (Row, Row),
-    Keyed,
-    flow::map_to_keyed,
-    flow::read_to_keyed,
-    flow::join_to_keyed,
-    flow::keyed_join_to_keyed,
-    flow::keyed_groups_to_keyed
-);
-form!(
-    (Row, Accum),
-    Accums,
-    flow::map_to_accums,
-    flow::read_to_accums,
-    flow::join_to_accums,
-    flow::keyed_join_to_accums,
-    flow::keyed_groups_to_accums
-);
+form!(Row, flow::map_to_rows, flow::read_to_rows, flow::join_to_rows, flow::groups_to_rows);
+form!((Row, Row), flow::map_to_keyed, flow::read_to_keyed, flow::join_to_keyed, flow::groups_to_keyed);
+form!((Row, Accum), flow::map_to_accums, flow::read_to_accums, flow::join_to_accums, flow::groups_to_accums);
 
-impl<'scope> Context<'scope> {
+impl Context {
     /// Reads parts as rows: the outputs of `mfp`, packed.
-    pub fn read_rows(&mut self, parts: Vec<Part<'scope>>, mfp: Mfp, name: &str) -> Rows<'scope> {
-        if let [Part { source: Source::Window(plan), first: None, negated: false, .. }] = &parts[..] {
+    pub fn read_rows(&mut self, parts: Vec<Part>, mfp: Mfp, name: &str) -> Rows {
+        if let [Part { source: Source::Window(plan), first: None, .. }] = &parts[..] {
             return self.window(plan, &mfp);
         }
         let finish = packed(mfp.outputs.clone());
@@ -206,31 +151,12 @@ impl<'scope> Context<'scope> {
     }
 
     /// Reads parts in a form: runs the steps of `mfp`, then hands `finish` the columns it reads, in its order.
-    pub fn read_form<D: Form<'scope>>(
-        &mut self,
-        parts: Vec<Part<'scope>>,
-        mfp: &Mfp,
-        finish: Finish<D>,
-        name: &str,
-    ) -> D::Collection {
-        let collections = parts
-            .into_iter()
-            .map(|part| {
-                let negated = part.negated;
-                let collection = self.part_to_form(part, mfp, finish.clone(), name);
-                if negated { D::negate(collection) } else { collection }
-            })
-            .collect();
-        D::concatenate(collections)
+    pub fn read_form<D: Form>(&mut self, parts: Vec<Part>, mfp: &Mfp, finish: Finish<D>, name: &str) -> Collection<D> {
+        let parts = parts.into_iter();
+        Collection::concatenate(parts.map(|part| self.part_to_form(part, mfp, finish.clone(), name)).collect())
     }
 
-    fn part_to_form<D: Form<'scope>>(
-        &mut self,
-        mut part: Part<'scope>,
-        mfp: &Mfp,
-        finish: Finish<D>,
-        name: &str,
-    ) -> D::Collection {
+    fn part_to_form<D: Form>(&mut self, mut part: Part, mfp: &Mfp, finish: Finish<D>, name: &str) -> Collection<D> {
         let mut chain = part.first.clone().unwrap_or_else(|| Mfp::identity(part.width()));
         // What the finisher reads is numbered over `mfp`'s columns: make it the outputs of the composed chain.
         chain.append(&Mfp { outputs: finish.reads.clone(), ..mfp.clone() });
@@ -240,62 +166,55 @@ impl<'scope> Context<'scope> {
             chain = Mfp::identity(part.arity);
         }
         let fallible = chain.is_fallible();
-        if fallible && matches!(part.source, Source::Join { .. } | Source::KeyedJoin(_)) {
-            // A join's closure must not fail: join to plain rows first, then run what can fail.
-            let joined = Part::new(part.source, part.arity);
-            part.source = Source::Rows(self.read_rows(vec![joined], Mfp::identity(part.arity), name));
-        }
-        if let Source::KeyedJoin(join) = part.source {
-            assert_eq!(part.nulls_before + part.nulls_after, 0, "a join with own state pads its rows itself");
+        if let Source::Join(join) = part.source {
+            assert_eq!(part.nulls_before + part.nulls_after, 0, "a join pads its rows itself");
             return self.keyed_join(&join, chain, finish.logic);
         }
-        self.statistics.operators += 1;
         let needed = chain.needed(chain.outputs.iter().copied());
         let own = part.nulls_before..part.nulls_before + part.arity;
         let stage = Stage {
-            blames: self.blames(&chain),
             needed: needed[own].to_vec(),
             nulls_before: part.nulls_before,
             nulls_after: part.nulls_after,
-            takes: takes(&chain.outputs),
-            chain,
-            logic: finish.logic,
-            arena: Arena::new(),
-            columns: Vec::new(),
-            outputs: Vec::new(),
-            builders: Default::default(),
+            ..self.stage(&chain, Finish { logic: finish.logic, reads: chain.outputs.clone() })
         };
-        let mut has_errors = fallible;
-        let (collection, errors) = match part.source {
-            Source::Rows(rows) => D::map(rows, name, stage.over_rows()),
-            Source::Arranged(arrangement, layout) => D::read(arrangement, name, stage.over_arrangement(&layout)),
-            Source::KeyedJoin(_) => unreachable!("a join with own state was rendered above"),
-            Source::KeyedGroups { lanes, hub, groups } => {
-                has_errors |= groups.can_fail;
+        let (collection, errors, groups_fail) = match part.source {
+            Source::Rows(rows) => {
+                let (collection, errors) = D::map(rows, name, stage.over_rows());
+                (collection, errors, false)
+            }
+            Source::Arranged(arrangement, layout) => {
+                let (collection, errors) = D::read(&arrangement, name, stage.over_arrangement(&layout));
+                (collection, errors, false)
+            }
+            Source::Groups { lanes, hub, copies, groups } => {
+                let can_fail = groups.can_fail;
                 let (hub, layout) = hub.unzip();
-                D::keyed_groups(lanes, hub, stage.over_groups(layout.as_ref(), groups))
+                let (collection, errors) = D::groups(lanes, hub, copies, stage.over_groups(layout.as_ref(), groups));
+                (collection, errors, can_fail)
             }
-            Source::Window(_) => unreachable!("a window was rendered above"),
-            Source::Join { left, right } => {
-                let logic = stage.over_join(&left.1, &right.1);
-                return D::join(left.0, right.0, logic);
-            }
+            Source::Window(_) | Source::Join(_) => unreachable!("these were rendered above"),
         };
-        if has_errors {
+        if fallible || groups_fail {
             self.add_errors(errors);
         }
         collection
     }
 
-    /// A join with own state: each side holds what the chain needs of it.
-    fn keyed_join<D: Form<'scope>>(&mut self, join: &KeyedJoin, chain: Mfp, logic: Logic<D>) -> D::Collection {
-        let ([left_exprs, right_exprs], chain) = join.divide(&chain);
-        let (left, left_layout) = self.keyed_exprs(&join.left, &left_exprs);
-        let (right, right_layout) = self.keyed_exprs(&join.right, &right_exprs);
-        self.statistics.operators += 1;
+    /// A join; each side that it holds itself holds what the chain needs of it.
+    fn keyed_join<D: Form>(&mut self, join: &KeyedJoin, chain: Mfp, logic: Logic<D>) -> Collection<D> {
+        let is_own = [&join.left, &join.right].map(|side| self.is_own_side(side) && join.left.key != join.right.key);
+        let ([left_exprs, right_exprs], chain) = join.divide(&chain, is_own);
+        let (left, left_layout) = self.join_input(&join.left, &left_exprs, is_own[0]);
+        let (right, right_layout) = self.join_input(&join.right, &right_exprs, is_own[1]);
+        let fallible = chain.is_fallible();
         let finish = Finish { logic, reads: chain.outputs.clone() };
         let stage = self.stage(&chain, finish);
-        D::keyed_join(left, right, join.gives, stage.over_keyed_join(&left_layout, &right_layout))
+        let (collection, errors) = D::join(left, right, join.gives, stage.over_join(&left_layout, &right_layout));
+        if fallible {
+            self.add_errors(errors);
+        }
+        collection
     }
 
     /// The logic of a chain over plain rows.
@@ -303,7 +222,7 @@ impl<'scope> Context<'scope> {
         self.stage(mfp, finish).over_rows()
     }
 
-    /// The logic of a chain that cannot fail over the pairs of a join.
+    /// The logic of a chain over the pairs of a join.
     pub fn logic_over_pairs<D: 'static>(
         &self,
         mfp: &Mfp,
@@ -338,6 +257,21 @@ impl<'scope> Context<'scope> {
             Step::Map(expr) | Step::Filter(expr) => expr.describe(&names),
         });
         steps.map(|expression| Blame { model: self.model.clone(), expression }).collect()
+    }
+}
+
+/// Appends the columns of both sides; a row that is missing has NULLs.
+fn read_sides<'a>(
+    readers: &[Reader; 2],
+    key: RowRef<'a>,
+    values: [Option<RowRef<'a>>; 2],
+    columns: &mut Vec<Datum<'a>>,
+) {
+    for (reader, value) in readers.iter().zip(values) {
+        match value {
+            Some(value) => reader.read(key, value, columns),
+            None => columns.resize(columns.len() + reader.width(), Datum::Null),
+        }
     }
 }
 
@@ -406,76 +340,57 @@ impl<D: 'static> Stage<D> {
         let reader = hub.map(|layout| Reader::new(layout, &self.needed[..hub_columns]));
         let whole = hub.map(|layout| Reader::new(layout, &vec![true; hub_columns]));
         let mut finished: Vec<Datum<'static>> = Vec::new();
-        Box::new(move |key, hub_row, is_first, lanes, emit| {
-            finished.clear();
-            if !groups.finish(key, lanes, is_first, &mut finished, &mut emit.errors) {
+        let mut exists = false;
+        Box::new(move |group: GroupView<'_>, out: &mut GroupEmit<D>| {
+            let GroupView { key, hub, is_first, lanes } = group;
+            if is_first {
+                finished.clear();
+                exists = groups.finish(key, lanes, &mut finished, &mut out.group_errors);
+            }
+            if !exists {
                 return;
             }
             let outcome = self.run(
                 |_, columns| {
                     match &reader {
-                        Some(reader) => reader.read(key, hub_row, columns),
+                        Some(reader) => reader.read(key, hub, columns),
                         None => columns.extend(key.iter()),
                     }
                     groups.append(key, &finished, columns);
                 },
-                &mut emit.rows,
+                &mut out.emit.rows,
             );
             if let Err((blame, error)) = outcome {
                 let mut all = Vec::new();
                 match &whole {
-                    Some(whole) => whole.read(key, hub_row, &mut all),
+                    Some(whole) => whole.read(key, hub, &mut all),
                     None => all.extend(key.iter()),
                 }
                 groups.append(key, &finished, &mut all);
-                emit.errors.push(self.blames[blame].row(&error.0, all.into_iter()));
+                out.emit.errors.push(self.blames[blame].row(&error.0, all.into_iter()));
             }
         })
     }
 
     fn over_join(mut self, left: &Layout, right: &Layout) -> JoinLogic<D> {
-        let (left_needed, right_needed) = self.needed.split_at(left.places.len());
-        let left = Reader::new(left, left_needed);
-        let right = Reader::new(right, right_needed);
-        let mut output = Vec::with_capacity(1);
-        Box::new(move |key, left_value, right_value| {
-            let outcome = self.run(
-                |_, columns| {
-                    left.read(key, left_value, columns);
-                    right.read(key, right_value, columns);
-                },
-                &mut output,
-            );
-            if let Err((_, error)) = outcome {
-                // Only a numeric beyond 131,072 digits comes here; the pair is left out, and not silently.
-                tracing::error!(%error, "a joined row was left out");
+        let layouts = [left, right];
+        let columns_of = layouts.map(|layout| layout.places.len());
+        // A join that gives its left side alone has no columns of the right one.
+        let needed = |side: usize| {
+            let from = side * columns_of[0];
+            let needed =
+                (from..from + columns_of[side]).map(|column| self.needed.get(column).copied().unwrap_or(false));
+            needed.collect::<Vec<bool>>()
+        };
+        let readers = [Reader::new(left, &needed(0)), Reader::new(right, &needed(1))];
+        let wholes = layouts.map(|layout| Reader::new(layout, &vec![true; layout.places.len()]));
+        Box::new(move |key, left, right, emit| {
+            let outcome = self.run(|_, columns| read_sides(&readers, key, [left, right], columns), &mut emit.rows);
+            if let Err((blame, error)) = outcome {
+                let mut all = Vec::new();
+                read_sides(&wholes, key, [left, right], &mut all);
+                emit.errors.push(self.blames[blame].row(&error.0, all.into_iter()));
             }
-            output.pop()
-        })
-    }
-
-    fn over_keyed_join(mut self, left: &Layout, right: &Layout) -> KeyedJoinLogic<D> {
-        let columns_of = [left.places.len(), right.places.len()];
-        let (left_needed, right_needed) = self.needed.split_at(columns_of[0]);
-        let readers = [Reader::new(left, left_needed), Reader::new(right, right_needed)];
-        let mut output = Vec::with_capacity(1);
-        Box::new(move |key, left, right| {
-            let outcome = self.run(
-                |_, columns| {
-                    for (side, value) in [left, right].into_iter().enumerate() {
-                        match value {
-                            Some(value) => readers[side].read(key, value, columns),
-                            None => columns.resize(columns.len() + columns_of[side], Datum::Null),
-                        }
-                    }
-                },
-                &mut output,
-            );
-            if let Err((_, error)) = outcome {
-                // As in `over_join`.
-                tracing::error!(%error, "a joined row was left out");
-            }
-            output.pop()
         })
     }
 

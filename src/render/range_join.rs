@@ -47,7 +47,7 @@ pub fn is_range_join(plan: &Plan) -> bool {
     RangeForm::find(left_type.columns.len(), &types, residual).is_some()
 }
 
-impl<'scope> Context<'scope> {
+impl Context {
     pub fn range_join(
         &mut self,
         plan: &Arc<Plan>,
@@ -55,7 +55,7 @@ impl<'scope> Context<'scope> {
         sides: [&Arc<Plan>; 2],
         on: &[EquiTerm],
         residual: &[Expr],
-    ) -> Vec<Part<'scope>> {
+    ) -> Vec<Part> {
         let [left, right] = sides;
         let kept_left = matches!(kind, JoinKind::Left | JoinKind::Full | JoinKind::Anti);
         let kept_right = matches!(kind, JoinKind::Right | JoinKind::Full);
@@ -88,7 +88,6 @@ impl<'scope> Context<'scope> {
             JoinKind::Semi => RangeJoinKind::Semi,
             JoinKind::Anti => RangeJoinKind::Anti,
         };
-        self.statistics.operators += 2;
         let name = format!("Range{}", describe(plan));
         let state = RangeJoin::new(kind, points, Box::new(pairs));
         let (rows, errors) = flow::keyed(left_rows.concat(right_rows), &name, Box::new(state));
@@ -97,7 +96,7 @@ impl<'scope> Context<'scope> {
     }
 
     /// The rows of one side under their key. Rows whose key is NULL meet nothing; they come only if the join keeps them.
-    fn tagged(&mut self, plan: &Arc<Plan>, on: &[EquiTerm], side: JoinSide, kept: bool) -> Keyed<'scope> {
+    fn tagged(&mut self, plan: &Arc<Plan>, on: &[EquiTerm], side: JoinSide, kept: bool) -> Keyed {
         let (base, mut mfp) = self.peel_input(plan);
         let columns = mfp.outputs.clone();
         let of_side = |term: &EquiTerm| match side {

@@ -23,7 +23,7 @@ use super::parts::Finish;
 use crate::plan::Plan;
 use crate::plan::snapshot::{Changed, HardDeletes, Snapshot, turns};
 
-impl<'scope> Context<'scope> {
+impl Context {
     /// A snapshot's versions, rendered on first use.
     pub fn snapshot(
         &mut self,
@@ -31,11 +31,10 @@ impl<'scope> Context<'scope> {
         input: &Arc<Plan>,
         stored: &Arc<Plan>,
         snapshot: &Arc<Snapshot>,
-    ) -> Rows<'scope> {
+    ) -> Rows {
         let rows = self.by_unique_key(input, snapshot.width, input.arity(), snapshot.keys.len());
         let stored = self.by_unique_key(stored, snapshot.arity(), snapshot.arity(), snapshot.keys.len());
         let turns = self.inputs.get(&turns()).expect("a plan with snapshots is given the turns").clone();
-        self.statistics.operators += 1;
         let (open, mut versions) = (snapshot.clone(), Versions::new(snapshot.clone()));
         let (rows, errors) = flow::history(
             rows,
@@ -51,7 +50,7 @@ impl<'scope> Context<'scope> {
     }
 
     /// Rows (their first `width` columns) by the key that stands from column `at` on.
-    fn by_unique_key(&mut self, input: &Arc<Plan>, at: usize, width: usize, keys: usize) -> Keyed<'scope> {
+    fn by_unique_key(&mut self, input: &Arc<Plan>, at: usize, width: usize, keys: usize) -> Keyed {
         let (base, mfp) = self.peel_input(input);
         let reads = mfp.outputs.clone();
         let finish = Finish::<(Row, Row)> {

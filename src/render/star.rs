@@ -3,9 +3,9 @@
 //! ```text
 //!   hub ⟕ (a group by k) ⟕ (b group by k) ⟕ …
 //!
-//!   hub key ─────> lane "the hub is here" ┐
-//!   rows of a ───> lanes of a's aggregates ├─ arrange ─> accumulate ─> k: columns of a, columns of b ──⋈── hub rows
-//!   rows of b ───> lanes of b's aggregates ┘
+//!   rows of a ───> lanes of a's aggregates ┐
+//!   rows of b ───> lanes of b's aggregates ├─> k: hub rows, columns of a, columns of b
+//!   hub rows ──────────────────────────────┘
 //! ```
 //!
 //! The groupings share one vector of lanes, so a change of any of them touches one arrangement and one group. A group has a row
@@ -16,16 +16,14 @@ use std::sync::Arc;
 
 use eval::accumulate::Accumulators;
 use eval::{AggregateCall, Expr};
-use flow::{Accum, failed_row};
-use row::{Datum, Row, RowBuilder};
+use flow::{Collection, Copies, JoinInput};
 
-use super::aggregate::{can_fail, describe, finish};
+use super::aggregate::{can_fail, describe};
 use super::arrangements::Side;
 use super::errors::Blame;
-use super::groups::{GroupSide, Groups, gathered};
-use super::layout::{Layout, Place};
+use super::groups::{GroupSide, Groups};
 use super::mfp::Mfp;
-use super::parts::{Finish, Form, Part, Source};
+use super::parts::{Part, Source};
 use super::{Context, node_key};
 use crate::plan::{JoinKind, Plan};
 
@@ -43,7 +41,7 @@ pub struct Star {
     columns: Mfp,
 }
 
-impl<'scope> Context<'scope> {
+impl Context {
     /// Recognises a star whose outermost join is `plan`.
     pub fn star(&self, plan: &Arc<Plan>) -> Option<Star> {
         let Plan::Join { kind: JoinKind::Left, left, right, on, residual } = &**plan else { return None };
@@ -98,11 +96,10 @@ impl<'scope> Context<'scope> {
     }
 
     /// The parts of a star.
-    pub fn star_parts(&mut self, star: &Star) -> Vec<Part<'scope>> {
+    pub fn star_parts(&mut self, star: &Star) -> Vec<Part> {
         let on: Vec<(Expr, bool)> = star.key.iter().map(|expr| (expr.clone(), false)).collect();
-        let hub = Side::new(&star.hub, &on, true);
+        let hub = Side::new(&star.hub, &on, true, false);
         let groups = star.key.len();
-        let is_own = self.is_own_side(&hub);
         let groupings: Vec<_> = star
             .sides
             .iter()
@@ -115,7 +112,7 @@ impl<'scope> Context<'scope> {
             .collect();
         let counted: Vec<_> =
             groupings.iter().map(|(input, exprs, calls)| self.with_counts(input, exprs, calls)).collect();
-        let layouts = Accumulators::lay_out(usize::from(!is_own), &counted);
+        let layouts = Accumulators::lay_out(0, &counted);
         let width = layouts.first().map_or(1, Accumulators::width);
         let sides: Vec<_> = groupings
             .into_iter()
@@ -123,11 +120,7 @@ impl<'scope> Context<'scope> {
             .map(|((input, exprs, calls), accumulators)| (input, exprs, calls, Rc::new(accumulators)))
             .collect();
         let side_columns: usize = star.sides.iter().map(|side| side.arity()).sum();
-        let source = if is_own {
-            self.own_star(&hub, groups, &sides, width)
-        } else {
-            self.arranged_star(&hub, groups, &sides, width, side_columns)
-        };
+        let source = self.star_groups(&hub, groups, &sides, width);
         let arity = hub.base.arity() + side_columns;
         let mut first = hub.first.beside(&Mfp::identity(side_columns));
         first.append(&star.columns);
@@ -147,14 +140,20 @@ impl<'scope> Context<'scope> {
         parts
     }
 
-    /// Hub rows and lanes in one operator's own state.
-    fn own_star(&mut self, hub: &Side, groups: usize, sides: &[StarSide], width: usize) -> Source<'scope> {
-        let hub = self.keyed_side(hub);
+    /// Lanes, and beside them the hub's rows: the operator's own, or those of an arrangement.
+    fn star_groups(&mut self, hub: &Side, groups: usize, sides: &[StarSide], width: usize) -> Source {
+        let hub = if self.is_own_side(hub) {
+            let (keyed, layout) = self.keyed_side(hub);
+            (JoinInput::Own(keyed), layout)
+        } else {
+            let (arrangement, layout) = self.arrangement(hub);
+            (JoinInput::Shared(arrangement), layout)
+        };
         let mut collections = Vec::new();
         for (input, exprs, calls, accumulators) in sides {
             collections.extend(self.lanes(input, exprs, calls, accumulators, width));
         }
-        let lanes = gathered(collections);
+        let lanes = Collection::concatenate(collections);
         let side = |(_, _, calls, accumulators): &StarSide| GroupSide {
             accumulators: accumulators.clone(),
             calls: calls.len(),
@@ -166,91 +165,7 @@ impl<'scope> Context<'scope> {
             key_columns: groups,
             can_fail: sides.iter().any(|(_, _, calls, _)| calls.iter().any(can_fail)),
         };
-        Source::KeyedGroups { lanes, hub: Some(hub), groups }
-    }
-
-    /// The lanes arranged, and joined with the hub's arrangement, which others read too.
-    fn arranged_star(
-        &mut self,
-        hub: &Side,
-        groups: usize,
-        sides: &[StarSide],
-        width: usize,
-        side_columns: usize,
-    ) -> Source<'scope> {
-        let (hub_arrangement, hub_layout) = self.arrangement(hub);
-        let keys = Layout {
-            key: hub_layout.key.clone(),
-            places: (0..groups).map(Place::Key).collect(),
-            key_columns: groups,
-            value_columns: hub_layout.value_columns,
-        };
-        let here = Part::arranged(hub_arrangement.clone(), keys);
-        let mut collections = vec![self.hub_lanes(here, groups)];
-        for (input, exprs, calls, accumulators) in sides {
-            collections.extend(self.lanes(input, exprs, calls, accumulators, width));
-        }
-        let lanes = <(Row, Accum) as Form>::concatenate(collections);
-        self.statistics.operators += 2;
-        let fails = sides.iter().any(|(_, _, calls, _)| calls.iter().any(can_fail));
-        let finishers: Vec<(Rc<Accumulators>, usize, Blame)> = sides
-            .iter()
-            .map(|(_, _, calls, accumulators)| {
-                let blame = Blame { model: self.model.clone(), expression: describe(calls) };
-                (accumulators.clone(), calls.len(), blame)
-            })
-            .collect();
-        let mut builder = RowBuilder::default();
-        let mut side = RowBuilder::default();
-        let grouped = flow::accumulate(
-            flow::arrange_accums(lanes, "Arrange[Star]"),
-            "Star",
-            Box::new(move |key, lanes, output| {
-                if lanes.first().copied().unwrap_or(0) <= 0 {
-                    return;
-                }
-                for (accumulators, count, blame) in &finishers {
-                    let mut there = accumulators.exists(lanes);
-                    if there && let Err(error) = finish(accumulators, *count, lanes, &mut side) {
-                        // The side's group is set aside; the hub goes on without it.
-                        output.push((failed_row(&blame.row(&error.0, key.iter())), 1));
-                        there = false;
-                    }
-                    if there {
-                        builder.push_row(key);
-                        builder.push_row(side.as_ref());
-                    } else {
-                        (0..groups + count).for_each(|_| builder.push(&Datum::Null));
-                    }
-                    side.clear();
-                }
-                output.push((builder.finish(), 1));
-            }),
-        );
-        if fails {
-            self.statistics.operators += 1;
-            let errors = flow::split_failed(grouped.stream.clone(), "Failed[Star]");
-            self.add_errors(errors);
-        }
-        let side_layout = Layout {
-            key: hub_layout.key.clone(),
-            places: (0..side_columns).map(Place::Value).collect(),
-            key_columns: groups,
-            value_columns: side_columns,
-        };
-        Source::Join { left: (hub_arrangement, hub_layout), right: (grouped, side_layout) }
-    }
-
-    /// One lane per hub key: how many hub rows have it.
-    fn hub_lanes(&mut self, hub: Part<'scope>, groups: usize) -> flow::Accums<'scope> {
-        let finish = Finish::<(Row, Accum)> {
-            logic: Rc::new(|columns, builder, _, out| {
-                columns.iter().for_each(|datum| builder.push_normalized(datum));
-                out.push((builder.finish(), Accum::new(&[1])));
-            }),
-            reads: (0..groups).collect(),
-        };
-        self.read_form(vec![hub], &Mfp::identity(groups), finish, "Lanes[Hub]")
+        Source::Groups { lanes, hub: Some(hub), copies: Copies::One, groups }
     }
 }
 

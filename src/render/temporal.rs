@@ -13,7 +13,7 @@ use crate::plan::Plan;
 use crate::plan::clock::{ClockReading, ticks};
 use crate::plan::temporal::{TemporalBound, Turn, temporal_bound};
 
-impl<'scope> Context<'scope> {
+impl Context {
     /// The rows of a temporal filter, rendered on first use.
     pub fn temporal(
         &mut self,
@@ -21,7 +21,7 @@ impl<'scope> Context<'scope> {
         input: &Arc<Plan>,
         reading: ClockReading,
         predicates: &[Expr],
-    ) -> Rows<'scope> {
+    ) -> Rows {
         let arity = input.arity();
         let types: Vec<ScalarType> = input.typ().columns.into_iter().map(|column| column.ty).collect();
         let (base, mut mfp) = self.peel_input(input);
@@ -49,7 +49,6 @@ impl<'scope> Context<'scope> {
         let parts = self.upstream(&base);
         let keyed = self.read_form(parts, &mfp, finish, "Times[Temporal]");
         let clock = self.inputs.get(&ticks()).expect("a plan with temporal filters is given the clock's ticks").clone();
-        self.statistics.operators += 1;
         let column = ClockReading::ALL.iter().position(|known| *known == reading).expect("all readings are listed");
         let (rows, next_turn) = flow::temporal(keyed, clock, column, "Temporal");
         self.turns.push((reading, next_turn));

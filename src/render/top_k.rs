@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use differential_dataflow::consolidation::consolidate;
 use eval::OrderTerm;
-use flow::{Changes, KeyedState};
+use flow::{Changes, KeyedState, StateSize};
 use index::Index;
 use row::{Datum, Diff, Row, RowRef, push_order_key};
 use smallvec::SmallVec;
@@ -28,7 +28,7 @@ use crate::plan::Plan;
 #[path = "top_k_tests.rs"]
 mod tests;
 
-impl<'scope> Context<'scope> {
+impl Context {
     pub fn top_k(
         &mut self,
         plan: &Arc<Plan>,
@@ -37,7 +37,7 @@ impl<'scope> Context<'scope> {
         order_by: &[OrderTerm],
         limit: Option<u64>,
         offset: u64,
-    ) -> Vec<Part<'scope>> {
+    ) -> Vec<Part> {
         let (base, mut mfp) = self.peel_input(input);
         let columns = mfp.outputs.clone();
         let order: Vec<usize> = order_by.iter().map(|term| mfp.push_expr(&term.expr)).collect();
@@ -62,7 +62,6 @@ impl<'scope> Context<'scope> {
         };
         let parts = self.upstream(&base);
         let keyed = self.read_form(parts, &mfp, finish, "Key[TopK]");
-        self.statistics.operators += 1;
         let ranks = |rank: u64| i64::try_from(rank).unwrap_or(i64::MAX);
         let window =
             Window { offset: ranks(offset), end: ranks(limit.map_or(u64::MAX, |limit| offset.saturating_add(limit))) };
@@ -101,6 +100,15 @@ impl KeyedState for TopK {
         }
         consolidate(&mut changes);
         output.rows.append(&mut changes);
+    }
+
+    fn size(&self) -> StateSize {
+        let mut size = StateSize::default();
+        for (key, members) in &self.groups {
+            size += members.size();
+            size.bytes += size_of::<(Row, Multiset)>() + key.heap_bytes();
+        }
+        size
     }
 }
 

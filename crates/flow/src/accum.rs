@@ -1,16 +1,15 @@
-//! A difference that carries aggregates: a vector of integer lanes, added lane by lane.
+//! What a row adds to its group: a vector of integer lanes, added lane by lane.
 //!
 //! A count is one lane; a sum is one lane or several limbs of 32 bits, so that lanes never carry into each other and
 //! never overflow within two thousand million rows. `eval::accumulate` decides what each lane means.
 
-use differential_dataflow::difference::{Abelian, IsZero, Monoid, Multiply, Semigroup};
-use serde::{Deserialize, Serialize};
+use row::Diff;
 use smallvec::SmallVec;
 
 /// Lanes of a group's accumulators: a window of them, all others being zero.
 ///
 /// What one row adds lies close together, so it takes no allocation however many lanes its group has.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Accum {
     start: u32,
     lanes: SmallVec<[i64; 3]>,
@@ -48,15 +47,14 @@ impl Accum {
     }
 }
 
-impl IsZero for Accum {
-    fn is_zero(&self) -> bool {
+impl Accum {
+    pub fn is_zero(&self) -> bool {
         self.lanes.iter().all(|lane| *lane == 0)
     }
-}
 
-impl Semigroup for Accum {
+    /// Adds lane by lane.
     #[inline]
-    fn plus_equals(&mut self, other: &Accum) {
+    pub fn add(&mut self, other: &Accum) {
         if other.lanes.is_empty() {
             return;
         }
@@ -73,33 +71,27 @@ impl Semigroup for Accum {
         }
         self.add_inside(other);
     }
-}
 
-impl Monoid for Accum {
-    fn zero() -> Accum {
-        Accum::default()
-    }
-}
-
-impl Abelian for Accum {
-    fn negate(&mut self) {
+    pub fn negate(&mut self) {
         for lane in &mut self.lanes {
             *lane = lane.wrapping_neg();
         }
     }
-}
 
-impl Multiply<i64> for Accum {
-    type Output = Accum;
-
+    /// So many times the lanes.
     #[inline]
-    fn multiply(mut self, diff: &i64) -> Accum {
-        if *diff != 1 {
+    pub fn times(mut self, diff: Diff) -> Accum {
+        if diff != 1 {
             for lane in &mut self.lanes {
-                *lane = lane.wrapping_mul(*diff);
+                *lane = lane.wrapping_mul(diff);
             }
         }
         self
+    }
+
+    /// What the lanes take outside of the accumulator itself.
+    pub fn heap_bytes(&self) -> usize {
+        if self.lanes.spilled() { self.lanes.capacity() * size_of::<i64>() } else { 0 }
     }
 }
 
@@ -123,17 +115,17 @@ mod tests {
         for _ in 0..parts.len() {
             order.rotate_left(1);
             let mut sum = Accum::default();
-            order.iter().for_each(|i| sum.plus_equals(&Accum::new(&parts[*i])));
+            order.iter().for_each(|i| sum.add(&Accum::new(&parts[*i])));
             assert_eq!(lanes(&sum), [1, 2, 8, 4, 0, 7]);
             let mut back = sum.clone();
             back.negate();
-            sum.plus_equals(&back);
+            sum.add(&back);
             assert!(sum.is_zero());
         }
     }
 
     #[test]
     fn a_diff_multiplies_every_lane() {
-        assert_eq!(lanes(&Accum::new(&[0, 3, -4]).multiply(&-2)), [0, -6, 8]);
+        assert_eq!(lanes(&Accum::new(&[0, 3, -4]).times(-2)), [0, -6, 8]);
     }
 }

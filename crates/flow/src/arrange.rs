@@ -1,52 +1,103 @@
-//! Arrangements: collections indexed by key, in slabs.
+//! Arrangements: rows by key, held once for all who join with them.
+//!
+//! ```text
+//!   (key, value) ──> table ──┬── changes ──> join with …, which also looks into the table
+//!                            └── changes ──> another reader
+//! ```
+//!
+//! The table is ahead of a reader by exactly the changes that wait in the reader's inbox: what it was before them is the table
+//! without them.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
-use differential_dataflow::VecCollection;
-use differential_dataflow::operators::arrange::arrangement::Arrange;
-use differential_dataflow::operators::arrange::{Arranged, TraceAgent};
-use differential_dataflow::trace::implementations::ord_neu::{OrdKeyBatch, OrdKeyBuilder, OrdValBatch, OrdValBuilder};
-use differential_dataflow::trace::implementations::spine_fueled::Spine;
-use differential_dataflow::trace::implementations::{KeyBatcher, ValBatcher};
-use differential_dataflow::trace::rc_blanket_impls::RcBuilder;
-use differential_dataflow::trace::wrappers::enter::TraceEnter;
+use differential_dataflow::consolidation::consolidate;
 use row::{Diff, Epoch, Row};
-use timely::dataflow::Stream;
 
-use crate::slab::Offsets;
-use crate::{Accum, Accums, Keyed, Slab};
+use crate::bag::Bag;
+use crate::collection::{Inbox, Sender, take_all};
+use crate::graph::{Node, StateSize};
+use crate::key_table::KeyTable;
+use crate::{Keyed, collection::give_back};
 
-type RowLayout = (Slab, Slab, Vec<Epoch>, Vec<Diff>, Offsets);
-pub(crate) type RowBatch = Rc<OrdValBatch<RowLayout>>;
-pub(crate) type RowSpine = Spine<RowBatch>;
-pub(crate) type RowSpineBuilder = RcBuilder<OrdValBuilder<RowLayout, Vec<((Row, Row), Epoch, Diff)>>>;
-
-type AccumLayout = (Slab, Vec<()>, Vec<Epoch>, Vec<Accum>, Offsets);
-type AccumSpine = Spine<Rc<OrdKeyBatch<AccumLayout>>>;
-type AccumSpineBuilder = RcBuilder<OrdKeyBuilder<AccumLayout, Vec<((Row, ()), Epoch, Accum)>>>;
+pub(crate) type Table = Rc<RefCell<KeyTable<Bag>>>;
 
 /// Value rows by key row; cloning shares it.
-pub type Arrangement<'scope> = Arranged<'scope, TraceAgent<RowSpine>>;
-
-/// The stream of new batches of an arrangement.
-pub type Batches<'scope> = Stream<'scope, Epoch, Vec<RowBatch>>;
-
-/// An arrangement seen from inside a recursion, whose times are `T`.
-pub(crate) type Entered<T> = TraceEnter<TraceAgent<RowSpine>, T>;
-
-pub(crate) type AccumArrangement<'scope> = Arranged<'scope, TraceAgent<AccumSpine>>;
-
-/// Arranges values by key; rows of one key go to one worker.
-pub fn arrange<'scope>(keyed: Keyed<'scope>, name: &str) -> Arrangement<'scope> {
-    keyed.arrange_named::<ValBatcher<Row, Row, Epoch, Diff>, RowSpineBuilder, RowSpine>(name)
+#[derive(Clone)]
+pub struct Arrangement {
+    pub(crate) table: Table,
+    pub(crate) changes: Keyed,
 }
 
-/// Arranges accumulators by key.
-pub fn arrange_accums<'scope>(accums: Accums<'scope>, name: &str) -> AccumArrangement<'scope> {
-    let keyed: VecCollection<'scope, Epoch, Row, Accum> = accums;
-    Arrange::<Epoch, Vec<((Row, ()), Epoch, Accum)>>::arrange_named::<
-        KeyBatcher<Row, Epoch, Accum>,
-        AccumSpineBuilder,
-        AccumSpine,
-    >(keyed, name)
+struct Arrange {
+    inbox: Inbox<(Row, Row)>,
+    table: Table,
+    changes: Sender<(Row, Row)>,
+}
+
+/// Arranges values by key; rows of one key are on one worker.
+pub fn arrange(keyed: Keyed, name: &str) -> Arrangement {
+    let graph = keyed.graph.clone();
+    let keyed = graph.exchanged(keyed);
+    let level = keyed.level();
+    let (changes, collection) = Sender::new(&graph, level);
+    let table = Table::new(RefCell::new(KeyTable::new()));
+    let held = table.clone();
+    graph.add(name, level, |task| Box::new(Arrange { inbox: keyed.read_by(task), table: held, changes }));
+    Arrangement { table, changes: collection }
+}
+
+impl Node for Arrange {
+    fn run(&mut self, _: Option<Epoch>) -> bool {
+        let mut updates = take_all(&self.inbox);
+        let mut table = self.table.borrow_mut();
+        for run in updates.chunk_by(|((a, _), _), ((b, _), _)| a == b) {
+            let at = table.place(&run[0].0.0);
+            let (_, bag) = table.get_mut(at);
+            run.iter().for_each(|((_, value), diff)| bag.add(value.as_ref(), *diff));
+            if bag.is_empty() {
+                table.remove(at);
+            }
+        }
+        drop(table);
+        self.changes.pass(&mut updates);
+        give_back(&self.inbox, updates);
+        false
+    }
+
+    fn state(&self) -> StateSize {
+        let table = self.table.borrow();
+        let mut size = StateSize { rows: 0, bytes: table.own_bytes() };
+        table.iter().for_each(|(_, bag)| size += bag.size());
+        size
+    }
+}
+
+/// What waits to be taken in, in the order of keys: how the table was before it.
+pub(crate) struct Pending {
+    /// Sorted, without zero diffs.
+    updates: Vec<((Row, Row), Diff)>,
+}
+
+impl Pending {
+    pub fn new(mut updates: Vec<((Row, Row), Diff)>) -> Pending {
+        consolidate(&mut updates);
+        Pending { updates }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.updates.is_empty()
+    }
+
+    /// The updates of each key.
+    pub fn by_key(&self) -> impl Iterator<Item = &[((Row, Row), Diff)]> {
+        self.updates.chunk_by(|((a, _), _), ((b, _), _)| a == b)
+    }
+
+    /// The updates of one key.
+    pub fn of(&self, key: &Row) -> &[((Row, Row), Diff)] {
+        let start = self.updates.partition_point(|((other, _), _)| other < key);
+        let end = start + self.updates[start..].partition_point(|((other, _), _)| other == key);
+        &self.updates[start..end]
+    }
 }

@@ -5,8 +5,13 @@ use std::collections::BTreeMap;
 use row::{Diff, Row, RowRef};
 use smallvec::SmallVec;
 
+use crate::graph::StateSize;
+
 /// Packed rows longer than this all together are held in a tree: finding one among them must not cost their number.
 const PACKED_BYTES_MAX: usize = 512;
+
+/// About what a row takes in a tree besides its own heap: row, count and its share of half empty nodes.
+const TREE_ROW_BYTES: usize = 60;
 
 /// Rows with their counts, none of them zero.
 ///
@@ -56,6 +61,49 @@ impl Bag {
                 if rows.is_empty() {
                     *self = Bag::default();
                 }
+            }
+        }
+    }
+
+    /// How many different rows there are.
+    pub fn len(&self) -> usize {
+        match self {
+            Bag::Packed(_) => self.iter().count(),
+            Bag::Tree(rows) => rows.len(),
+        }
+    }
+
+    /// A row's count.
+    pub fn count(&self, row: RowRef<'_>) -> Diff {
+        match self {
+            Bag::Packed(bytes) => find(bytes, row).map_or(0, |(_, _, count)| count),
+            Bag::Tree(rows) => rows.get(&row.to_row()).copied().unwrap_or(0),
+        }
+    }
+
+    /// Whether nothing was there before these changes, each row named once, which are in the bag already.
+    pub fn was_empty<'a>(&self, changes: impl Iterator<Item = (RowRef<'a>, Diff)>) -> bool {
+        // Rows that were there: those of now, less those that came, and those that went.
+        let mut there = self.len() as i64;
+        for (row, diff) in changes {
+            match self.count(row) {
+                0 => there += 1,
+                count if count == diff => there -= 1,
+                _ => {}
+            }
+        }
+        there == 0
+    }
+
+    /// Its rows, and what they take outside of the bag itself.
+    pub fn size(&self) -> StateSize {
+        match self {
+            Bag::Packed(bytes) => {
+                StateSize { rows: self.len(), bytes: if bytes.spilled() { bytes.capacity() } else { 0 } }
+            }
+            Bag::Tree(rows) => {
+                let bytes = rows.keys().map(|row| TREE_ROW_BYTES + row.heap_bytes()).sum();
+                StateSize { rows: rows.len(), bytes }
             }
         }
     }

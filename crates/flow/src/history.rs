@@ -10,17 +10,13 @@
 //! 2. The first live turn looks at every key, a later one at the keys whose rows changed.
 //! 3. A turn comes with every epoch, to every worker; a change of the collection waits for its epoch's.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use differential_dataflow::consolidation::consolidate;
-use differential_dataflow::{AsCollection, Hashable};
 use row::{Datum, Diff, Epoch, Row, RowRef};
-use timely::container::CapacityContainerBuilder;
-use timely::dataflow::channels::pact::{Exchange, Pipeline};
-use timely::dataflow::operators::Capability;
-use timely::dataflow::operators::generic::OutputBuilder;
-use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 
+use crate::collection::{Inbox, Sender, take_all};
+use crate::graph::{Node, StateSize};
 use crate::{Keyed, Rows};
 
 /// The clock of an epoch, and whether it is published.
@@ -78,9 +74,8 @@ struct KeyState {
     error: Option<Row>,
 }
 
-/// What an epoch holds before it is closed.
-#[derive(Default)]
-struct Waiting {
+/// What an epoch brought.
+struct Brought {
     rows: Vec<((Row, Row), Diff)>,
     stored: Vec<((Row, Row), Diff)>,
     turn: Option<Turn>,
@@ -98,7 +93,7 @@ struct Histories {
 }
 
 impl Histories {
-    fn take(&mut self, mut epoch: Waiting) {
+    fn take(&mut self, mut epoch: Brought) {
         for ((key, version), diff) in epoch.stored {
             if diff > 0 && (self.is_open)(version.as_ref()) {
                 self.keys.entry(key).or_default().open.push(version.clone());
@@ -151,69 +146,63 @@ impl Histories {
 /// Keeps the versions of a collection's keys; gives them and the errors.
 ///
 /// `rows` and `stored` have one form of key; `turns` holds each turn once, on every worker.
-pub fn history<'scope>(
-    rows: Keyed<'scope>,
-    stored: Keyed<'scope>,
-    turns: Rows<'scope>,
+pub fn history(
+    rows: Keyed,
+    stored: Keyed,
+    turns: Rows,
     is_open: IsOpen,
     logic: HistoryLogic,
     name: &str,
-) -> (Rows<'scope>, Rows<'scope>) {
-    let mut builder = OperatorBuilder::new(name.to_owned(), rows.inner.scope());
-    let by_key = || Exchange::new(|update: &((Row, Row), Epoch, Diff)| update.0.0.hashed());
-    let mut rows = builder.new_input(rows.inner, by_key());
-    let mut stored = builder.new_input(stored.inner, by_key());
-    let mut turns = builder.new_input(turns.inner, Pipeline);
-    type Out = CapacityContainerBuilder<Vec<(Row, Epoch, Diff)>>;
-    let (output, versions) = builder.new_output();
-    let mut output = OutputBuilder::<Epoch, Out>::from(output);
-    let (failed, errors) = builder.new_output();
-    let mut failed = OutputBuilder::<Epoch, Out>::from(failed);
-    builder.build(move |_| {
-        let mut waiting: BTreeMap<Epoch, (Waiting, [Capability<Epoch>; 2])> = BTreeMap::new();
-        let mut histories = Histories {
-            logic,
-            is_open,
-            keys: HashMap::new(),
-            touched: BTreeSet::new(),
-            has_been_live: false,
-            rows_out: Vec::new(),
-            errors_out: Vec::new(),
-        };
-        move |frontiers| {
-            macro_rules! take_in {
-                ($input:ident, $update:ident, $into:ident, $put:expr) => {
-                    $input.for_each(|token, data| {
-                        let capabilities = [token.retain(0), token.retain(1)];
-                        for $update in data.drain(..) {
-                            let epoch = $update.1;
-                            let begin =
-                                || (Waiting::default(), capabilities.each_ref().map(|held| held.delayed(&epoch)));
-                            let $into = &mut waiting.entry(epoch).or_insert_with(begin).0;
-                            $put;
-                        }
-                    });
-                };
-            }
-            take_in!(rows, update, epoch, epoch.rows.push((update.0, update.2)));
-            take_in!(stored, update, epoch, epoch.stored.push((update.0, update.2)));
-            take_in!(turns, update, epoch, epoch.turn = Some(Turn::of(&update.0)));
-            let open = frontiers.iter().filter_map(|frontier| frontier.frontier().first().copied()).min();
-            while let Some(entry) = waiting.first_entry().filter(|entry| open.is_none_or(|open| *entry.key() < open)) {
-                let (epoch, (held, [to_rows, to_errors])) = entry.remove_entry();
-                histories.take(held);
-                if !histories.rows_out.is_empty() {
-                    let mut output = output.activate();
-                    let mut session = output.session(&to_rows);
-                    histories.rows_out.drain(..).for_each(|(row, diff)| session.give((row, epoch, diff)));
-                }
-                if !histories.errors_out.is_empty() {
-                    let mut failed = failed.activate();
-                    let mut session = failed.session(&to_errors);
-                    histories.errors_out.drain(..).for_each(|(row, diff)| session.give((row, epoch, diff)));
-                }
-            }
-        }
+) -> (Rows, Rows) {
+    let graph = rows.graph.clone();
+    let (rows, stored) = (graph.exchanged(rows), graph.exchanged(stored));
+    let level = rows.level().max(stored.level()).max(turns.level());
+    let (versions, given) = Sender::new(&graph, level);
+    let (errors, failed) = Sender::new(&graph, level);
+    let histories = Histories {
+        logic,
+        is_open,
+        keys: HashMap::new(),
+        touched: BTreeSet::new(),
+        has_been_live: false,
+        rows_out: Vec::new(),
+        errors_out: Vec::new(),
+    };
+    graph.add(name, level, |task| {
+        let (rows, stored, turns) = (rows.read_by(task), stored.read_by(task), turns.read_by(task));
+        Box::new(History { rows, stored, turns, histories, versions, errors })
     });
-    (versions.as_collection(), errors.as_collection())
+    (given, failed)
+}
+
+struct History {
+    rows: Inbox<(Row, Row)>,
+    stored: Inbox<(Row, Row)>,
+    turns: Inbox<Row>,
+    histories: Histories,
+    versions: Sender<Row>,
+    errors: Sender<Row>,
+}
+
+impl Node for History {
+    fn run(&mut self, closing: Option<Epoch>) -> bool {
+        if closing.is_none() {
+            return true;
+        }
+        let turn = take_all(&self.turns).last().map(|(turn, _)| Turn::of(turn));
+        self.histories.take(Brought { rows: take_all(&self.rows), stored: take_all(&self.stored), turn });
+        self.versions.pass(&mut self.histories.rows_out);
+        self.errors.pass(&mut self.histories.errors_out);
+        false
+    }
+
+    fn state(&self) -> StateSize {
+        let mut size = StateSize::default();
+        for (key, state) in &self.histories.keys {
+            let rows = state.rows.iter().map(|(row, _)| row).chain(&state.open);
+            let bytes: usize = rows.clone().map(|row| size_of::<Row>() + row.heap_bytes()).sum();
+            size += StateSize { rows: rows.count(), bytes: bytes + size_of::<KeyState>() + key.heap_bytes() };
+        }
+        size
+    }
 }

@@ -8,6 +8,9 @@ use row::Row;
 /// A place in a table; stays the key's own for as long as the key is there.
 pub(crate) type At = u32;
 
+/// Of a place in the table, with its byte of the hash and the room that is left free.
+const PLACE_BYTES: usize = 6;
+
 /// States by key, in places that do not move.
 pub(crate) struct KeyTable<T> {
     hasher: DefaultHashBuilder,
@@ -46,6 +49,24 @@ impl<T: Default> KeyTable<T> {
         let entries = &self.entries;
         self.places.insert_unique(hash, at, |at| hasher.hash_one(&entries[*at as usize].0));
         at
+    }
+
+    /// What is held of a key.
+    pub fn get(&self, key: &Row) -> Option<&T> {
+        let hash = self.hasher.hash_one(key);
+        let at = self.places.find(hash, |at| self.entries[*at as usize].0 == *key)?;
+        Some(&self.entries[*at as usize].1)
+    }
+
+    /// All entries; those that are free hold nothing.
+    pub fn iter(&self) -> impl Iterator<Item = &(Row, T)> {
+        self.entries.iter()
+    }
+
+    /// What the table takes, long keys included.
+    pub fn own_bytes(&self) -> usize {
+        let keys: usize = self.entries.iter().map(|(key, _)| key.heap_bytes()).sum();
+        self.entries.capacity() * size_of::<(Row, T)>() + self.places.capacity() * PLACE_BYTES + keys
     }
 
     #[inline]

@@ -1,4 +1,4 @@
-//! Keyed operators: a state of their own in epoch order, instead of an arrangement of many versions.
+//! Keyed operators that look at each epoch's net changes of a key.
 //!
 //! ```text
 //!   (key, value) ──exchanged by key──> waits for its epoch to close ──net changes per key──> KeyedState ──> rows, errors
@@ -9,14 +9,10 @@
 //! 3. What the state gives out is its change, so that a reader sees a collection like any other.
 
 use differential_dataflow::consolidation::consolidate;
-use differential_dataflow::{AsCollection, Hashable};
 use row::{Diff, Epoch, Row, RowRef};
-use timely::container::CapacityContainerBuilder;
-use timely::dataflow::channels::pact::Exchange;
-use timely::dataflow::operators::generic::OutputBuilder;
-use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 
-use crate::waiting::Waiting;
+use crate::collection::{Inbox, Sender, give_back, take_all};
+use crate::graph::{Node, StateSize};
 use crate::{Keyed, Rows};
 
 /// The changes that a key's changes make.
@@ -34,61 +30,57 @@ pub trait KeyedState {
     /// input does.
     fn update(&mut self, key: RowRef<'_>, values: &[(Row, Diff)], output: &mut Changes);
 
-    /// All keys of an epoch have been given. States that do something once per epoch do it here.
-    fn close_epoch(&mut self, _epoch: Epoch, _output: &mut Changes) {}
+    /// What it holds.
+    fn size(&self) -> StateSize;
+}
+
+struct KeyedNode {
+    inbox: Inbox<(Row, Row)>,
+    state: Box<dyn KeyedState>,
+    changes: Changes,
+    rows: Sender<Row>,
+    errors: Sender<Row>,
+    values: Vec<(Row, Diff)>,
 }
 
 /// Runs a keyed state over a collection.
-pub fn keyed<'scope>(input: Keyed<'scope>, name: &str, mut state: Box<dyn KeyedState>) -> (Rows<'scope>, Rows<'scope>) {
-    let mut builder = OperatorBuilder::new(name.to_owned(), input.inner.scope());
-    let mut input =
-        builder.new_input(input.inner, Exchange::new(|update: &((Row, Row), Epoch, Diff)| update.0.0.hashed()));
-    let (rows, row_stream) = builder.new_output();
-    let (errors, error_stream) = builder.new_output();
-    let mut rows = OutputBuilder::<Epoch, CapacityContainerBuilder<Vec<(Row, Epoch, Diff)>>>::from(rows);
-    let mut errors = OutputBuilder::<Epoch, CapacityContainerBuilder<Vec<(Row, Epoch, Diff)>>>::from(errors);
-    builder.build(move |_| {
-        let mut waiting: Waiting<((Row, Row), Diff)> = Waiting::new();
-        let mut changes = Changes::default();
-        move |frontiers| {
-            input.for_each(|capability, data| {
-                waiting.hold(*capability.time(), || vec![capability.retain(0), capability.retain(1)]);
-                data.drain(..).for_each(|(record, epoch, diff)| waiting.push(epoch, (record, diff)));
-            });
-            let closed = waiting.take_closed(frontiers[0].frontier().first().copied());
-            if closed.is_empty() {
-                return;
-            }
-            let mut closed: Vec<((Epoch, (Row, Row)), Diff)> =
-                closed.into_iter().map(|(epoch, (record, diff))| ((epoch, record), diff)).collect();
-            consolidate(&mut closed);
-            let mut closed = closed.into_iter().peekable();
-            let (mut rows, mut errors) = (rows.activate(), errors.activate());
-            while let Some(((epoch, _), _)) = closed.peek() {
-                let epoch = *epoch;
-                while let Some(((_, (key, value)), diff)) = closed.next_if(|((at, _), _)| *at == epoch) {
-                    let mut values = vec![(value, diff)];
-                    while let Some(((_, (_, value)), diff)) =
-                        closed.next_if(|((at, (other, _)), _)| *at == epoch && *other == key)
-                    {
-                        values.push((value, diff));
-                    }
-                    state.update(key.as_ref(), &values, &mut changes);
-                }
-                state.close_epoch(epoch, &mut changes);
-                if !changes.rows.is_empty() {
-                    let capability = waiting.capability(0, epoch);
-                    let mut session = rows.session(&capability);
-                    changes.rows.drain(..).for_each(|(row, diff)| session.give((row, epoch, diff)));
-                }
-                if !changes.errors.is_empty() {
-                    let capability = waiting.capability(1, epoch);
-                    let mut session = errors.session(&capability);
-                    changes.errors.drain(..).for_each(|(row, diff)| session.give((row, epoch, diff)));
-                }
-            }
-            waiting.release(None);
-        }
+pub fn keyed(input: Keyed, name: &str, state: Box<dyn KeyedState>) -> (Rows, Rows) {
+    let graph = input.graph.clone();
+    let input = graph.exchanged(input);
+    let level = input.level();
+    let (rows, given) = Sender::new(&graph, level);
+    let (errors, failed) = Sender::new(&graph, level);
+    graph.add(name, level, |task| {
+        let inbox = input.read_by(task);
+        Box::new(KeyedNode { inbox, state, changes: Changes::default(), rows, errors, values: Vec::new() })
     });
-    (row_stream.as_collection(), error_stream.as_collection())
+    (given, failed)
+}
+
+impl Node for KeyedNode {
+    fn run(&mut self, closing: Option<Epoch>) -> bool {
+        if closing.is_none() {
+            return true;
+        }
+        let mut updates = take_all(&self.inbox);
+        consolidate(&mut updates);
+        let mut waiting = updates.drain(..).peekable();
+        while let Some(((key, value), diff)) = waiting.next() {
+            self.values.clear();
+            self.values.push((value, diff));
+            while let Some(((_, value), diff)) = waiting.next_if(|((other, _), _)| *other == key) {
+                self.values.push((value, diff));
+            }
+            self.state.update(key.as_ref(), &self.values, &mut self.changes);
+        }
+        drop(waiting);
+        give_back(&self.inbox, updates);
+        self.rows.pass(&mut self.changes.rows);
+        self.errors.pass(&mut self.changes.errors);
+        false
+    }
+
+    fn state(&self) -> StateSize {
+        self.state.size()
+    }
 }

@@ -20,7 +20,7 @@ use differential_dataflow::consolidation::consolidate;
 use row::{Datum, Diff, Row, RowRef};
 
 use crate::interval::IntervalTree;
-use crate::{Changes, KeyedState};
+use crate::{Changes, KeyedState, StateSize};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JoinSide {
@@ -84,6 +84,9 @@ struct Entry {
     matches: Diff,
     failures: Diff,
 }
+
+/// About what an entry takes besides its places and its rows' own heap.
+const ENTRY_BYTES: usize = size_of::<Row>() + size_of::<Entry>() + 24;
 
 /// The rows of one key.
 #[derive(Default)]
@@ -338,6 +341,22 @@ impl KeyedState for RangeJoin {
         consolidate(&mut changes.errors);
         output.rows.append(&mut changes.rows);
         output.errors.append(&mut changes.errors);
+    }
+
+    fn size(&self) -> StateSize {
+        let mut size = StateSize::default();
+        let mut add = |row: &Row, places: usize| {
+            size += StateSize { rows: 1, bytes: ENTRY_BYTES + row.heap_bytes() + places };
+        };
+        for group in self.groups.values() {
+            group.points.keys().for_each(|(point, row)| add(row, size_of::<Row>() + point.heap_bytes()));
+            group.spans.for_each(&mut |low, high, row, _| {
+                add(row, 2 * size_of::<Row>() + low.heap_bytes() + high.heap_bytes());
+            });
+            let others = group.nowhere.iter().chain(&group.unplaced);
+            others.flat_map(|rows| rows.keys()).for_each(|row| add(row, 0));
+        }
+        size
     }
 }
 

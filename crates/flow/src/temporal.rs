@@ -14,14 +14,10 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use differential_dataflow::consolidation::consolidate;
-use differential_dataflow::{AsCollection, Hashable};
 use row::{Datum, Diff, Epoch, Row, RowRef};
-use timely::container::CapacityContainerBuilder;
-use timely::dataflow::channels::pact::{Exchange, Pipeline};
-use timely::dataflow::operators::generic::OutputBuilder;
-use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 
-use crate::waiting::Waiting;
+use crate::collection::{Inbox, Sender, give_back, take_all};
+use crate::graph::{Node, StateSize};
 use crate::{Keyed, Rows};
 
 /// The least turn that a temporal operator waits for.
@@ -31,78 +27,66 @@ pub type NextTurn = Rc<Cell<Option<i64>>>;
 ///
 /// The key of `input` is (from, until), two integers; the value is the row. `ticks` holds each value of the clock once, on every
 /// worker; `reading` says which of its columns counts.
-pub fn temporal<'scope>(
-    input: Keyed<'scope>,
-    ticks: Rows<'scope>,
-    reading: usize,
-    name: &str,
-) -> (Rows<'scope>, NextTurn) {
-    let mut builder = OperatorBuilder::new(name.to_owned(), input.inner.scope());
-    let by_row = Exchange::new(|update: &((Row, Row), Epoch, Diff)| update.0.hashed());
-    let mut input = builder.new_input(input.inner, by_row);
-    let mut ticks = builder.new_input(ticks.inner, Pipeline);
-    let (output, stream) = builder.new_output();
-    let mut output = OutputBuilder::<Epoch, CapacityContainerBuilder<Vec<(Row, Epoch, Diff)>>>::from(output);
+pub fn temporal(input: Keyed, ticks: Rows, reading: usize, name: &str) -> (Rows, NextTurn) {
+    let graph = input.graph.clone();
+    let input = graph.exchanged(input);
+    let level = input.level().max(ticks.level());
+    let (rows, given) = Sender::new(&graph, level);
     let next_turn = NextTurn::default();
     let told = next_turn.clone();
-    builder.build(move |_| {
-        let mut waiting: Waiting<(Event, Diff)> = Waiting::new();
-        let mut state = Turns::default();
-        let mut changes: Vec<(Row, Diff)> = Vec::new();
-        move |frontiers| {
-            input.for_each(|capability, data| {
-                waiting.hold(*capability.time(), || vec![capability.retain(0)]);
-                for ((times, row), epoch, diff) in data.drain(..) {
-                    let (from, until) = read_times(times.as_ref());
-                    waiting.push(epoch, (Event::Row { from, until, row }, diff));
-                }
-            });
-            ticks.for_each(|capability, data| {
-                waiting.hold(*capability.time(), || vec![capability.retain(0)]);
-                for (tick, epoch, diff) in data.drain(..).filter(|(_, _, diff)| *diff > 0) {
-                    let clock = tick.iter().nth(reading).map(|datum| datum.unwrap_int());
-                    let tick = Event::Tick(clock.expect("a tick has a column for each reading"));
-                    waiting.push(epoch, (tick, diff));
-                }
-            });
-            let open = frontiers.iter().filter_map(|frontier| frontier.frontier().first().copied()).min();
-            let closed = waiting.take_closed(open);
-            if closed.is_empty() {
-                return;
-            }
-            let mut ready: Vec<((Epoch, Event), Diff)> =
-                closed.into_iter().map(|(epoch, (event, diff))| ((epoch, event), diff)).collect();
-            // By epoch; in it the tick first.
-            consolidate(&mut ready);
-            let mut ready = ready.into_iter().peekable();
-            let mut output = output.activate();
-            while let Some(((epoch, _), _)) = ready.peek() {
-                let epoch = *epoch;
-                while let Some(((_, event), diff)) = ready.next_if(|((at, _), _)| *at == epoch) {
-                    match event {
-                        Event::Tick(clock) => state.advance(clock, &mut changes),
-                        Event::Row { from, until, row } => state.update(from, until, row, diff, &mut changes),
-                    }
-                }
-                if !changes.is_empty() {
-                    let capability = waiting.capability(0, epoch);
-                    let mut session = output.session(&capability);
-                    changes.drain(..).for_each(|(row, diff)| session.give((row, epoch, diff)));
-                }
-            }
-            told.set(state.next_turn());
-            waiting.release(None);
-        }
+    graph.add(name, level, |task| {
+        Box::new(Temporal {
+            input: input.read_by(task),
+            ticks: ticks.read_by(task),
+            reading,
+            turns: Turns::default(),
+            rows,
+            told,
+        })
     });
-    (stream.as_collection(), next_turn)
+    (given, next_turn)
 }
 
-/// In this order: a row meets the clock of its epoch.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Event {
-    Tick(i64),
-    Row { from: i64, until: i64, row: Row },
+struct Temporal {
+    input: Inbox<(Row, Row)>,
+    ticks: Inbox<Row>,
+    reading: usize,
+    turns: Turns,
+    rows: Sender<Row>,
+    told: NextTurn,
 }
+
+impl Node for Temporal {
+    fn run(&mut self, closing: Option<Epoch>) -> bool {
+        if closing.is_none() {
+            return true;
+        }
+        let mut changes = Vec::new();
+        // The tick first: a row meets the clock of its epoch.
+        for (tick, _) in take_all(&self.ticks).into_iter().filter(|(_, diff)| *diff > 0) {
+            let clock = tick.iter().nth(self.reading).map(|datum| datum.unwrap_int());
+            self.turns.advance(clock.expect("a tick has a column for each reading"), &mut changes);
+        }
+        let mut updates = take_all(&self.input);
+        consolidate(&mut updates);
+        for ((times, row), diff) in updates.drain(..) {
+            let (from, until) = read_times(times.as_ref());
+            self.turns.update(from, until, row, diff, &mut changes);
+        }
+        give_back(&self.input, updates);
+        self.rows.pass(&mut changes);
+        self.told.set(self.turns.next_turn());
+        false
+    }
+
+    fn state(&self) -> StateSize {
+        let rows = self.turns.turns.keys();
+        StateSize { rows: rows.len(), bytes: rows.map(|(_, row)| TURN_BYTES + row.heap_bytes()).sum() }
+    }
+}
+
+/// About what a waiting row takes besides its own heap: its turn, its entry and its share of half empty nodes.
+const TURN_BYTES: usize = 90;
 
 fn read_times(times: RowRef<'_>) -> (i64, i64) {
     let mut times = times.iter();

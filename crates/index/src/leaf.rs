@@ -36,6 +36,11 @@ impl Leaf {
             && self.bytes.len() + other.bytes.len() <= BYTES_MAX / 4 * 3
     }
 
+    /// Memory that it has allocated.
+    pub fn heap_bytes(&self) -> usize {
+        self.bytes.capacity() + self.slots.capacity() * size_of::<Slot>()
+    }
+
     fn start(&self, slot: usize) -> usize {
         if slot == 0 { 0 } else { self.slots[slot - 1].end as usize }
     }

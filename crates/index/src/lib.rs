@@ -87,6 +87,11 @@ impl Index {
         self.root.sums.total(ROWS)
     }
 
+    /// Memory that it has allocated. Looks at every node.
+    pub fn heap_bytes(&self) -> usize {
+        self.root.heap_bytes()
+    }
+
     pub fn is_empty(&self) -> bool {
         self.root.sums.is_empty()
     }

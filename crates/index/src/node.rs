@@ -55,6 +55,21 @@ impl Bound {
     }
 }
 
+impl Node {
+    /// Memory below it; marks of ranges, which few indexes have, are left out.
+    pub fn heap_bytes(&self) -> usize {
+        let body = match &self.body {
+            Body::Leaf(leaf) => leaf.heap_bytes(),
+            Body::Inner(inner) => {
+                let bounds: usize = inner.bounds.iter().map(|bound| size_of::<Bound>() + bound.bytes.len()).sum();
+                let children = inner.children.iter().map(|child| size_of::<Node>() + child.heap_bytes());
+                size_of::<Inner>() + bounds + children.sum::<usize>()
+            }
+        };
+        self.sums.heap_bytes() + body
+    }
+}
+
 impl Inner {
     /// The child in which a target lies or would be put.
     pub fn child_of(&self, target: &Target<'_>) -> usize {

@@ -25,6 +25,11 @@ impl Default for Sums {
 }
 
 impl Sums {
+    /// Memory that it has allocated.
+    pub fn heap_bytes(&self) -> usize {
+        self.cells.capacity() * size_of::<i64>()
+    }
+
     pub fn len(&self) -> usize {
         self.cells.len() / self.width
     }

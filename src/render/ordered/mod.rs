@@ -2,8 +2,6 @@
 //!
 //! ```text
 //!   input ──> group, (arguments, list entries) ──keyed──> per group: lanes │ ordered lists ──> rows of groups that changed
-//!                                                                               │
-//!                                                     (arranged by group where a join asks for it)
 //! ```
 //!
 //! 1. One operator keeps all aggregates of a grouping together: those that can ride in lanes do, the others share one ordered list
@@ -20,14 +18,12 @@ mod state_tests;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use differential_dataflow::AsCollection;
 use eval::accumulate::Accumulators;
 use eval::ordered::{Finisher, List};
 use eval::{AggregateCall, AggregateFunction, Expr, OrderTerm};
-use flow::{Arrangement, Keyed, Rows};
+use flow::{Keyed, Rows};
 use row::{Datum, OwnedDatum, Row, RowBuilder, RowRef, ScalarType, push_order_key};
 use smallvec::SmallVec;
-use timely::dataflow::operators::ToStream;
 
 use super::aggregate::{argument, can_fail, describe};
 use super::errors::Blame;
@@ -129,7 +125,7 @@ impl Shape {
     }
 }
 
-impl<'scope> Context<'scope> {
+impl Context {
     /// The rows of a grouping whose aggregates are not all accumulated.
     pub fn ordered(
         &mut self,
@@ -137,7 +133,7 @@ impl<'scope> Context<'scope> {
         input: &Arc<Plan>,
         group: &[(Expr, Column)],
         aggregates: &[(AggregateCall, Column)],
-    ) -> Rows<'scope> {
+    ) -> Rows {
         if let Some(rows) = self.rows.get(&node_key(plan)) {
             return rows.clone();
         }
@@ -148,7 +144,6 @@ impl<'scope> Context<'scope> {
             calls.iter().filter(|call| Accumulators::can_hold(call)).cloned().collect();
         let entries = self.entries(input, &groups, &accumulated, &shape);
         let blame = Blame { model: self.model.clone(), expression: describe(&calls) };
-        self.statistics.operators += 1;
         let (rows, errors) = flow::keyed(entries, "OrderedGroup", Box::new(GroupState::new(shape, blame)));
         if calls.iter().any(can_fail) {
             self.add_errors(errors);
@@ -157,32 +152,8 @@ impl<'scope> Context<'scope> {
         rows
     }
 
-    /// The same, arranged by group.
-    pub fn ordered_groups(&mut self, plan: &Arc<Plan>, groups: usize) -> Arrangement<'scope> {
-        let arity = plan.arity();
-        let parts = self.upstream(plan);
-        let finish = Finish::<(Row, Row)> {
-            logic: Rc::new(move |columns, key, value, out| {
-                let (group, aggregates) = columns.split_at(groups);
-                group.iter().for_each(|datum| key.push_normalized(datum));
-                aggregates.iter().for_each(|datum| value.push(datum));
-                out.push((key.finish(), value.finish()));
-            }),
-            reads: (0..arity).collect(),
-        };
-        let keyed = self.read_form(parts, &Mfp::identity(arity), finish, "Key[OrderedGroup]");
-        self.statistics.operators += 1;
-        flow::arrange(keyed, "Arrange[OrderedGroup]")
-    }
-
     /// Each row's group, and beside it: a mark, the arguments that lanes take, and its entry in each list.
-    fn entries(
-        &mut self,
-        input: &Arc<Plan>,
-        groups: &[Expr],
-        accumulated: &[AggregateCall],
-        shape: &Shape,
-    ) -> Keyed<'scope> {
+    fn entries(&mut self, input: &Arc<Plan>, groups: &[Expr], accumulated: &[AggregateCall], shape: &Shape) -> Keyed {
         let (base, mfp) = self.peel_input(input);
         let mut columns = Columns { inputs: mfp.outputs.len(), mfp, known: Vec::new() };
         let mut reads: Vec<usize> = groups.iter().map(|expr| columns.push(expr)).collect();
@@ -225,17 +196,14 @@ impl<'scope> Context<'scope> {
             }),
             reads,
         };
-        let parts: Vec<Part<'scope>> = self.upstream(&base);
-        let keyed: Keyed<'scope> = self.read_form(parts, &columns.mfp, finish, "Key[OrderedGroup]");
+        let parts: Vec<Part> = self.upstream(&base);
+        let keyed: Keyed = self.read_form(parts, &columns.mfp, finish, "Key[OrderedGroup]");
         if !groups.is_empty() {
             return keyed;
         }
         // The row that makes a grouping without groups exist over nothing.
-        let here = self.scope.index() == 0;
         let row = Row::pack([Datum::Bool(false)]);
-        let updates: Vec<_> = here.then(|| ((Row::default(), row), 0, 1)).into_iter().collect();
-        self.statistics.operators += 1;
-        keyed.concat(updates.to_stream(self.scope).as_collection())
+        keyed.concat(self.graph.constant(vec![((Row::default(), row), 1)]))
     }
 }
 

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use flow::StateSize;
 use index::{Index, Weight};
 use row::{Diff, Row, RowRef};
 
@@ -21,6 +22,11 @@ impl Multiset {
     /// The members, for looking things up.
     pub fn index(&self) -> &Index {
         &self.index
+    }
+
+    /// What it holds.
+    pub fn size(&self) -> StateSize {
+        StateSize { rows: self.index.len() as usize, bytes: self.index.heap_bytes() }
     }
 
     /// Whether nothing is there and nothing is owed.

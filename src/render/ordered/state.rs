@@ -3,10 +3,9 @@
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
 
-use differential_dataflow::difference::{IsZero, Multiply, Semigroup};
 use eval::EvalError;
 use eval::ordered::Members;
-use flow::{Accum, Changes, KeyedState};
+use flow::{Accum, Changes, KeyedState, StateSize};
 use row::{Datum, Diff, Row, RowBuilder, RowRef};
 use smallvec::SmallVec;
 
@@ -100,6 +99,22 @@ impl KeyedState for GroupState {
             place.remove();
         }
     }
+
+    fn size(&self) -> StateSize {
+        let mut size = StateSize::default();
+        for (key, group) in &self.groups {
+            let shown = match &group.shown {
+                Shown::Nothing => 0,
+                Shown::Values(row) | Shown::Error(row) => row.heap_bytes(),
+            };
+            size += StateSize {
+                rows: 1,
+                bytes: size_of::<(Row, Group)>() + key.heap_bytes() + group.lanes.heap_bytes() + shown,
+            };
+            group.lists.iter().chain(&group.frequencies).for_each(|list| size += list.size());
+        }
+        size
+    }
 }
 
 impl Group {
@@ -130,7 +145,7 @@ impl Group {
     }
 
     fn add_lanes(&mut self, buffer: &mut [i64], diff: Diff) {
-        self.lanes.plus_equals(&Accum::new(buffer).multiply(&diff));
+        self.lanes.add(&Accum::new(buffer).times(diff));
         buffer.fill(0);
     }
 

@@ -44,9 +44,9 @@ use crate::plan::{FrameBound, Plan, WindowCall, WindowFunction};
 use call::Spec;
 use state::WindowState;
 
-impl<'scope> Context<'scope> {
+impl Context {
     /// The outputs of a chain over a window node, as rows.
-    pub fn window(&mut self, plan: &Plan, chain: &Mfp) -> Rows<'scope> {
+    pub fn window(&mut self, plan: &Plan, chain: &Mfp) -> Rows {
         let Plan::Window { input, partition, order_by, calls } = plan else { panic!("a window node is a window node") };
         let (base, mut mfp) = self.peel_input(input);
         let columns = mfp.outputs.clone();
@@ -91,7 +91,6 @@ impl<'scope> Context<'scope> {
         let calls: Vec<WindowCall> = calls.iter().map(|(call, _)| call.clone()).collect();
         let types: Vec<_> = input.typ().columns.into_iter().map(|column| column.ty).collect();
         let spec = Spec::new(&calls, order_by, types, chain, self.blames(chain), &self.model);
-        self.statistics.operators += 1;
         let (rows, errors) = flow::keyed(keyed, "Window", Box::new(WindowState::new(spec)));
         self.add_errors(errors);
         rows

@@ -15,7 +15,7 @@ use std::rc::Rc;
 
 use differential_dataflow::consolidation::consolidate;
 use eval::EvalError;
-use flow::{Changes, KeyedState};
+use flow::{Changes, KeyedState, StateSize};
 use hashbrown::HashMap;
 use index::{Index, Weight, compare_rows};
 use row::{Datum, Diff, OwnedDatum, Row, RowRef};
@@ -205,6 +205,17 @@ fn compare(old: &Facts, new: &Facts, spans: &mut Vec<Span>) {
 }
 
 impl KeyedState for WindowState {
+    fn size(&self) -> StateSize {
+        let mut size = StateSize::default();
+        for (key, partition) in &self.partitions {
+            size += StateSize {
+                rows: partition.index.len() as usize,
+                bytes: size_of::<(Row, Partition)>() + key.heap_bytes() + partition.index.heap_bytes(),
+            };
+        }
+        size
+    }
+
     fn update(&mut self, key: RowRef<'_>, values: &[(Row, Diff)], output: &mut Changes) {
         let mut changes: Vec<Change> = values.iter().map(|(value, diff)| self.change(value, *diff)).collect();
         let WindowState { spec, lanes, partitions, emitter, compares, by_rank, .. } = self;
