@@ -4,9 +4,10 @@
 #                     and LIVEMART_TEST_KAFKA_SASL_SSL and …_CA: the same broker behind TLS and SCRAM (user app, password app-pw)
 #   parts_alive DIR   true while both run
 #   parts_down DIR    ends both, by the process ids that DIR holds, and removes their data
+#   up_postgres DIR PORT, postgres_url PORT        one more PostgreSQL; parts_down ends it, too
 #
 # Durability is switched off where the server allows it: the data is thrown away with the test. Who kills PostgreSQL sets
-# LIVEMART_SYNCHRONOUS_COMMIT=on: what was committed must have left its process.
+# LIVEMART_SYNCHRONOUS_COMMIT=on: what was committed must have left its process. LIVEMART_WAL_LEVEL=logical lets others follow the changes.
 
 free_ports() { # N: prints N ports, all free at this moment
   python3 - "$1" <<'PY'
@@ -71,10 +72,12 @@ up_postgres() { # DIR PORT
   local durability=(-c fsync=off -c "synchronous_commit=${LIVEMART_SYNCHRONOUS_COMMIT:-off}" -c full_page_writes=off)
   [ -z "${LIVEMART_PARTS_SYNC:-}" ] || durability=() # what is measured must cost what it costs
   launch "$dir/postgres.log" "${as[@]}" "$bin/postgres" -D "$data" -p "$port" -c listen_addresses=127.0.0.1 -c unix_socket_directories= \
-    ${durability[@]+"${durability[@]}"} -c max_connections=200 -c timezone=UTC
+    ${durability[@]+"${durability[@]}"} -c "wal_level=${LIVEMART_WAL_LEVEL:-replica}" -c max_connections=200 -c timezone=UTC
   wait_until 60 "$bin/pg_isready" -q -h 127.0.0.1 -p "$port" || die "PostgreSQL did not start: $(tail -3 "$dir/postgres.log")"
   head -1 "$data/postmaster.pid" >"$dir/postgres.pid" # the server's own id; what was launched may be runuser
 }
+
+postgres_url() { echo "postgres://postgres@127.0.0.1:$1/postgres"; }
 
 # certificates DIR: an authority ca.pem and a broker's certificate by it, with its key: broker.pem.
 certificates() (
@@ -149,7 +152,7 @@ parts_up() {
 export LIVEMART_TEST_KAFKA=127.0.0.1:$kafka
 export LIVEMART_TEST_KAFKA_SASL_SSL=127.0.0.1:$secure
 export LIVEMART_TEST_KAFKA_CA=$(cat "$dir/kafka.folder")/ca.pem
-export LIVEMART_TEST_POSTGRES=postgres://postgres@127.0.0.1:$postgres/postgres
+export LIVEMART_TEST_POSTGRES=$(postgres_url "$postgres")
 ENV
 }
 

@@ -2,6 +2,7 @@
 #
 #   setup_build    compiler-side packages                                    (cargo build)
 #   setup_parts    PostgreSQL, a JDK, Kafka's jars from Maven Central        (tests with real parts)
+#   setup_debezium Debezium's connector for PostgreSQL from Maven Central    (scripts/x debezium)
 #   setup_oracle   a Python environment with dbt at exact versions           (tests/oracle)
 
 # packages_for COMMAND-OR-FILE=PACKAGE...: the packages whose command or header is missing.
@@ -91,6 +92,29 @@ appender.console.layout.type = PatternLayout
 appender.console.layout.pattern = %d %p %c{1} %m%n
 PROPERTIES
   touch "$KAFKA_HOME/complete"
+}
+
+# A plugin of Kafka Connect, which comes with Kafka's own jars: what those have is left out.
+setup_debezium() {
+  [ ! -f "$DEBEZIUM_HOME/complete" ] || return 0
+  say "fetching Debezium $DEBEZIUM_VERSION from Maven Central"
+  rm -rf "$DEBEZIUM_HOME"
+  mkdir -p "$DEBEZIUM_HOME"
+  cat >"$DEBEZIUM_HOME/pom.xml" <<XML
+<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>livemart</groupId><artifactId>connector</artifactId><version>1</version>
+  <dependencies>
+    <dependency><groupId>io.debezium</groupId><artifactId>debezium-connector-postgres</artifactId><version>$DEBEZIUM_VERSION</version></dependency>
+    <!-- Its schema generator wants it, and names it as provided. -->
+    <dependency><groupId>com.google.guava</groupId><artifactId>guava</artifactId><version>33.4.8-jre</version></dependency>
+  </dependencies>
+</project>
+XML
+  (cd "$DEBEZIUM_HOME" && mvn -q -B org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies \
+    -DoutputDirectory=plugins/debezium-postgres -DincludeScope=runtime \
+    -DexcludeGroupIds=org.apache.kafka,org.slf4j,org.xerial.snappy,com.github.luben,at.yawk.lz4)
+  touch "$DEBEZIUM_HOME/complete"
 }
 
 setup_oracle() {

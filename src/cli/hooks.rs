@@ -42,7 +42,8 @@ pub fn render(project: &Project, deployment: &mut Deployment) -> Result<(), Verb
                 let name = format!("{which} {} of {}", at + 1, package.name);
                 let known = if which == "on-run-end" { known.as_slice() } else { &[] };
                 let sql = project.render_run_hook(&package.name, &name, text, known)?;
-                hooks.extend(hook(project, name, sql, true));
+                let (sql, transaction) = taken_apart(sql);
+                hooks.extend(hook(project, name, sql, transaction));
             }
         }
     }
@@ -58,6 +59,13 @@ fn of_model(project: &Project, model: &str, which: &str) -> Result<Vec<Hook>, Ve
         hooks.extend(hook(project, name, sql, transaction));
     }
     Ok(hooks)
+}
+
+/// A hook may be a JSON text of a map: `{"sql": "…", "transaction": false}`.
+fn taken_apart(text: String) -> (String, bool) {
+    let Ok(Json::Object(map)) = serde_json::from_str::<Json>(&text) else { return (text, true) };
+    let sql = map.get("sql").and_then(Json::as_str).unwrap_or_default();
+    (sql.to_owned(), map.get("transaction").and_then(Json::as_bool).unwrap_or(true))
 }
 
 /// None when rendering left nothing to run.
@@ -77,4 +85,18 @@ fn without_schemas(project: &Project, mut sql: String) -> String {
         }
     }
     sql
+}
+
+#[cfg(test)]
+mod tests {
+    use super::taken_apart;
+
+    #[test]
+    fn a_hook_may_be_a_text_of_a_map() {
+        let taken = |text: &str| taken_apart(text.to_owned());
+        assert_eq!(taken("analyze t"), ("analyze t".to_owned(), true));
+        assert_eq!(taken(r#"{"sql": "vacuum t", "transaction": false}"#), ("vacuum t".to_owned(), false));
+        assert_eq!(taken(r#" {"sql": "select 1"} "#), ("select 1".to_owned(), true));
+        assert_eq!(taken("{broken"), ("{broken".to_owned(), true), "PostgreSQL says what is wrong with it");
+    }
 }

@@ -131,7 +131,8 @@ fn key_columns(
     let configured = settings.and_then(|settings| settings.key.clone());
     let appends = settings.is_some_and(|settings| settings.envelope == project::EnvelopeKind::Append);
     let key = configured.or_else(|| if appends { None } else { table.declared_key.clone() });
-    let Some(key) = key else { return Ok(None) };
+    // `key: []` says that rows have none, whatever else the project says.
+    let Some(key) = key.filter(|key| !key.is_empty()) else { return Ok(None) };
     let position = |name: &String| {
         columns.iter().position(|column| column.name.eq_ignore_ascii_case(name)).ok_or_else(|| {
             AssembleError::source(

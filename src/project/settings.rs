@@ -138,8 +138,8 @@ pub fn resolve(root: &Path, raw: &Yaml, scope: &Arc<Scope>) -> Result<Settings> 
         trees: TREES.iter().filter_map(|tree| map.get(tree).map(|yaml| (tree.to_string(), yaml.to_json()))).collect(),
         dispatch: dispatch(map.get("dispatch")),
         quoting: object(map.get("quoting")),
-        on_run_start: map.get("on-run-start").map_or_else(Vec::new, texts),
-        on_run_end: map.get("on-run-end").map_or_else(Vec::new, texts),
+        on_run_start: run_hooks(map.get("on-run-start"), "on-run-start")?,
+        on_run_end: run_hooks(map.get("on-run-end"), "on-run-end")?,
         flags: object(map.get("flags")),
     };
     if settings.docs_paths.is_empty() {
@@ -154,6 +154,21 @@ pub fn texts(yaml: &Yaml) -> Vec<String> {
         Value::List(list) => list.iter().filter_map(Yaml::scalar_text).collect(),
         _ => yaml.scalar_text().into_iter().collect(),
     }
+}
+
+/// dbt takes texts here and nothing else; a text may be the JSON of a map, as what Jinja gives for it.
+fn run_hooks(yaml: Option<&Yaml>, which: &str) -> Result<Vec<String>> {
+    let Some(yaml) = yaml.filter(|yaml| !yaml.is_null()) else { return Ok(Vec::new()) };
+    let items = yaml.as_list().unwrap_or(std::slice::from_ref(yaml));
+    let text = |item: &Yaml| {
+        item.scalar_text().ok_or_else(|| {
+            ProjectError::runtime(format!("{which} holds something that is no text"))
+                .in_file(FILE)
+                .at_line(item.line)
+                .hint("dbt takes texts here; a map is written as one: '{\"sql\": \"vacuum\", \"transaction\": false}'")
+        })
+    };
+    items.iter().filter(|item| !item.is_null()).map(text).collect()
 }
 
 fn object(yaml: Option<&Yaml>) -> JsonMap<String, Json> {

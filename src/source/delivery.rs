@@ -6,7 +6,7 @@
 //! ```
 //!
 //! 1. Debezium's `source.sequence` is (position of the last commit, position of the change). A connector that has not seen a commit
-//!    yet leaves the first out; then the second alone is compared.
+//!    yet leaves the first out; then the times of the commits are compared, and positions where those are equal.
 //! 2. Changes share a position: both halves of a changed key, rows of one COPY. At the mark, (op, key) tells them apart.
 //! 3. Equal rows of a table without a key have no key that tells them apart: at the mark they are new, unless the delivery has
 //!    just gone back below it; then as many of them come again as came before.
@@ -67,7 +67,8 @@ impl Mark {
         let is_later = time.is_some_and(|time| time > self.newest);
         let order = match (place.commit, self.commit) {
             (Some(commit), Some(mark)) => (commit, place.lsn).cmp(&(mark, self.lsn)),
-            _ => place.lsn.cmp(&self.lsn),
+            // Positions of transactions that overlapped do not follow their commits, but times do.
+            _ => time.map_or(Equal, |time| time.cmp(&self.newest)).then(place.lsn.cmp(&self.lsn)),
         };
         match order {
             _ if place.server != self.server => self.begin(place, time, identity),

@@ -28,6 +28,15 @@ fn what_comes_again_after_a_restart_is_known() {
 }
 
 #[test]
+fn a_first_transaction_that_comes_again_is_known_though_a_later_one_has_lower_positions() {
+    // The one that committed second had begun first; the connector that is back does not tell the commit before the first.
+    let first = [(Some(5), 20, 1, 1), (Some(25), 10, 2, 2)];
+    let again = [(None, 20, 1, 1), (Some(25), 10, 2, 2), (Some(35), 12, 3, 3)];
+    let all: Vec<_> = first.into_iter().chain(again).collect();
+    assert_eq!(judged(true, &all), "++--+");
+}
+
+#[test]
 fn a_long_transaction_has_lower_positions_after_a_later_commit() {
     // The changes of the transaction that committed last lie before those of the one that committed first.
     assert_eq!(judged(true, &[(Some(5), 20, 1, 1), (Some(25), 10, 2, 2), (Some(25), 11, 2, 3)]), "+++");

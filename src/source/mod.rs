@@ -23,6 +23,7 @@ pub mod feed;
 pub mod file;
 pub mod format;
 pub mod glob;
+mod halves;
 pub mod journal;
 pub mod kafka;
 pub mod open;

@@ -14,9 +14,14 @@
 //!    the next one: a restarted connector sends them again, or the END is from before we began to listen.
 //! 4. What is held is bounded by `HELD_BYTES_MAX`: a partition that is ahead of the others is not read on; a transaction that does
 //!    not fit is an error, and is never split.
-//! 5. The order in which partitions are read does not show in the transactions, nor in their order.
+//! 5. What a restarted connector sends again counts once: where a queue goes back, what will come again is dropped from it, and
+//!    a transaction that has gone out is waited for no more.
+//! 6. A table whose topic has not been found yet (`Assembler::expect`) is waited for as one whose changes have not come.
+//! 7. The order in which partitions are read does not show in the transactions, nor in their order.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::hash_map::DefaultHasher;
+use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::hash::{BuildHasher, BuildHasherDefault};
 use std::time::{Duration, Instant};
 
 use super::format::json::{Cursor, Value};
@@ -32,13 +37,19 @@ const AHEAD_BYTES_MAX: usize = 8 << 20;
 const PATIENCE: Duration = Duration::from_secs(15);
 /// Records of one group, where several transactions are whole.
 const GROUP_RECORDS_MAX: usize = 4096;
+/// Transactions that have gone out are known again, so many of the last ones; a connector goes back by a minute at most, by default.
+const DONE_MAX: usize = 1 << 18;
 
 /// What a change says about its transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Membership {
     pub id: Box<str>,
-    /// Position of the last commit before the change.
+    /// Position of the last commit before the change that the connector knows; one that was restarted may have passed over some.
     pub commit: Option<i64>,
+    /// Position of the change.
+    pub lsn: Option<i64>,
+    /// Its number within the transaction, over all tables.
+    pub order: Option<u64>,
 }
 
 /// END of a transaction.
@@ -78,23 +89,33 @@ struct Queue {
     bytes: usize,
     /// The greatest commit that lies before some record that has come.
     passed: Option<i64>,
+    /// Of the change that came last.
+    last: Option<(Box<str>, Option<u64>)>,
 }
 
 pub struct Assembler {
     queues: Vec<Queue>,
     /// (END, the position after it) and the partition of marks.
     ends: VecDeque<(Ended, u64)>,
-    marks: usize,
+    /// None while their topic has not been found.
+    marks: Option<usize>,
     /// Position after the last mark that says nothing (BEGIN).
     marks_position: u64,
     bytes: usize,
     /// The transaction that is waited for, since when.
     waiting: Option<(Box<str>, Instant)>,
+    /// The greatest commit that has gone out.
+    done: Option<i64>,
+    /// Hashes of the ids that have gone out last, in their order and as a set.
+    done_last: VecDeque<u64>,
+    done_ids: HashSet<u64>,
+    /// Whether the topic of a table (`public.orders`) may come.
+    is_expected: Box<dyn Fn(&str) -> bool + Send>,
 }
 
 impl Assembler {
     /// `topics` are (topic, tables' identifiers) by partition; `marks` is the partition of the topic with BEGIN and END.
-    pub fn new(topics: Vec<(String, Vec<String>)>, marks: usize) -> Assembler {
+    pub fn new(topics: Vec<(String, Vec<String>)>, marks: Option<usize>) -> Assembler {
         let queue = |(topic, tables)| Queue { topic, tables, ..Queue::default() };
         Assembler {
             queues: topics.into_iter().map(queue).collect(),
@@ -103,17 +124,42 @@ impl Assembler {
             marks_position: 0,
             bytes: 0,
             waiting: None,
+            done: None,
+            done_last: VecDeque::new(),
+            done_ids: HashSet::new(),
+            is_expected: Box::new(|_| false),
         }
     }
 
+    /// Tables whose topics may still come are told by `is_expected`.
+    pub fn expect(&mut self, is_expected: impl Fn(&str) -> bool + Send + 'static) {
+        self.is_expected = Box::new(is_expected);
+    }
+
     /// A partition that came later.
-    pub fn add(&mut self, topic: String, tables: Vec<String>) {
+    pub fn add(&mut self, topic: String, tables: Vec<String>, is_marks: bool) {
+        if is_marks {
+            self.marks = Some(self.queues.len());
+        }
         self.queues.push(Queue { topic, tables, ..Queue::default() });
+    }
+
+    /// Whether something is held for a topic that has not been found.
+    pub fn awaits_topic(&self) -> bool {
+        if self.marks.is_none() {
+            return self.queues.iter().any(|queue| !queue.held.is_empty());
+        }
+        self.ends.front().is_some_and(|(ended, _)| {
+            ended
+                .counts
+                .iter()
+                .any(|(table, _)| !self.queues.iter().any(|queue| queue.holds(table)) && (self.is_expected)(table))
+        })
     }
 
     /// Whether a partition is to be read on.
     pub fn wants(&self, partition: usize) -> bool {
-        if partition == self.marks {
+        if Some(partition) == self.marks {
             return self.ends.len() < AHEAD_RECORDS_MAX;
         }
         let queue = &self.queues[partition];
@@ -125,6 +171,10 @@ impl Assembler {
 
     pub fn push(&mut self, partition: usize, held: Held) -> Result<(), SourceError> {
         let queue = &mut self.queues[partition];
+        if let Some(member) = &held.member {
+            self.bytes -= queue.go_back_to(member);
+            queue.last = Some((member.id.clone(), member.order));
+        }
         if let Some(commit) = held.member.as_ref().and_then(|member| member.commit) {
             queue.passed = queue.passed.max(Some(commit));
         }
@@ -168,9 +218,9 @@ impl Assembler {
                 break;
             }
         }
-        if self.marks_position > 0 {
+        if let Some(marks) = self.marks.filter(|_| self.marks_position > 0) {
             let position = std::mem::take(&mut self.marks_position);
-            parts.entry(self.marks).or_insert(Part { partition: self.marks, position, records: Vec::new() });
+            parts.entry(marks).or_insert(Part { partition: marks, position, records: Vec::new() });
         }
         let awaited = self.awaited().map(Box::from);
         if awaited != self.waiting.as_ref().map(|(id, _)| id.clone()) {
@@ -205,18 +255,30 @@ impl Assembler {
     /// Takes records that wait for nothing from the fronts.
     fn take_free(&mut self, parts: &mut BTreeMap<usize, Part>, most: usize) -> usize {
         let mut count = 0;
-        let next = self.ends.front().map(|(ended, _)| (ended.id.clone(), ended.commit));
+        // Changes whose END was before we began to listen are those before the first one; later ones wait for theirs.
+        let is_first = self.done_last.is_empty();
+        let next = self.ends.front().filter(|_| is_first).map(|(ended, _)| (ended.id.clone(), ended.commit));
         for partition in 0..self.queues.len() {
-            while count < most && self.queues[partition].held.front().is_some_and(|held| is_free(held, next.as_ref())) {
+            let is_free = |held: &Held| is_free(held, next.as_ref()) || self.is_done(held);
+            let free = self.queues[partition].held.iter().take(most - count).take_while(|held| is_free(held)).count();
+            for _ in 0..free {
                 count += self.take(partition, parts);
             }
         }
         count
     }
 
-    /// Whether the transaction that ended next is here.
+    /// Whether a change comes again, of a transaction that has gone out.
+    fn is_done(&self, held: &Held) -> bool {
+        id(held).is_none_or(|id| self.done_ids.contains(&hash(id)))
+    }
+
+    /// Whether the transaction that ended next is here, or has long gone out.
     fn is_whole(&self) -> bool {
-        self.ends.front().is_some_and(|(ended, _)| self.missing(ended).is_empty())
+        self.ends.front().is_some_and(|(ended, _)| {
+            let is_repeated = ended.commit.is_some() && ended.commit <= self.done;
+            is_repeated || self.done_ids.contains(&hash(&ended.id)) || self.missing(ended).is_empty()
+        })
     }
 
     /// What of a transaction has not come.
@@ -227,7 +289,10 @@ impl Assembler {
             // A topic may hold several tables: together they have what their counts say.
             let topics: Vec<&str> = queues().map(|queue| queue.topic.as_str()).collect();
             if topics.is_empty() {
-                continue; // nobody declared it
+                if (self.is_expected)(table) {
+                    missing.push(format!("the topic of {table} has not been found"));
+                }
+                continue; // else nobody declared it
             }
             let all = ended.counts.iter().filter(|(other, _)| queues().any(|queue| queue.holds(other)));
             let wanted: u64 = all.map(|(_, count)| count).sum();
@@ -249,8 +314,20 @@ impl Assembler {
                 count += self.take(partition, parts);
             }
         }
-        let of = parts.entry(self.marks).or_insert(Part { partition: self.marks, position, records: Vec::new() });
-        of.position = position;
+        if let Some(marks) = self.marks {
+            let of = parts.entry(marks).or_insert(Part { partition: marks, position, records: Vec::new() });
+            of.position = position;
+        }
+        self.done = self.done.max(ended.commit);
+        if self.done_last.len() == DONE_MAX
+            && let Some(oldest) = self.done_last.pop_front()
+        {
+            self.done_ids.remove(&oldest);
+        }
+        let id = hash(&ended.id);
+        if self.done_ids.insert(id) {
+            self.done_last.push_back(id);
+        }
         count
     }
 
@@ -273,11 +350,41 @@ impl Queue {
         is_topic || self.tables.iter().any(|name| table.rsplit('.').next() == Some(name))
     }
 
-    /// Records of a transaction that lie at the front.
+    /// Changes of a transaction that lie at the front.
     fn run(&self, wanted: &str) -> u64 {
         let run = self.held.iter().take_while(|held| id(held).is_none_or(|id| id == wanted));
         run.filter(|held| held.member.is_some()).count() as u64
     }
+
+    /// Drops the changes from this one on, which a restarted connector sends again; how many bytes they had.
+    fn go_back_to(&mut self, member: &Membership) -> usize {
+        let Some((last, order)) = &self.last else { return 0 };
+        let is_next = match member.id == *last {
+            true => member.order > *order || member.order.is_none(),
+            false => member.commit.is_some() && member.commit > self.passed,
+        };
+        if is_next || member.order.is_none() {
+            return 0;
+        }
+        // The commits that changes tell are no guide here. What lies behind a change that comes again comes again, too.
+        let comes_again =
+            |held: &Held| held.member.as_ref().is_some_and(|held| held.id == member.id && held.order >= member.order);
+        let Some(at) = self.held.iter().position(comes_again) else { return 0 };
+        let mut dropped = 0;
+        let behind = self.held.split_off(at);
+        for held in behind {
+            match held.member {
+                Some(_) => dropped += held.bytes,
+                None => self.held.push_back(held),
+            }
+        }
+        self.bytes -= dropped;
+        dropped
+    }
+}
+
+fn hash(id: &str) -> u64 {
+    BuildHasherDefault::<DefaultHasher>::default().hash_one(id)
 }
 
 fn id(held: &Held) -> Option<&str> {
@@ -288,7 +395,9 @@ fn id(held: &Held) -> Option<&str> {
 fn is_free(held: &Held, next: Option<&(Box<str>, Option<i64>)>) -> bool {
     let Some(member) = &held.member else { return true };
     match next {
-        Some((id, Some(end))) if *id != member.id => member.commit.is_some_and(|commit| commit < *end),
+        Some((id, Some(end))) if *id != member.id => {
+            member.commit.is_some_and(|commit| commit < *end) && member.lsn.is_none_or(|lsn| lsn < *end)
+        }
         _ => false,
     }
 }
@@ -305,13 +414,14 @@ fn split_id(id: &str) -> (Box<str>, Option<i64>) {
 
 /// What the `transaction` block of a change says; `commit` is from its `source.sequence`.
 pub fn membership(block: Option<Value<'_>>, commit: Option<i64>) -> Option<Membership> {
-    let mut found = None;
-    each_field(block?, &mut |name, value| {
-        if name == "id" {
-            found = plain_text(value).map(|id| split_id(id).0);
-        }
+    let (mut found, mut order) = (None, None);
+    each_field(block?, &mut |name, value| match name {
+        "id" => found = plain_text(value).map(split_id),
+        "total_order" => order = integer(value).and_then(|order| u64::try_from(order).ok()),
+        _ => {}
     });
-    Some(Membership { id: found?, commit })
+    let (id, lsn) = found?;
+    Some(Membership { id, commit, lsn, order })
 }
 
 /// What a message of the topic of marks says: None for BEGIN and for what is no mark.

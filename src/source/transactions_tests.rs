@@ -6,13 +6,25 @@ use crate::source::Change;
 /// Topics `a.orders` (0), `a.items` (1), `a.items` again (2), and that of marks (3).
 fn assembler() -> Assembler {
     let topic = |name: &str| (format!("shop.a.{name}"), vec![name.to_owned()]);
-    Assembler::new(vec![topic("orders"), topic("items"), topic("items"), ("shop.transaction".into(), vec![])], 3)
+    Assembler::new(vec![topic("orders"), topic("items"), topic("items"), ("shop.transaction".into(), vec![])], Some(3))
 }
 
 fn held(after: u64, member: Option<(&str, i64)>) -> Held {
     let record = Record { offset: after - 1, event_time: None, sequence: 0, delivery: None, change: Change::Skip };
-    let member = member.map(|(id, commit)| Membership { id: id.into(), commit: (commit > 0).then_some(commit) });
+    let member = member.map(|(id, commit)| Membership {
+        id: id.into(),
+        commit: (commit > 0).then_some(commit),
+        lsn: None,
+        order: None,
+    });
     Held { after, bytes: 1, records: vec![record], member }
+}
+
+/// As `held`, with the change's number in its transaction.
+fn nth(after: u64, id: &str, commit: i64, order: u64) -> Held {
+    let mut held = held(after, Some((id, commit)));
+    held.member.as_mut().expect("a member").order = Some(order);
+    held
 }
 
 fn end(id: &str, commit: i64, orders: u64, items: u64) -> Ended {
@@ -70,6 +82,80 @@ fn what_a_restarted_connector_sends_again_holds_nobody_up() {
     assert_eq!(out(&mut held_back), "0@4 3@4");
     held_back.mark(5, Some(end("1", 9, 1, 0)));
     assert_eq!(out(&mut held_back), "3@5", "its changes have long passed");
+}
+
+#[test]
+fn half_a_transaction_that_is_sent_again_is_not_a_whole_one() {
+    let mut held_back = assembler();
+    // Killed after the first of two changes; the same one comes first when the connector is back, and its commit is not told.
+    held_back.push(0, nth(1, "4", 5, 1)).expect("room");
+    held_back.push(0, nth(2, "4", 0, 1)).expect("room");
+    held_back.mark(1, Some(end("4", 9, 2, 0)));
+    assert_eq!(out(&mut held_back), "", "the second change is missing");
+    held_back.push(0, nth(3, "4", 0, 2)).expect("room");
+    assert_eq!(out(&mut held_back), "0@3 3@1");
+}
+
+#[test]
+fn older_transactions_that_come_again_do_not_part_a_newer_one() {
+    let mut held_back = assembler();
+    held_back.push(0, nth(1, "3", 1, 1)).expect("room");
+    held_back.mark(1, Some(end("3", 5, 1, 0)));
+    assert_eq!(out(&mut held_back), "0@1 3@1");
+    // Of transaction 4 one change of orders came before the connector was killed; now 3 comes again, and then all of 4.
+    held_back.push(0, nth(2, "4", 5, 1)).expect("room");
+    held_back.push(1, nth(1, "4", 5, 3)).expect("room");
+    held_back.push(0, nth(3, "3", 1, 1)).expect("room");
+    held_back.push(0, nth(4, "4", 5, 1)).expect("room");
+    held_back.mark(2, Some(end("3", 5, 1, 0)));
+    held_back.mark(3, Some(end("4", 9, 2, 1)));
+    assert_eq!(out(&mut held_back), "3@2", "the second half of 4 is missing");
+    held_back.push(0, nth(5, "4", 5, 2)).expect("room");
+    assert_eq!(out(&mut held_back), "0@5 1@1 3@3");
+    // Its item comes again, too, when all is over, and so does its END.
+    held_back.mark(4, Some(end("4", 9, 2, 1)));
+    assert_eq!(out(&mut held_back), "3@4", "nobody waits for what has gone out");
+    held_back.push(1, nth(2, "4", 5, 3)).expect("room");
+    held_back.push(0, nth(6, "4", 0, 1)).expect("room");
+    assert_eq!(out(&mut held_back), "0@6 1@2");
+}
+
+#[test]
+fn a_connector_that_passed_over_commits_does_not_let_a_change_go_early() {
+    let mut held_back = assembler();
+    held_back.push(0, nth(1, "1", 1, 1)).expect("room");
+    held_back.mark(1, Some(end("1", 5, 1, 0)));
+    held_back.push(0, nth(2, "2", 5, 1)).expect("room");
+    held_back.mark(2, Some(end("2", 9, 1, 0)));
+    assert_eq!(out(&mut held_back), "0@2 3@2");
+    // It was restarted, and tells the commit of transaction 1 as the last one.
+    held_back.push(0, nth(3, "3", 5, 1)).expect("room");
+    assert_eq!(out(&mut held_back), "");
+    held_back.mark(3, Some(end("2", 9, 1, 0)));
+    assert_eq!(out(&mut held_back), "3@3", "an END that comes again");
+    held_back.mark(4, Some(end("3", 12, 1, 1)));
+    assert_eq!(out(&mut held_back), "", "an item is missing");
+    held_back.push(1, nth(1, "3", 5, 2)).expect("room");
+    assert_eq!(out(&mut held_back), "0@3 1@1 3@4");
+}
+
+#[test]
+fn a_table_whose_topic_comes_later_is_waited_for() {
+    let mut held_back = Assembler::new(vec![("shop.a.orders".into(), vec!["orders".into()])], None);
+    held_back.expect(|table| table == "a.items");
+    held_back.push(0, held(1, Some(("1", 5)))).expect("room");
+    assert_eq!(out(&mut held_back), "");
+    assert!(held_back.awaits_topic(), "nothing tells where transactions end");
+    held_back.add("shop.transaction".into(), vec![], true);
+    assert!(!held_back.awaits_topic());
+    held_back.mark(1, Some(end("1", 9, 1, 1)));
+    assert_eq!(out(&mut held_back), "");
+    assert!(held_back.awaits_topic());
+    held_back.add("shop.a.items".into(), vec!["items".into()], false);
+    assert!(!held_back.awaits_topic());
+    assert_eq!(out(&mut held_back), "", "its change has not come");
+    held_back.push(2, held(1, Some(("1", 5)))).expect("room");
+    assert_eq!(out(&mut held_back), "0@1 1@1 2@1");
 }
 
 #[test]
@@ -131,7 +217,10 @@ fn marks_as_debezium_writes_them() {
     let counts = vec![("public.customers".to_owned(), 2), ("public.orders".to_owned(), 2)];
     assert_eq!(ended(Value::Object(text)), Some(Ended { id: "2809".into(), commit: Some(58_255_832), counts }));
     let block = Value::Object(r#"{"id":"2809:58255704","total_order":4,"data_collection_order":2}"#);
-    assert_eq!(membership(Some(block), Some(7)), Some(Membership { id: "2809".into(), commit: Some(7) }));
+    assert_eq!(
+        membership(Some(block), Some(7)),
+        Some(Membership { id: "2809".into(), commit: Some(7), lsn: Some(58_255_704), order: Some(4) })
+    );
     assert_eq!(membership(Some(Value::Null), None), None);
     let mysql = Value::Object(r#"{"id":"36a8:7","total_order":1}"#);
     assert_eq!(membership(Some(mysql), None).expect("a member").id, "36a8:7".into());

@@ -15,7 +15,9 @@
 //! 3. A record that was set aside changes no row: the key keeps the row that it had.
 //! 4. A truncate of a table in several partitions cannot be placed among their records: it is set aside.
 //! 5. A change that a restarted connector sends again is passed over, before anything else looks at it (`delivery`).
-//! 6. Rows are held once, packed, with all columns; updates show the demanded ones, and a change of the others shows nothing.
+//! 6. A changed key whose large values were left out takes them from the row under its old key. Where the two lie in different
+//!    partitions, it is set aside until the other half has been read (`halves`).
+//! 7. Rows are held once, packed, with all columns; updates show the demanded ones, and a change of the others shows nothing.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -24,6 +26,7 @@ use row::{Datum, Diff, Row, RowBuilder, RowRef};
 
 use super::delivery::{self, Mark, Verdict};
 use super::faults::{Fault, FaultBook};
+use super::halves::{Halves, Waiting};
 use super::journal::Journal;
 use super::packed_map::PackedMap;
 use super::unread::{self, Shown};
@@ -83,6 +86,8 @@ pub(super) struct Table {
     pub faults: FaultBook,
     /// The row that was deleted last: a key change takes its unavailable values from here.
     pub moved: Option<(Row, Row)>,
+    /// Where a table has several partitions, the halves of a changed key may lie apart.
+    pub halves: Halves,
     /// The row under a changed key has gone, and not come again yet.
     pub moving: bool,
     pub shown: Shown,
@@ -179,8 +184,17 @@ impl Resolver {
         }
         let mut outlet = Outlet { index, journal, scratch, out };
         match change {
-            Change::Upsert { table, key, row } => tables[table].put(&key, Some(&row), rank, partitions, &mut outlet),
-            Change::Delete { table, key, .. } => tables[table].put(&key, None, rank, partitions, &mut outlet),
+            Change::Upsert { table, key, row } => {
+                tables[table].halves.forget(&key, partition);
+                tables[table].put(&key, Some(&row), rank, partitions, &mut outlet);
+            }
+            Change::Delete { table, key, moves } => {
+                tables[table].halves.forget(&key, partition);
+                tables[table].put(&key, None, rank, partitions, &mut outlet);
+                if moves {
+                    tables[table].join_halves(&key, rank, partitions, &mut outlet);
+                }
+            }
             Change::Insert { table, row } => tables[table].count(&row, 1, &mut outlet),
             Change::Remove { table, row } => tables[table].count(&row, -1, &mut outlet),
             Change::Truncate { table } => tables[table].truncate(rank, partitions, &mut outlet),
@@ -188,6 +202,9 @@ impl Resolver {
                 match tables[table].patched(&key, &row, &kept, moved_from.as_ref(), rank, partitions) {
                     Some(row) => tables[table].put(&key, Some(&row), rank, partitions, &mut outlet),
                     None => {
+                        if tables[table].several_partitions {
+                            tables[table].halves.wait(Waiting { key: key.clone(), row, kept, moved_from, rank });
+                        }
                         let reason = "its unchanged large value was left out (TOAST), and no earlier row of the key is known; \
                                       set REPLICA IDENTITY FULL on the table, or take a new snapshot";
                         let fault = Misread { column: Some(column), reason: reason.into(), record };
@@ -250,6 +267,7 @@ impl Table {
             appended: 0,
             faults: FaultBook::default(),
             moved: None,
+            halves: Halves::default(),
             moving: false,
             shown: Shown::new(spec),
             marks: Vec::new(),
@@ -312,6 +330,9 @@ impl Table {
             if let Some(row) = before.filter(|_| after.is_none()) {
                 if let Some(journal) = outlet.journal {
                     journal.moved(outlet.index, key.bytes(), row);
+                }
+                if self.several_partitions && self.moving {
+                    self.halves.leave(key.clone(), Row::from_bytes(row), rank.sequence);
                 }
                 self.moved = Some((key.clone(), Row::from_bytes(row)));
             }
@@ -391,6 +412,7 @@ impl Table {
         self.keyed.clear();
         self.counts.clear();
         self.moved = None;
+        self.halves = Halves::default();
         if let Some(journal) = outlet.journal {
             journal.clear(outlet.index);
         }
@@ -411,6 +433,27 @@ impl Table {
         }
     }
 
+    /// The row that a changed key had under its old one, deleted just before. Where a table has several partitions, a row that is
+    /// there again, or still, shows that the delete has not been read.
+    fn moved_row(&self, old_key: &Row, rank: Rank, partitions: &Partitions) -> Option<Row> {
+        let left = self.halves.left(old_key, rank.sequence);
+        let is_there = || {
+            let found = self.keyed.get(old_key.bytes()).map(|value| versions(value, partitions));
+            found.is_some_and(|found| found.winner(partitions).is_some_and(|winner| winner.row.is_some()))
+        };
+        let last = || self.moved.as_ref().filter(|(key, _)| key == old_key).map(|(_, row)| row);
+        left.or_else(|| last().filter(|_| !self.several_partitions || !is_there())).cloned()
+    }
+
+    /// Rows that waited for the delete of their old key have what they lacked.
+    fn join_halves(&mut self, old_key: &Row, rank: Rank, partitions: &Partitions, outlet: &mut Outlet<'_>) {
+        for Waiting { key, row, kept, moved_from, rank } in self.halves.take(old_key, rank.sequence) {
+            if let Some(row) = self.patched(&key, &row, &kept, moved_from.as_ref(), rank, partitions) {
+                self.put(&key, Some(&row), rank, partitions, outlet);
+            }
+        }
+    }
+
     /// The row with the kept columns taken from the row that the key had, or that was deleted under its old key just before.
     /// Without such a row, kept columns that nobody reads stay unread; None if one of them is read.
     fn patched(
@@ -424,9 +467,9 @@ impl Table {
     ) -> Option<Row> {
         let found = self.keyed.get(key.bytes()).map(|value| versions(value, partitions));
         let own = found.as_ref().and_then(|versions| versions.row_in(rank.partition));
-        let moved = self.moved.as_ref().filter(|(old_key, _)| Some(old_key) == moved_from).map(|(_, row)| row.bytes());
+        let moved = moved_from.and_then(|old_key| self.moved_row(old_key, rank, partitions));
         let mut builder = RowBuilder::default();
-        let Some(base) = moved.or(own) else {
+        let Some(base) = moved.as_ref().map(Row::bytes).or(own) else {
             if kept.iter().any(|column| self.shown.shows(*column)) {
                 return None;
             }

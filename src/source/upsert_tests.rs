@@ -242,3 +242,39 @@ proptest! {
         prop_assert_eq!(one, other);
     }
 }
+
+#[test]
+fn a_large_value_finds_its_key_s_old_row_in_another_partition_in_either_order() {
+    let moves = |id| Change::Delete { table: 0, key: key(id), moves: true };
+    for delete_first in [true, false] {
+        let mut scene = Scene::new("orders *id:integer status:text", true);
+        scene.say(0, 1, upsert(1, "large"));
+        // An earlier life of the key does not count, nor does what it was before its last change.
+        scene.say(0, 2, moves(1));
+        scene.say(0, 3, upsert(1, "larger"));
+        if delete_first {
+            scene.say(0, 5, upsert(1, "largest"));
+            assert_eq!(scene.say(0, 5, moves(1)), "-1 1 largest");
+            assert_eq!(scene.say(1, 5, patch(9, Some(1))), "+1 9 largest");
+        } else {
+            assert_eq!(scene.say(1, 5, patch(9, Some(1))), "+1 fault 9 status at 1/0");
+            assert_eq!(scene.say(1, 6, patch(9, None)), "+1 fault 9 status at 1/1");
+            scene.say(0, 5, upsert(1, "largest"));
+            let joined = "-1 1 largest, +1 9 largest, -1 fault 9 status at 1/0, -1 fault 9 status at 1/1";
+            assert_eq!(scene.say(0, 5, moves(1)), joined);
+        }
+        assert_eq!(scene.resolver.rows(0), 1);
+        assert!(scene.resolver.tables[0].faults.is_empty(), "what was set aside is made good");
+    }
+}
+
+#[test]
+fn a_row_that_waits_for_its_old_key_gives_way_to_what_comes_after_it() {
+    let mut scene = Scene::new("orders *id:integer status:text", true);
+    scene.say(0, 1, upsert(1, "large"));
+    scene.say(1, 5, patch(9, Some(1)));
+    scene.say(1, 6, delete(9));
+    let gone = scene.say(0, 5, Change::Delete { table: 0, key: key(1), moves: true });
+    assert_eq!(gone, "-1 1 large");
+    assert_eq!(scene.resolver.rows(0), 0);
+}

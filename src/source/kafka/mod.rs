@@ -14,7 +14,7 @@
 //!    more than 64); a slow engine stops the fetching.
 //!
 //! 5. While topics are followed, partitions that are added to them, and topics that match a pattern (`^shop\.public\.o_.*`), are
-//!    read from their beginning within seconds.
+//!    read from their beginning within seconds. So is the topic of a table in which Debezium has not met a row yet.
 //! 6. With `transactions: debezium`, what belongs to one transaction of the database goes out in one group (`source/transactions`);
 //!    up to the sink's cut, which ended with whole ones, records go out as they come.
 
@@ -77,6 +77,8 @@ pub struct KafkaReader {
     missing_since: Option<Instant>,
     gate: Gate,
     patterns: Vec<Pattern>,
+    /// The topic of transactions, while it is not there.
+    awaited_marks: Option<Pattern>,
     from: Positions,
     /// When new partitions were looked for last.
     searched_at: Instant,

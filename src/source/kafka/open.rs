@@ -1,7 +1,7 @@
 //! Where reading begins: partitions found at the start, and those that come while topics are followed.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::Consumer;
@@ -15,15 +15,19 @@ use crate::source::decoder::Decoder;
 use crate::source::open::OpenReader;
 use crate::source::settings::{Connector, Positions, TableSource};
 use crate::source::transactions::Assembler;
-use crate::source::{Gate, SourceError, Until};
+use crate::source::{Envelope, Gate, SourceError, Until};
 
 /// How often followed topics are looked at for new partitions, and patterns for new topics.
 const SEARCH_INTERVAL: Duration = Duration::from_secs(5);
 const SEARCH_ANSWER_MAX: Duration = Duration::from_secs(5);
+/// The same where a transaction waits for a topic that has not been found.
+const SEARCH_INTERVAL_AWAITED: Duration = Duration::from_millis(200);
 
-/// A topic whose name is a pattern: `^shop\.public\.orders_.*`, as librdkafka marks them.
+/// Topics that may come: those of a pattern (`^shop\.public\.orders_.*`, as librdkafka marks them), or one that a connector makes
+/// when its table has a row.
 pub(super) struct Pattern {
-    regex: Regex,
+    /// None: the name is that of `tables`.
+    regex: Option<Regex>,
     tables: TopicTables,
 }
 
@@ -49,21 +53,27 @@ impl KafkaReader {
         let deadline = Instant::now() + OPEN_TIMEOUT;
         // A first client asks; how far the second may fetch ahead depends on the number of partitions.
         let asking = client::connect(brokers, properties, 1)?;
+        let names = client::topics(&asking, brokers, deadline)?;
         let (mut topics, mut patterns) = (Vec::new(), Vec::new());
         for tables in tables {
             match tables.topic.starts_with('^') {
                 true => patterns.push(Pattern::new(tables)?),
+                false if may_come(&tables.topic, &names, &tables.tables) => patterns.push(Pattern::awaited(tables)),
                 false => topics.push(Topic::of_tables(tables)?),
             }
         }
         for pattern in &patterns {
-            for name in client::topics(&asking, brokers, deadline)? {
-                topics.extend(pattern.topic(&name).map(Topic::of_tables).transpose()?);
+            for name in &names {
+                topics.extend(pattern.topic(name).map(Topic::of_tables).transpose()?);
             }
         }
-        let marks = marks.map(|tables| Topic::of_marks(tables, &topics)).transpose()?;
-        let marks_topic = marks.is_some().then_some(topics.len());
-        topics.extend(marks);
+        let keeps_transactions = marks.is_some();
+        let prefix = marks.as_ref().and_then(|marks| marks.topic.strip_suffix(".transaction")).map(str::to_owned);
+        let (marks, awaited_marks) = match marks {
+            Some(marks) if may_come(&marks.topic, &names, &marks.tables) => (None, Some(Pattern::awaited(marks))),
+            marks => (marks, None),
+        };
+        topics.extend(marks.map(Topic::of_marks).transpose()?);
         let mut found = Vec::new();
         for (topic, of) in topics.iter().enumerate() {
             for number in client::partitions(&asking, brokers, &of.name, deadline)? {
@@ -90,25 +100,34 @@ impl KafkaReader {
             missing_since: None,
             gate: Gate::open(),
             patterns,
+            awaited_marks,
             from: from.clone(),
             searched_at: Instant::now(),
             assembler: None,
             outbox: Default::default(),
             waits_for: None,
         };
-        if let Some(marks_topic) = marks_topic {
-            let of_marks = reader.partitions.iter().position(|partition| partition.topic == marks_topic);
+        if keeps_transactions {
+            let of_marks = reader.partitions.iter().position(|partition| reader.topics[partition.topic].is_marks);
             let names = reader.partitions.iter().map(|partition| reader.topics[partition.topic].called()).collect();
-            reader.assembler = Some(Assembler::new(names, of_marks.unwrap_or_default()));
+            let mut assembler = Assembler::new(names, of_marks);
+            let awaited: Vec<Awaited> =
+                reader.patterns.iter().map(|pattern| pattern.awaits(prefix.as_deref())).collect();
+            assembler.expect(move |table| awaited.iter().any(|awaited| awaited.is_of(table)));
+            reader.assembler = Some(assembler);
         }
         let several = |source: &str| {
             let of = |partition: &&Partition| *reader.topics[partition.topic].source == *source;
             reader.partitions.iter().filter(of).count() > 1
-                || reader.patterns.iter().any(|it| it.tables.source == source)
+                || reader.patterns.iter().any(|it| it.regex.is_some() && it.tables.source == source)
         };
         let all = reader.topics.iter().flat_map(|topic| topic.tables.iter().map(move |table| (topic, table)));
         let mut tables: Vec<(usize, bool)> = all.map(|(topic, (table, _))| (*table, several(&topic.source))).collect();
-        tables.extend(reader.patterns.iter().flat_map(|it| &it.tables.tables).map(|table| (table.table, true)));
+        let of_pattern = |it: &Pattern| {
+            let several = it.regex.is_some();
+            it.tables.tables.iter().map(move |table| (table.table, several)).collect::<Vec<_>>()
+        };
+        tables.extend(reader.patterns.iter().flat_map(of_pattern));
         tables.sort_unstable();
         tables.dedup();
         let name = |partition: &Partition| (reader.topics[partition.topic].source.clone(), partition.name.clone());
@@ -118,7 +137,11 @@ impl KafkaReader {
 
     /// Looks for partitions and topics that were not there before, and reads them from their beginning.
     pub(super) fn search(&mut self) -> Result<(), SourceError> {
-        if self.until == Until::End || self.searched_at.elapsed() < SEARCH_INTERVAL {
+        let interval = match self.assembler.as_ref().is_some_and(Assembler::awaits_topic) {
+            true => SEARCH_INTERVAL_AWAITED,
+            false => SEARCH_INTERVAL,
+        };
+        if self.until == Until::End || self.searched_at.elapsed() < interval {
             return Ok(());
         }
         self.searched_at = Instant::now();
@@ -136,9 +159,18 @@ impl KafkaReader {
                         self.topics.push(Topic::of_tables(tables)?);
                         self.topics.len() - 1
                     }
-                    None => continue,
+                    None => match self.awaited_marks.as_ref().and_then(|marks| marks.topic(told.name())) {
+                        Some(marks) => {
+                            self.awaited_marks = None;
+                            self.topics.push(Topic::of_marks(marks)?);
+                            self.topics.len() - 1
+                        }
+                        None => continue,
+                    },
                 },
             };
+            // All of a topic's new partitions or none: a transaction must not seem to have nothing in one that has not been found.
+            let mut new_ones = Some(Vec::new());
             for partition in told.partitions() {
                 let is_known = |known: &Partition| known.topic == topic && known.number == partition.id();
                 if self.partitions.iter().any(is_known) {
@@ -146,10 +178,15 @@ impl KafkaReader {
                 }
                 let of = &self.topics[topic];
                 // A partition without a leader yet is found the next time.
-                if let Ok(new) = find(&self.client, &self.brokers, topic, of, partition.id(), &self.from, deadline) {
-                    tracing::info!(topic = told.name(), partition = partition.id(), "a new partition is read");
-                    found.push(new);
-                }
+                let new = find(&self.client, &self.brokers, topic, of, partition.id(), &self.from, deadline);
+                new_ones = new_ones.zip(new.ok()).map(|(mut all, new)| {
+                    all.push(new);
+                    all
+                });
+            }
+            for new in new_ones.into_iter().flatten() {
+                tracing::info!(topic = told.name(), partition = new.number, "a new partition is read");
+                found.push(new);
             }
         }
         if found.is_empty() {
@@ -162,6 +199,8 @@ impl KafkaReader {
         let mut queues = assign(&self.client, &list, &self.brokers, &self.signal)?.into_iter();
         for partition in &mut self.partitions {
             partition.held = None;
+            // A record that strays before the queue is there is asked for again, unless there seems to be none.
+            partition.at_end = false;
             if let Some(queue) = queues.next() {
                 partition.queue = queue;
             }
@@ -171,7 +210,7 @@ impl KafkaReader {
             self.partitions.push(found.partition(&self.topics, queue));
             if let Some(assembler) = &mut self.assembler {
                 let (name, tables) = self.topics[topic].called();
-                assembler.add(name, tables);
+                assembler.add(name, tables, self.topics[topic].is_marks);
             }
         }
         Ok(())
@@ -193,12 +232,38 @@ impl Pattern {
             SourceError::new(format!("the topic pattern {} of {} cannot be read: {cause}", tables.topic, tables.source))
                 .with_hint("a topic that begins with ^ is a regular expression; a dot in it is written \\.")
         })?;
-        Ok(Pattern { regex, tables })
+        Ok(Pattern { regex: Some(regex), tables })
+    }
+
+    /// One topic, which is read when it is there.
+    fn awaited(tables: TopicTables) -> Pattern {
+        // Topics are opened more than once before they are read.
+        static TOLD: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+        if TOLD.lock().is_ok_and(|mut told| told.insert(tables.topic.clone())) {
+            let topic = &tables.topic;
+            tracing::warn!(
+                topic,
+                "the topic does not exist; it is waited for, as Debezium makes it with the first row"
+            );
+        }
+        Pattern { regex: None, tables }
+    }
+
+    fn awaits(&self, prefix: Option<&str>) -> Awaited {
+        match &self.regex {
+            None => Awaited::Topic(self.tables.topic.clone()),
+            Some(regex) => Awaited::Pattern(regex.clone(), prefix.map(str::to_owned)),
+        }
     }
 
     /// The tables of a topic that matches.
     fn topic(&self, name: &str) -> Option<TopicTables> {
-        if name.starts_with("__") || !self.regex.is_match(name) {
+        let Some(regex) = &self.regex else {
+            let TopicTables { source, topic, tables, is_matched } = &self.tables;
+            let (source, topic, tables) = (source.clone(), topic.clone(), tables.clone());
+            return (name == topic).then_some(TopicTables { source, topic, tables, is_matched: *is_matched });
+        };
+        if name.starts_with("__") || !regex.is_match(name) {
             return None;
         }
         let mut tables = self.tables.tables.clone();
@@ -209,6 +274,34 @@ impl Pattern {
         }
         Some(TopicTables { source: self.tables.source.clone(), topic: name.to_owned(), tables, is_matched: true })
     }
+}
+
+/// A topic that may come, as Debezium's marks name its table: `public.orders`.
+enum Awaited {
+    Topic(String),
+    /// With the prefix of all topics, where it is known.
+    Pattern(Regex, Option<String>),
+}
+
+impl Awaited {
+    fn is_of(&self, table: &str) -> bool {
+        match self {
+            Awaited::Topic(topic) => {
+                topic.strip_suffix(table).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+            }
+            Awaited::Pattern(regex, Some(prefix)) => regex.is_match(&format!("{prefix}.{table}")),
+            Awaited::Pattern(_, None) => false,
+        }
+    }
+}
+
+/// Whether a topic that is not there will be: Debezium makes the topic of a table with its first row, and that of transactions with
+/// the first transaction. Topics of the same prefix show that it is at work; a name without them is a mistake.
+fn may_come(topic: &str, there: &[String], tables: &[TableSource]) -> bool {
+    let is_debezium = !tables.is_empty() && tables.iter().all(|table| table.spec.envelope == Envelope::Debezium);
+    let Some((prefix, _)) = topic.split_once('.').filter(|_| is_debezium) else { return false };
+    let is_related = |name: &String| name.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('.'));
+    !there.iter().any(|name| name == topic) && there.iter().any(is_related)
 }
 
 impl Topic {
@@ -227,7 +320,7 @@ impl Topic {
     }
 
     /// The topic of transactions; its messages are written as those of the tables are.
-    fn of_marks(of: TopicTables, _topics: &[Topic]) -> Result<Topic, SourceError> {
+    fn of_marks(of: TopicTables) -> Result<Topic, SourceError> {
         let first: Option<&TableSource> = of.tables.first();
         Ok(Topic {
             name: of.topic,

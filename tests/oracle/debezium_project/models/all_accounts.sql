@@ -1,0 +1,1 @@
+select id, branch, opening, balance, opened from {{ source('raw', 'accounts') }}

@@ -1,0 +1,1 @@
+select customer_id, page, clicked from {{ source('raw', 'clicks') }}

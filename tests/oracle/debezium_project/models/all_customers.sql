@@ -1,0 +1,1 @@
+select id, name, vip, born, rating, code, nickname from {{ source('raw', 'customers') }}

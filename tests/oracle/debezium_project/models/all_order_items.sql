@@ -1,0 +1,1 @@
+select order_id, line, product, price, quantity from {{ source('raw', 'order_items') }}
