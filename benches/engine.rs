@@ -170,7 +170,12 @@ struct StreamFigures {
     resolver_us: f64,
     bytes_per_row: f64,
     resolver_bytes_per_row: f64,
+    /// What operators hold: whose and which, how many rows, and their bytes to a live source row.
+    operators: Vec<(String, usize, f64)>,
 }
+
+/// Operators that are named in the table, and bytes to a source row above which one is.
+const OPERATORS_NAMED: usize = 8;
 
 fn main() -> ExitCode {
     let options = Options::parse();
@@ -499,6 +504,9 @@ fn bytes_lines(
     add("  the resolver".into(), "CPU µs/event", of(|it| it.resolver_us), None);
     add(format!("{name}, memory of a live source row"), "bytes", of(|it| it.bytes_per_row), None);
     add("  the resolver's part".into(), "bytes", of(|it| it.resolver_bytes_per_row), None);
+    for (operator, rows, bytes) in ours.first().map_or(&[][..], |figures| &figures.operators) {
+        add(format!("  {operator}, {} rows", grouped(*rows as i64)), "bytes", [*bytes].into_iter().collect(), None);
+    }
     Ok(())
 }
 
@@ -579,6 +587,15 @@ fn stream_figures(events: &Path, case: &Case) -> Result<(), Box<dyn Error>> {
         resolver_us: per_event(streamed.resolver_cpu),
         bytes_per_row: per_row(streamed.state_bytes),
         resolver_bytes_per_row: per_row(streamed.resolver_bytes),
+        operators: streamed
+            .operators
+            .iter()
+            .take(OPERATORS_NAMED)
+            .map(|state| {
+                let model = state.model.rsplit('.').next().unwrap_or_default();
+                (format!("{} of {model}", state.operator), state.size.rows, per_row(state.size.bytes as u64))
+            })
+            .collect(),
     };
     println!("{}", serde_json::to_string(&figures)?);
     Ok(())

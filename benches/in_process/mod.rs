@@ -19,7 +19,7 @@ mod whole_project;
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
-use livemart::engine::{Changes, Deployment, Output, Workers, WorkersGone};
+use livemart::engine::{Changes, Deployment, OperatorState, Output, Workers, WorkersGone};
 use livemart::source::{Batch, Poll, Positions, Record, Resolved, Resolver, SourceError, Until, open_readers};
 use row::{Diff, Epoch, Row, ScalarType};
 
@@ -182,7 +182,7 @@ pub fn run(deployment: &Deployment, records: Records, workers: usize) -> Result<
 }
 
 /// What a case cost from the file's bytes on.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Streamed {
     pub events: usize,
     pub cpu: Duration,
@@ -193,6 +193,8 @@ pub struct Streamed {
     pub state_bytes: u64,
     pub resolver_bytes: u64,
     pub live_rows: u64,
+    /// What operators hold, those that hold most first.
+    pub operators: Vec<OperatorState>,
 }
 
 /// Reads and runs in epochs of about 10,000 events.
@@ -235,8 +237,12 @@ pub fn stream(deployment: &Deployment, workers: usize) -> Result<Streamed, InPro
     running.resolver.each_row(|_, _, copies| live_rows += copies.unsigned_abs());
     let resolver_bytes = running.resolver.sizes().map(|(_, _, bytes)| bytes).sum();
     let resolver_cpu = running.resolver_cpu;
+    // The epoch after it ends when the workers have come to it.
+    running.workers.measure()?;
+    running.close()?;
+    let operators = running.workers.measured();
     running.finish()?;
-    Ok(Streamed { events, cpu, decoding_cpu, resolver_cpu, state_bytes, resolver_bytes, live_rows })
+    Ok(Streamed { events, cpu, decoding_cpu, resolver_cpu, state_bytes, resolver_bytes, live_rows, operators })
 }
 
 struct Running {
@@ -306,6 +312,10 @@ impl Running {
         for (table, updates) in by_table.into_iter().enumerate().filter(|(_, updates)| !updates.is_empty()) {
             self.workers.feed(table, updates)?;
         }
+        self.close()
+    }
+
+    fn close(&mut self) -> Result<(), InProcessError> {
         self.workers.close(self.epoch)?;
         self.epoch += 1;
         let changes = self.workers.changes();

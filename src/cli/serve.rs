@@ -307,7 +307,14 @@ impl<'a> Listener<'a> {
             EngineEvent::Restored { rows, took } => observer.restored(rows, took),
             EngineEvent::HeldBack { reason } => observer.held_back(reason),
             EngineEvent::Obstacle { reason } => observer.obstructed(reason),
-            EngineEvent::Sizes { tables, state } => {
+            EngineEvent::Sizes { tables, operators, state } => {
+                let mut models: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+                for operator in operators {
+                    let (rows, bytes) = models.entry(&operator.model).or_default();
+                    *rows += operator.size.rows as u64;
+                    *bytes += operator.size.bytes as u64;
+                }
+                observer.operators_measured(&models);
                 for (table, rows, bytes) in tables {
                     observer.state_measured(table, *rows, *bytes);
                 }

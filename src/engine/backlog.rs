@@ -1,5 +1,7 @@
 //! What the drive does for state: it stages each epoch's journal, and lets it go when the sink has the epoch.
 
+use std::time::Duration;
+
 use row::Epoch;
 
 use super::drive::{Drive, EngineEvent};
@@ -9,6 +11,9 @@ use crate::state::{Mark, Staged};
 
 /// Bytes that a sweep notes with each epoch.
 const SWEEP_SLICE_BYTES: usize = 2 << 20;
+
+/// How long what operators hold is taken for what it was; looking at all of it takes a moment.
+const MEASURE_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Tables that are named when memory is short.
 const LARGEST: usize = 3;
@@ -55,12 +60,22 @@ impl Drive<'_> {
     /// Why nothing should be read now.
     pub(super) fn holds_back(&mut self) -> Option<String> {
         if let Some((used, limit)) = self.memory.is_near(self.stage.now(), memory::resident_bytes) {
+            self.look_at_operators();
             let mut tables: Vec<(&str, u64, u64)> = self.resolver.sizes().collect();
             tables.sort_by_key(|(_, _, bytes)| std::cmp::Reverse(*bytes));
             let named = tables.iter().take(LARGEST).map(|(name, _, bytes)| format!("{name} {}", memory::shown(*bytes)));
             let largest = named.collect::<Vec<_>>().join(", ");
+            let operators = self.workers.measured();
+            let named = operators.iter().take(LARGEST).map(|state| {
+                format!("{} of {} {}", state.operator, state.model, memory::shown(state.size.bytes as u64))
+            });
+            let operators = named.collect::<Vec<_>>().join(", ");
             let (used, limit) = (memory::shown(used), memory::shown(limit));
-            return Some(format!("{used} of memory_max {limit} are in use; the largest source tables are {largest}"));
+            let operators = if operators.is_empty() { "not known yet".to_owned() } else { operators };
+            return Some(format!(
+                "{used} of memory_max {limit} are in use; the largest source tables are {largest}; \
+                 the largest states of operators are {operators}"
+            ));
         }
         let kept = self.kept.as_mut()?;
         if !kept.keeping.is_full() {
@@ -73,10 +88,23 @@ impl Drive<'_> {
         })
     }
 
+    /// Asks the workers what operators hold, where that may have changed.
+    fn look_at_operators(&mut self) {
+        let (now, records) = (self.stage.now(), self.report.records);
+        let is_known = |(at, seen)| seen == records || now.duration_since(at) < MEASURE_INTERVAL;
+        if !self.measured.is_some_and(is_known) {
+            self.measured = Some((now, records));
+            // A worker that is gone is noticed by whoever waits for its changes.
+            let _ = self.workers.measure();
+        }
+    }
+
     /// Tells how much is held.
     pub(super) fn tell_sizes(&mut self) {
+        self.look_at_operators();
         let tables: Vec<(&str, u64, u64)> = self.resolver.sizes().collect();
+        let operators = self.workers.measured();
         let status = self.kept.as_ref().map(|kept| kept.keeping.status());
-        (self.on_event)(EngineEvent::Sizes { tables: &tables, state: status });
+        (self.on_event)(EngineEvent::Sizes { tables: &tables, operators: &operators, state: status });
     }
 }

@@ -14,7 +14,7 @@ use super::memory::MemoryGuard;
 use super::publish::{
     CommitReport, EpochNotes, Note, Owned, Publish, Published, Publisher, PublisherEnd, position_row,
 };
-use super::workers::{Workers, WorkersGone};
+use super::workers::{OperatorState, Workers, WorkersGone};
 use crate::sink::{Deploy, ErrorRow, ProgressRow, Sink, SinkError, SinkState};
 use crate::source::feed::{Event, Feed};
 use crate::source::{Batch, Gate, OpenReader, Record, Resolved, Resolver, SourceError, SourceFault};
@@ -111,6 +111,8 @@ pub enum EngineEvent<'a> {
     /// (source table, rows, bytes of memory) of what is held to know the row before, and what state has on the disk.
     Sizes {
         tables: &'a [(&'a str, u64, u64)],
+        /// What operators held when they were looked at last, those that hold most first.
+        operators: &'a [OperatorState],
         state: Option<&'a KeeperStatus>,
     },
     /// Collections stand where the sink's cut does.
@@ -205,6 +207,8 @@ pub struct Drive<'a> {
     /// Collections go to the sink's cut: the clock stays where the cut has it.
     pub(super) hydrating: bool,
     pub(super) memory: MemoryGuard,
+    /// When operators were looked at last, and how many records there had been.
+    pub(super) measured: Option<(Instant, u64)>,
     /// Since when the epoch waits for the second half of a changed key.
     moving_since: Option<Instant>,
     /// Groups of batches that are not complete in the open epoch.
@@ -303,6 +307,7 @@ impl<'a> Drive<'a> {
             due: Due::default(),
             hydrating: true,
             memory: MemoryGuard::new(limits.memory_bytes_max),
+            measured: None,
             yields: false,
             stage,
         }

@@ -41,4 +41,4 @@ pub use hydrate::Inheritance;
 pub use publish::{CommitReport, TestOutput};
 pub use succession::{Beside, Elder, Inherited, Start};
 pub use unit_tests::{Comparison, UnitTestError, run_unit_test};
-pub use workers::{Changes, Dataflow, Output, Workers, WorkersGone};
+pub use workers::{Changes, Dataflow, OperatorState, Output, Workers, WorkersGone};

@@ -11,12 +11,13 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use flow::{Address, Captured, Graph, Input, NextTurn, Post, Rows, Turn};
+use flow::{Address, Captured, Graph, Input, NextTurn, Post, Rows, StateSize, Turn};
 use row::{Diff, Epoch, Row};
 use timely::WorkerConfig;
 use timely::communication::allocator::thread::Thread;
@@ -68,7 +69,20 @@ enum Command {
     Close {
         epoch: Epoch,
     },
+    /// Say what is held.
+    Measure,
 }
+
+/// What one operator holds, on all workers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OperatorState {
+    pub model: String,
+    pub operator: String,
+    pub size: StateSize,
+}
+
+/// What each worker has said last.
+type Measured = Arc<Mutex<Vec<Vec<OperatorState>>>>;
 
 /// What one worker's part of an epoch changed.
 #[derive(Debug)]
@@ -96,6 +110,7 @@ pub struct Workers {
     guards: Option<WorkerGuards<()>>,
     has_snapshots: bool,
     here: Option<RefCell<Here>>,
+    measured: Measured,
     pub statistics: Statistics,
 }
 
@@ -117,6 +132,8 @@ impl Workers {
         let (changes_in, changes) = bounded(COMMANDS_MAX);
         let has_snapshots = dataflow.has_snapshots();
         let (statistics_in, statistics) = bounded(count);
+        let measured: Measured = Arc::new(Mutex::new(vec![Vec::new(); count]));
+        let measured_in = measured.clone();
         let (commands, queues): (Vec<_>, Vec<_>) = (0..count).map(|_| bounded(COMMANDS_MAX)).unzip();
         let is_gone = Arc::new(AtomicBool::new(false));
         let addresses: Vec<Option<Address>> = flow::addresses(count).into_iter().map(Some).collect();
@@ -127,11 +144,11 @@ impl Workers {
             let address = addresses[worker.index()].take().expect("each worker begins once");
             drop(addresses);
             let (commands, post) = (&queues[worker.index()], Post::new(address));
-            work(worker, &dataflow, post, commands, &changes_in, &statistics_in, &is_gone);
+            work(worker, &dataflow, post, commands, &changes_in, &statistics_in, &is_gone, &measured_in);
         })
         .expect("threads of one process need nothing from outside");
         let statistics = statistics.recv().unwrap_or_default();
-        Workers { commands, changes, guards: Some(guards), has_snapshots, here: None, statistics }
+        Workers { commands, changes, guards: Some(guards), has_snapshots, here: None, measured, statistics }
     }
 
     /// One worker where the stage has no threads, else `count`.
@@ -146,7 +163,8 @@ impl Workers {
         let address = flow::addresses(1).remove(0);
         let (part, statistics) = Part::build(&mut worker, &dataflow, Post::new(address));
         let here = Some(RefCell::new(Here { worker, part, changes: changes_in }));
-        Workers { commands: Vec::new(), changes, guards: None, has_snapshots, here, statistics }
+        let measured: Measured = Arc::new(Mutex::new(vec![Vec::new()]));
+        Workers { commands: Vec::new(), changes, guards: None, has_snapshots, here, measured, statistics }
     }
 
     pub fn count(&self) -> usize {
@@ -192,6 +210,29 @@ impl Workers {
         (0..self.count()).try_for_each(|worker| self.send(worker, Command::Close { epoch }))
     }
 
+    /// Asks every worker what it holds; `measured` tells once they have come to it.
+    pub fn measure(&self) -> Result<(), WorkersGone> {
+        (0..self.count()).try_for_each(|worker| self.send(worker, Command::Measure))
+    }
+
+    /// What operators held when they were asked last, those that hold most first.
+    pub fn measured(&self) -> Vec<OperatorState> {
+        let measured = self.measured.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut states: Vec<OperatorState> = Vec::new();
+        let mut places: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+        for state in measured.iter().flatten() {
+            match places.entry((&state.model, &state.operator)) {
+                Entry::Occupied(at) => states[*at.get()].size += state.size,
+                Entry::Vacant(at) => {
+                    at.insert(states.len());
+                    states.push(state.clone());
+                }
+            }
+        }
+        states.sort_by_key(|state| std::cmp::Reverse(state.size.bytes));
+        states
+    }
+
     /// Where every worker's changes of every epoch arrive, or that a worker is gone.
     pub fn changes(&self) -> Receiver<Result<Changes, WorkersGone>> {
         self.changes.clone()
@@ -201,7 +242,7 @@ impl Workers {
         match &self.here {
             Some(here) => {
                 let Here { worker, part, changes } = &mut *here.borrow_mut();
-                match part.obey(worker, command, &AtomicBool::new(false)) {
+                match part.obey(worker, command, &AtomicBool::new(false), &self.measured) {
                     Some(done) => changes.try_send(Ok(done)).map_err(|_| WorkersGone),
                     None => Ok(()),
                 }
@@ -239,6 +280,7 @@ struct Part {
     models: usize,
 }
 
+#[allow(clippy::too_many_arguments)] // what a worker's thread is given once
 fn work(
     worker: &mut Worker,
     dataflow: &Dataflow,
@@ -247,12 +289,13 @@ fn work(
     changes: &Sender<Result<Changes, WorkersGone>>,
     statistics: &Sender<Statistics>,
     is_gone: &AtomicBool,
+    measured: &Measured,
 ) {
     let (mut part, rendered) = Part::build(worker, dataflow, post);
     // The engine may have stopped already; then there is nobody to tell.
     let _ = statistics.send(rendered);
     while let Ok(command) = commands.recv() {
-        if let Some(done) = part.obey(worker, command, is_gone)
+        if let Some(done) = part.obey(worker, command, is_gone, measured)
             && changes.send(Ok(done)).is_err()
         {
             break;
@@ -293,8 +336,22 @@ impl Part {
     }
 
     /// What an epoch changed, when it was closed.
-    fn obey(&mut self, worker: &mut Worker, command: Command, is_gone: &AtomicBool) -> Option<Changes> {
+    fn obey(
+        &mut self,
+        worker: &mut Worker,
+        command: Command,
+        is_gone: &AtomicBool,
+        measured: &Measured,
+    ) -> Option<Changes> {
         match command {
+            Command::Measure => {
+                let states = self.graph.states().into_iter();
+                let states =
+                    states.map(|(model, operator, size)| OperatorState { model: model.to_string(), operator, size });
+                let mut measured = measured.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                measured[worker.index()] = states.collect();
+                None
+            }
             Command::Feed { input, updates } => {
                 self.inputs[input].give(updates);
                 None

@@ -137,6 +137,14 @@ impl Observer {
         self.0.metrics.state_bytes.with_label_values(&[table]).set(to_gauge(bytes));
     }
 
+    /// Rows and bytes that the operators of each model hold.
+    pub fn operators_measured(&self, models: &BTreeMap<&str, (u64, u64)>) {
+        for (model, (rows, bytes)) in models {
+            self.0.metrics.operator_rows.with_label_values(&[model]).set(to_gauge(*rows));
+            self.0.metrics.operator_bytes.with_label_values(&[model]).set(to_gauge(*bytes));
+        }
+    }
+
     /// What state has on the disk, and whether it can be written.
     pub fn state_kept(&self, status: &KeeperStatus) {
         use std::sync::atomic::Ordering::Relaxed;

@@ -52,6 +52,8 @@ pub struct Demands {
     columns: HashMap<ArrangementKey, BTreeSet<usize>>,
     /// How many join sides read each.
     sides: HashMap<ArrangementKey, usize>,
+    /// How many read each relation, by whatever key.
+    sides_of: HashMap<usize, usize>,
 }
 
 impl Side {
@@ -135,7 +137,7 @@ pub(super) fn by_key(keys: Vec<usize>, value: Vec<usize>, drops_null: Vec<bool>)
 }
 
 /// With more readers than this, a join side's rows are arranged once for all of them.
-const OWN_SIDES_MAX: usize = 1;
+const OWN_SIDES_MAX: usize = 3;
 
 impl Side {
     /// The number of groups, where the side is a grouping by exactly its key: then the grouping's own arrangement is the side's.
@@ -197,9 +199,15 @@ impl Demands {
 
     fn add(&mut self, side: &Side) {
         *self.sides.entry(side.key.clone()).or_default() += 1;
+        *self.sides_of.entry(side.key.node).or_default() += 1;
         let columns = self.columns.entry(side.key.clone()).or_default();
         let needed = side.first.needed(side.first.outputs.iter().copied());
         columns.extend(needed.iter().enumerate().filter(|(_, needed)| **needed).map(|(column, _)| column));
+    }
+
+    /// Whether several join sides read a relation, each for itself: it may be that nobody else sees it below a projection.
+    pub fn has_several_sides(&self, plan: &Arc<Plan>) -> bool {
+        self.sides_of.get(&node_key(plan)).is_some_and(|sides| *sides > 1)
     }
 
     /// The columns an arrangement holds; all where no join side spoke up.
@@ -252,17 +260,27 @@ impl Context {
         self.arrangements.contains_key(&own) || self.demands.sides.iter().any(is_side)
     }
 
+    /// What a join side is read from: the chain on top of it, and its parts. What others read too is rendered, and fails, once.
+    pub fn side_parts(&mut self, side: &Side) -> (Mfp, Vec<Part>) {
+        if self.demands.has_several_sides(&side.base) {
+            return (Mfp::identity(side.base.arity()), vec![Part::rows(self.rows(&side.base), side.base.arity())]);
+        }
+        let (base, mfp) = self.peel_input(&side.base);
+        let is_shared = self.readers.get(&node_key(&base)).copied().unwrap_or(1) > 1;
+        let parts = if is_shared { vec![Part::rows(self.rows(&base), base.arity())] } else { self.upstream(&base) };
+        (mfp, parts)
+    }
+
     /// A join side's rows by its key, with the columns that its readers need.
     pub fn keyed_side(&mut self, side: &Side) -> (Keyed, Layout) {
         let held = self.demands.of(&side.key, side.base.arity());
         let layout = self.layout(side, &held);
-        let (base, mut mfp) = self.peel_input(&side.base);
+        let (mut mfp, parts) = self.side_parts(side);
         let keys: Vec<usize> = side.key.key.iter().map(|expr| mfp.push_expr(expr)).collect();
         let value: Vec<usize> = layout.value().map(|column| mfp.outputs[column]).collect();
         let keys: Vec<usize> = keys.iter().map(|output| mfp.outputs[*output]).collect();
         let finish = by_key(keys, value, side.key.drops_null.clone());
         let name = format!("Key[{}]", describe(&side.base));
-        let parts = self.upstream(&base);
         (self.read_form(parts, &mfp, finish, &name), layout)
     }
 
@@ -289,7 +307,7 @@ impl Context {
 
     /// The keys of a join side, each once, with empty values.
     pub fn distinct_keys(&mut self, side: &Side) -> (Keyed, Layout) {
-        let (base, mut mfp) = self.peel_input(&side.base);
+        let (mut mfp, parts) = self.side_parts(side);
         let keys: Vec<usize> = side.key.key.iter().map(|expr| mfp.push_expr(expr)).collect();
         let reads: Vec<usize> = keys.iter().map(|output| mfp.outputs[*output]).collect();
         let drops_null = side.key.drops_null.clone();
@@ -303,7 +321,6 @@ impl Context {
             }),
             reads,
         };
-        let parts = self.upstream(&base);
         let lanes = self.read_form(parts, &mfp, finish, &format!("Keys[{}]", describe(&side.base)));
         let width = side.key.key.len();
         let groups = Groups { sides: Vec::new(), beside_hub: false, key_columns: width, can_fail: false };

@@ -17,8 +17,7 @@ use super::aggregate::is_null_without;
 use super::arrangements::{Side, by_key};
 use super::layout::{Layout, Place, keeps_form};
 use super::mfp::{Mfp, Step};
-use super::parts::Part;
-use super::{Context, describe, node_key};
+use super::{Context, describe};
 use crate::plan::JoinKind;
 
 /// A join to be rendered when its reader is known.
@@ -196,7 +195,7 @@ impl Context {
     /// A join side's rows by its key; the layout's columns are these expressions over the side's base.
     pub fn keyed_exprs(&mut self, side: &Side, exprs: &[Expr]) -> (Keyed, Layout) {
         let typ = side.base.typ();
-        let (base, mut mfp) = self.peel_input(&side.base);
+        let (mut mfp, parts) = self.side_parts(side);
         let inputs = mfp.outputs.len();
         let mut push = |expr: &Expr| {
             debug_assert!(inputs <= mfp.outputs.len());
@@ -219,9 +218,6 @@ impl Context {
         let layout = Layout { key: side.key.key.clone(), places, key_columns: keys.len(), value_columns: value.len() };
         let finish = by_key(keys, value, side.key.drops_null.clone());
         let name = format!("Key[{}]", describe(&side.base));
-        // What others read too is rendered, and fails, once.
-        let is_shared = self.readers.get(&node_key(&base)).copied().unwrap_or(1) > 1;
-        let parts = if is_shared { vec![Part::rows(self.rows(&base), base.arity())] } else { self.upstream(&base) };
         (self.read_form(parts, &mfp, finish, &name), layout)
     }
 }

@@ -87,6 +87,7 @@ pub fn render(
         .iter()
         .map(|model| {
             context.model = model.id.clone();
+            graph.build_for(&model.id);
             context.rows(&model.plan)
         })
         .collect();

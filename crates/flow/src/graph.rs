@@ -110,6 +110,8 @@ impl Task {
 }
 
 struct Placed {
+    /// Whose it is, and what it does.
+    owner: Rc<str>,
     name: String,
     node: Box<dyn Node>,
 }
@@ -129,6 +131,8 @@ struct Inner {
     /// What is there from the beginning.
     constants: RefCell<Vec<Box<dyn FnOnce()>>>,
     loops: RefCell<Vec<Loop>>,
+    /// Who owns the nodes that are added now.
+    owner: RefCell<Rc<str>>,
     /// Updates that were fed since the last pass.
     waiting: Cell<usize>,
 }
@@ -149,6 +153,7 @@ impl Graph {
             channels: RefCell::default(),
             constants: RefCell::default(),
             loops: RefCell::default(),
+            owner: RefCell::new("".into()),
             waiting: Cell::new(0),
         }))
     }
@@ -191,12 +196,17 @@ impl Graph {
         self.0.levels.borrow().iter().map(|level| level.nodes.len()).sum::<usize>() + self.0.loops.borrow().len()
     }
 
-    /// What the operators hold, by name. Looks at all of it.
-    pub fn states(&self) -> Vec<(String, StateSize)> {
+    /// From now on nodes are built for this owner.
+    pub fn build_for(&self, owner: &str) {
+        *self.0.owner.borrow_mut() = owner.into();
+    }
+
+    /// What each operator holds: its owner, its name, how much. Looks at all of it.
+    pub fn states(&self) -> Vec<(Rc<str>, String, StateSize)> {
         let levels = self.0.levels.borrow();
         let nodes = levels.iter().flat_map(|level| &level.nodes);
-        let states = nodes.map(|placed| (placed.name.clone(), placed.node.state()));
-        states.filter(|(_, size)| *size != StateSize::default()).collect()
+        let states = nodes.map(|placed| (placed.owner.clone(), placed.name.clone(), placed.node.state()));
+        states.filter(|(_, _, size)| *size != StateSize::default()).collect()
     }
 
     /// Adds a node at a level; `build` subscribes its inboxes.
@@ -211,7 +221,8 @@ impl Graph {
             Task { schedule: level.schedule.clone(), node: level.nodes.len() }
         };
         let node = build(&task);
-        self.0.levels.borrow_mut()[level].nodes.push(Placed { name: name.to_owned(), node });
+        let owner = self.0.owner.borrow().clone();
+        self.0.levels.borrow_mut()[level].nodes.push(Placed { owner, name: name.to_owned(), node });
     }
 
     /// A collection whose updates are on the worker that their key belongs to.

@@ -99,8 +99,10 @@ fn groups<D: Record + PartialEq>(
             lanes: lanes.read_by(task),
             hub: hub.map(|hub| hub.read_by(task)).unwrap_or_default(),
             place,
-            table: KeyTable::new(),
+            lanes_by_key: KeyTable::new(),
+            hubs: Vec::new(),
             touched: Vec::new(),
+            is_touched: Vec::new(),
             before: Given::default(),
             now: Given::default(),
             view: Viewer { logic, copies, out: GroupEmit::default(), lanes: Vec::new() },
@@ -118,21 +120,18 @@ enum HubPlace {
     There(Table),
 }
 
-#[derive(Default)]
-struct Group {
-    lanes: Accum,
-    hub: Bag,
-    touched: bool,
-}
-
 /// The groups of one worker, those that the open epoch has touched, and what these gave before it.
 struct Groups<D: Record> {
     lanes: Inbox<(Row, Accum)>,
     hub: Inbox<(Row, Row)>,
     place: HubPlace,
-    table: KeyTable<Group>,
+    lanes_by_key: KeyTable<Accum>,
+    /// The rows of a hub that is held here, by the place of their key.
+    hubs: Vec<Bag>,
     /// Each touched group, and how many of the records and errors `before` are its own.
     touched: Vec<(At, usize, usize)>,
+    /// The touched groups, a bit each by their place.
+    is_touched: Vec<u64>,
     before: Given<D>,
     now: Given<D>,
     view: Viewer<D>,
@@ -194,26 +193,33 @@ impl<D> Viewer<D> {
 impl<D: Record + PartialEq> Groups<D> {
     /// The group of a key that is about to change; `ahead` is what the hub's arrangement is ahead of the group by.
     fn touch(&mut self, key: &Row, ahead: &Pending) -> At {
-        let at = self.table.place(key);
-        let (_, group) = self.table.get_mut(at);
-        if group.touched {
+        let at = self.lanes_by_key.place(key);
+        let (word, bit) = (at as usize / 64, 1 << (at % 64));
+        if word >= self.is_touched.len() {
+            self.is_touched.resize(word + 1, 0);
+        }
+        if self.is_touched[word] & bit != 0 {
             return at;
         }
-        group.touched = true;
+        self.is_touched[word] |= bit;
+        if matches!(self.place, HubPlace::Here) && self.hubs.len() <= at as usize {
+            self.hubs.resize(at as usize + 1, Bag::default());
+        }
+        let (_, lanes) = self.lanes_by_key.get_mut(at);
         let (records, errors) = (self.before.records.len(), self.before.errors.len());
         match &self.place {
-            HubPlace::Nowhere => self.view.append(key, &group.lanes, None, &mut self.before),
-            HubPlace::Here => self.view.append(key, &group.lanes, Some(&group.hub), &mut self.before),
+            HubPlace::Nowhere => self.view.append(key, lanes, None, &mut self.before),
+            HubPlace::Here => self.view.append(key, lanes, Some(&self.hubs[at as usize]), &mut self.before),
             HubPlace::There(table) => {
                 let table = table.borrow();
                 let nothing = Bag::default();
                 let now = table.get(key).unwrap_or(&nothing);
                 match ahead.of(key) {
-                    [] => self.view.append(key, &group.lanes, Some(now), &mut self.before),
+                    [] => self.view.append(key, lanes, Some(now), &mut self.before),
                     ahead => {
                         let mut hub = now.clone();
                         ahead.iter().for_each(|((_, row), diff)| hub.add(row.as_ref(), -*diff));
-                        self.view.append(key, &group.lanes, Some(&hub), &mut self.before);
+                        self.view.append(key, lanes, Some(&hub), &mut self.before);
                     }
                 }
             }
@@ -235,12 +241,12 @@ impl<D: Record + PartialEq> Groups<D> {
         let mut lanes = take_all(&self.lanes);
         for (key, lanes) in lanes.drain(..) {
             let at = self.touch(&key, &ahead);
-            self.table.get_mut(at).1.lanes.add(&lanes);
+            self.lanes_by_key.get_mut(at).1.add(&lanes);
         }
         give_back(&self.lanes, lanes);
         for ((key, row), diff) in hub.drain(..) {
             let at = self.touch(&key, &ahead);
-            self.table.get_mut(at).1.hub.add(row.as_ref(), diff);
+            self.hubs[at as usize].add(row.as_ref(), diff);
         }
         give_back(&self.hub, hub);
     }
@@ -250,19 +256,19 @@ impl<D: Record + PartialEq> Groups<D> {
         let mut records = self.before.records.drain(..);
         let mut errors = self.before.errors.drain(..);
         for (at, own_records, own_errors) in self.touched.drain(..) {
-            let (key, group) = self.table.get_mut(at);
-            group.touched = false;
+            let (key, lanes) = self.lanes_by_key.get_mut(at);
+            self.is_touched[at as usize / 64] = 0;
             match &self.place {
-                HubPlace::Nowhere => self.view.append(key, &group.lanes, None, &mut self.now),
-                HubPlace::Here => self.view.append(key, &group.lanes, Some(&group.hub), &mut self.now),
+                HubPlace::Nowhere => self.view.append(key, lanes, None, &mut self.now),
+                HubPlace::Here => self.view.append(key, lanes, Some(&self.hubs[at as usize]), &mut self.now),
                 HubPlace::There(table) => {
                     let nothing = Bag::default();
                     let table = table.borrow();
-                    self.view.append(key, &group.lanes, Some(table.get(key).unwrap_or(&nothing)), &mut self.now);
+                    self.view.append(key, lanes, Some(table.get(key).unwrap_or(&nothing)), &mut self.now);
                 }
             }
-            if group.lanes.is_zero() && group.hub.is_empty() {
-                self.table.remove(at);
+            if lanes.is_zero() && self.hubs.get(at as usize).is_none_or(Bag::is_empty) {
+                self.lanes_by_key.remove(at);
             }
             if records.as_slice()[..own_records] == self.now.records[..] {
                 records.by_ref().take(own_records).for_each(drop);
@@ -293,11 +299,12 @@ impl<D: Record + PartialEq> Node for Groups<D> {
     }
 
     fn state(&self) -> StateSize {
-        let mut size = StateSize { rows: 0, bytes: self.table.own_bytes() };
-        for (_, group) in self.table.iter().filter(|(_, group)| !group.lanes.is_empty() || !group.hub.is_empty()) {
-            size += group.hub.size();
-            size += StateSize { rows: 1, bytes: group.lanes.heap_bytes() };
+        let hubs = self.hubs.capacity() * size_of::<Bag>();
+        let mut size = StateSize { rows: 0, bytes: self.lanes_by_key.own_bytes() + hubs };
+        for (_, lanes) in self.lanes_by_key.iter().filter(|(_, lanes)| !lanes.is_empty()) {
+            size += StateSize { rows: 1, bytes: lanes.heap_bytes() };
         }
+        self.hubs.iter().for_each(|hub| size += hub.size());
         size
     }
 }
