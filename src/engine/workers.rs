@@ -502,6 +502,8 @@ mod tests {
         let input = Arc::new(Plan::Get { relation: relation.clone(), typ });
         // No plan of ours negates a number: the evaluator panics at the first row.
         let plan = Arc::new(Plan::Filter { input, predicates: vec![Expr::Not(Box::new(Expr::Column(0)))] });
+        // The others wait for the share of the one that is gone.
+        let plan = Arc::new(Plan::Distinct { input: plan });
         let models = vec![RenderModel { id: "m".into(), plan }];
         let workers = Workers::start(Dataflow { inputs: vec![relation], models, arranged_only: false }, 3);
         workers.feed(0, vec![(Row::pack([Datum::Int(1)]), 1)]).expect("the workers wait for commands");
