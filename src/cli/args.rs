@@ -408,6 +408,9 @@ pub struct ExplainArgs {
     /// Fail when an operator's cost is of this class or a dearer one
     #[arg(long, value_name = "CLASS")]
     pub deny: Option<Deny>,
+    /// Read the sources (what state has is not read again) and say how many rows and bytes each operator holds
+    #[arg(long)]
+    pub measure: bool,
     #[command(flatten)]
     pub select: Select,
 }

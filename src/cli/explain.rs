@@ -17,10 +17,11 @@ use super::instance::{self, VerbError};
 use super::keep::compile;
 use super::run::nothing_to_do;
 use super::talk::Speaker;
-use super::{parse, refuse};
-use crate::engine::{Wanted, Workers, assemble};
+use super::{beside, parse, refuse};
+use crate::engine::{Evaluated, OperatorState, Wanted, Workers, assemble};
 use crate::plan::{CostClass, PlanLine};
 use crate::project::{Project, ResourceType};
+use crate::time::WallTime;
 
 /// Wider plans push their costs to the right.
 const PLAN_WIDTH_MAX: usize = 64;
@@ -49,7 +50,7 @@ fn print(explain: &ExplainArgs, speaker: &Speaker, project: &mut Project) -> Res
     let models: BTreeSet<String> = selected.ids.into_iter().collect();
     let wanted = Wanted { models, without_tables: true, ..Wanted::default() };
     compile(project, &wanted)?;
-    let assembled = assemble(project, &instance::instance_name(project), &wanted)?;
+    let mut assembled = assemble(project, &instance::instance_name(project), &wanted)?;
     let mut too_dear = Vec::new();
     for model in &assembled.deployment.models {
         let name = &project.nodes[&model.id].name;
@@ -69,6 +70,10 @@ fn print(explain: &ExplainArgs, speaker: &Speaker, project: &mut Project) -> Res
     for (arrangement, readers) in &statistics.arrangements {
         println!("  {readers} x {arrangement}");
     }
+    if explain.measure {
+        let clock = instance::clock(project, None, assembled.deployment.clock_needs(), WallTime::system())?;
+        print_states(&beside::evaluate_beside(project, &mut assembled.deployment, None, clock)?);
+    }
     let Some((_, advice)) = too_dear.first() else { return Ok(()) };
     let message: Vec<&str> = too_dear.iter().map(|(message, _)| message.as_str()).collect();
     let error = VerbError::new(message.join("\n  "));
@@ -76,6 +81,25 @@ fn print(explain: &ExplainArgs, speaker: &Speaker, project: &mut Project) -> Res
         Some(advice) => error.with_hint(*advice),
         None => error,
     })
+}
+
+/// What each operator holds of what the sources hold now.
+fn print_states(evaluated: &Evaluated) {
+    let total: usize = evaluated.operators.iter().map(|state| state.size.bytes).sum();
+    println!("states ({} records read, {} held by operators):", evaluated.records, shown(total));
+    for OperatorState { model, operator, size } in &evaluated.operators {
+        let model = model.rsplit('.').next().unwrap_or(model);
+        println!("  {:>10} rows  {:>9}  {operator} of {model}", size.rows, shown(size.bytes));
+    }
+}
+
+/// `1.5 MiB`; of little, `12 KiB`.
+fn shown(bytes: usize) -> String {
+    match bytes {
+        0..0x10_0000 => format!("{} KiB", bytes.div_ceil(1 << 10)),
+        0x10_0000..0x4000_0000 => format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20)),
+        _ => format!("{:.2} GiB", bytes as f64 / f64::from(1 << 30)),
+    }
 }
 
 /// The plan with the cost of each operator beside it, then why some cost more than the change.

@@ -9,7 +9,7 @@ use row::{Diff, Row};
 use super::deployment::Deployment;
 use super::drive::EngineError;
 use super::succession::Beside;
-use super::workers::{Output, Workers};
+use super::workers::{OperatorState, Output, Workers};
 use crate::sink::ProgressRow;
 use crate::source::{Batch, Poll, Positions, Resolved, Resolver, TableSource, Until, first_position, open_readers};
 use crate::state::{StateFolder, StoredTable};
@@ -23,6 +23,8 @@ pub struct Evaluated {
     /// Error rows (see `render::error_columns`) with their counts.
     pub errors: BTreeMap<Row, Diff>,
     pub records: u64,
+    /// What operators hold at the end, those that hold most first.
+    pub operators: Vec<OperatorState>,
 }
 
 /// Reads every source up to the given positions, or to its end where `positions` is None, and evaluates all models. What state has
@@ -94,6 +96,11 @@ pub fn evaluate(
     workers.turn(Turn { now: moment.now, live: positions.is_none() })?;
     workers.close(0)?;
     let changes = workers.changes().recv().unwrap_or(Err(super::WorkersGone))?;
+    // The epoch after it ends when the worker has come to it.
+    workers.measure()?;
+    workers.close(1)?;
+    workers.changes().recv().unwrap_or(Err(super::WorkersGone))?;
+    evaluated.operators = workers.measured();
     workers.stop();
     for (output, updates) in changes.outputs {
         let rows = match output {
