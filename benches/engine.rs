@@ -62,6 +62,9 @@ struct Options {
     /// Changes under `livemart serve`.
     #[arg(long, default_value_t = 200)]
     changes: u32,
+    /// Seconds for which `livemart serve` is watched when nothing comes.
+    #[arg(long, default_value_t = 60)]
+    rest_seconds: u64,
     /// Folder of the hand-written program to measure against; it is copied, not written to.
     #[arg(long, env = "LIVEMART_LIMIT")]
     limit: Option<PathBuf>,
@@ -69,7 +72,7 @@ struct Options {
     #[arg(long, value_delimiter = ',', default_value = "q1,q2,q3,q4,q5,all")]
     queries: Vec<Case>,
     /// Which parts to measure.
-    #[arg(long, value_delimiter = ',', default_value = "engine,bytes,workers,run,serve,ticks,epoch")]
+    #[arg(long, value_delimiter = ',', default_value = "engine,bytes,stages,workers,run,serve,rest,ticks,epoch")]
     only: Vec<Part>,
     /// What cargo says to every bench.
     #[arg(long, hide = true, global = true)]
@@ -84,6 +87,8 @@ enum Part {
     Engine,
     /// From the file's bytes, without sink; memory, too.
     Bytes,
+    /// Each stage from bytes to SQLite by itself.
+    Stages,
     /// Two workers against one.
     Workers,
     /// `livemart run` from JSONL to SQLite.
@@ -96,6 +101,8 @@ enum Part {
     Ticks,
     /// One row changes under a whole project with all its tests.
     Epoch,
+    /// `livemart serve` when nothing comes.
+    Rest,
 }
 
 #[derive(Subcommand)]
@@ -108,6 +115,9 @@ enum Inner {
     Stream { events: PathBuf, case: Case },
     /// One changed row in a window's partition, against computing the partition again.
     Windows(WindowOptions),
+    /// Each stage of one run, in a process of its own.
+    #[command(hide = true)]
+    Stages { events: PathBuf, case: Case, database: PathBuf },
     /// From Kafka to PostgreSQL at a steady rate, beside a pipeline without an engine.
     Latency(LatencyOptions),
 }
@@ -182,6 +192,7 @@ fn main() -> ExitCode {
     let outcome = match &options.inner {
         Some(Inner::InProcess { events, case, workers }) => in_process_figures(events, case, *workers),
         Some(Inner::Stream { events, case }) => stream_figures(events, case),
+        Some(Inner::Stages { events, case, database }) => stage_figures(events, case, database),
         Some(Inner::Windows(windows)) => window_grid(windows),
         Some(Inner::Latency(latency)) => latency_lines(latency),
         None => bench(&options),
@@ -222,6 +233,9 @@ fn bench(options: &Options) -> Result<(), Box<dyn Error>> {
         }
     }
     let largest = options.queries.iter().max_by_key(|case| case.queries.len()).expect("clap gives a default");
+    if options.only.contains(&Part::Stages) {
+        stage_lines(options, &workload, largest, &cache, &mut report)?;
+    }
     if options.only.contains(&Part::Workers) {
         worker_lines(options, &workload, largest, limit.as_ref(), &cache, &mut report)?;
     }
@@ -230,6 +244,9 @@ fn bench(options: &Options) -> Result<(), Box<dyn Error>> {
     }
     if options.only.contains(&Part::Serve) {
         serve_lines(options, &workload, &cache, &mut report)?;
+    }
+    if options.only.contains(&Part::Rest) {
+        rest_line(options, &workload, &cache, &mut report)?;
     }
     if options.only.contains(&Part::Restart) {
         restart_lines(&workload, &cache, &mut report)?;
@@ -598,6 +615,66 @@ fn stream_figures(events: &Path, case: &Case) -> Result<(), Box<dyn Error>> {
             .collect(),
     };
     println!("{}", serde_json::to_string(&figures)?);
+    Ok(())
+}
+
+/// Records of an epoch of `stages`: what a reader that is behind comes to.
+const STAGE_EPOCH_RECORDS: usize = 100_000;
+
+fn stage_figures(events: &Path, case: &Case, database: &Path) -> Result<(), Box<dyn Error>> {
+    let deployment = in_process::deployment(Path::new(PROJECT), events, &case.queries)?;
+    let stages = in_process::stages(&deployment, database, STAGE_EPOCH_RECORDS)?;
+    let in_process::Stages { events, decoding, resolving, feeding, dataflow, netting, sink, written } = stages;
+    let per_event = |time: Duration| time.as_secs_f64() * 1e6 / events.max(1) as f64;
+    let of_stages = [decoding, resolving, feeding, dataflow, netting, sink].map(per_event);
+    println!("{}", serde_json::to_string(&(of_stages, written as f64 / events.max(1) as f64))?);
+    Ok(())
+}
+
+fn stage_lines(
+    options: &Options,
+    workload: &Workload,
+    case: &Case,
+    cache: &Path,
+    report: &mut Report,
+) -> Result<(), Box<dyn Error>> {
+    const STAGES: [&str; 6] = [
+        "bytes to records",
+        "records to updates, with the journal",
+        "updates to the workers",
+        "the dataflow",
+        "changes added up",
+        "changes to SQLite",
+    ];
+    let mut runs: Vec<([f64; 6], f64)> = Vec::new();
+    repeat("stages", options.runs, || {
+        let folder = cache.join("stages");
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir_all(&folder)?;
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg("stages").arg(workload.events_file()).arg(&case.name).arg(folder.join("marts.db"));
+        let (printed, _) = run_child(&mut command, &cache.join("stages.log"))?;
+        runs.push(serde_json::from_str(&printed)?);
+        Ok(())
+    })?;
+    for (at, stage) in STAGES.iter().enumerate() {
+        let ours = runs.iter().map(|(stages, _)| stages[at]).collect();
+        let what = format!("{}, by stage: {stage}", case.name);
+        report.lines.push(Line { what, unit: "CPU µs/event", ours, limit: None, has_limit: false });
+    }
+    let written = runs.first().map_or(0.0, |(_, written)| *written);
+    report.tail.push(format!(
+        "stages: epochs of {}; {written:.2} rows written per event",
+        grouped(STAGE_EPOCH_RECORDS as i64)
+    ));
+    Ok(())
+}
+
+fn rest_line(options: &Options, workload: &Workload, cache: &Path, report: &mut Report) -> Result<(), Box<dyn Error>> {
+    let place = Place::prepare(Path::new(BINARY), Path::new(PROJECT), &cache.join("rest"))?;
+    let share = end_to_end::rest(&place, workload, Duration::from_secs(options.rest_seconds))?;
+    let (what, unit) = ("livemart serve, nothing comes".to_owned(), "% of a core");
+    report.lines.push(Line { what, unit, ours: [share * 100.0].into_iter().collect(), limit: None, has_limit: false });
     Ok(())
 }
 

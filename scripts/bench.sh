@@ -1,10 +1,10 @@
 # The bench: Q1 to Q5 of the shop stream, each alone and all as one project, against a hand-written program; from rows, from records
-# and from the file's bytes; memory of a live source row; two workers against one; `livemart run`; one change under
-# `livemart serve`; ticks of the clock; an epoch in which one row changes under the whole shop project; and (with --only restart)
+# and from the file's bytes; each stage from bytes to SQLite by itself; memory of a live source row; two workers against one;
+# `livemart run`; one change under `livemart serve`, and what that takes when nothing comes; ticks of the clock; an epoch in which one row changes under the whole shop project; and (with --only restart)
 # what a killed `livemart serve` costs until it is fresh again. Sourced by scripts/x.
 #
-#   scripts/x bench [--size S|M|L] [--queries q1,…,q5,all] [--runs N] [--changes N]
-#                   [--only engine,bytes,workers,run,serve,restart,ticks,epoch] [--limit DIR] [--save] [--profile NAME]
+#   scripts/x bench [--size S|M|L] [--queries q1,…,q5,all] [--runs N] [--changes N] [--rest-seconds N]
+#                   [--only engine,bytes,stages,workers,run,serve,rest,restart,ticks,epoch] [--limit DIR] [--save] [--profile NAME]
 #
 #   scripts/x bench windows [--rows N,N,...] [--changes N] [--save]      one changed row in a window's partition
 #

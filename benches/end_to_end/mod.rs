@@ -24,7 +24,7 @@ use super::measure::Failure;
 
 pub use restart::restart;
 pub use run::{RunCost, run};
-pub use serve::serve;
+pub use serve::{rest, serve};
 
 #[derive(Debug, thiserror::Error)]
 pub enum EndToEndError {

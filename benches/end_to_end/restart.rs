@@ -61,7 +61,7 @@ pub fn restart(place: &Place, workload: &Workload) -> Result<RestartCost, EndToE
 }
 
 /// User and system time of a process that runs.
-fn cpu_of(pid: u32) -> std::io::Result<Duration> {
+pub(super) fn cpu_of(pid: u32) -> std::io::Result<Duration> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
     // The name may hold anything; fields are counted behind its closing parenthesis.
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();

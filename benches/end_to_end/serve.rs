@@ -20,6 +20,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::super::measure::{Samples, stop_child};
 use super::super::shop_stream::{Summary, Workload};
+use super::restart::cpu_of;
 use super::{EndToEndError, Place};
 
 /// How often the reader looks; no sample is more exact.
@@ -50,6 +51,22 @@ pub fn serve(place: &Place, workload: &Workload, changes: u32) -> Result<Samples
     }
     server.stop()?;
     Ok(milliseconds.into_iter().collect())
+}
+
+/// How long the server may still be busy with what came last.
+const SETTLING: Duration = Duration::from_secs(5);
+
+/// The share of a core that a server takes which has read everything and hears of nothing new.
+pub fn rest(place: &Place, workload: &Workload, watched: Duration) -> Result<f64, EndToEndError> {
+    let server = Server::start(place, &workload.events_file())?;
+    server.wait_for_hydration(workload)?;
+    sleep(SETTLING);
+    let cpu = || cpu_of(server.pid()).map_err(|cause| EndToEndError::Prepare { path: place.log(), cause });
+    let (before, begun) = (cpu()?, Instant::now());
+    sleep(watched);
+    let share = (cpu()? - before).as_secs_f64() / begun.elapsed().as_secs_f64();
+    server.stop()?;
+    Ok(share)
 }
 
 /// A running `livemart serve`; ended when dropped.

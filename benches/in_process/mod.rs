@@ -14,6 +14,7 @@
 //!    `stream` keeps nothing, so that what the process has grown by is the state.
 
 mod deploy;
+mod stages;
 mod whole_project;
 
 use std::collections::{BTreeMap, HashMap};
@@ -27,6 +28,7 @@ use super::mart::{Answer, Answers, Columns, Query};
 use super::measure::{Samples, process_cpu, resident_bytes, thread_cpu};
 
 pub use deploy::deployment;
+pub use stages::{Stages, stages};
 pub use whole_project::{epoch_price, whole_project};
 
 const CATCH_UP_EVENTS: usize = 10_000;

@@ -21,7 +21,7 @@ use row::{Datum, Diff, Epoch, Row};
 use super::deployment::Counts;
 use super::workers::{Changes, Output, WorkersGone};
 use crate::render::error_columns;
-use crate::sink::{Commit, ERRORS_KEPT_MAX, ErrorRow, ProgressRow, Sink, SinkError, TestRow};
+use crate::sink::{Commit, ERRORS_KEPT_MAX, ErrorRow, ProgressRow, Sink, SinkError, TestRow, net};
 use crate::time::{Due, Schedule, Stage};
 
 /// What the engine knows about an epoch when it closes it.
@@ -125,6 +125,8 @@ pub struct Publisher {
     heir_looked: Instant,
     workers: usize,
     tables: Vec<TableOutput>,
+    /// Of each table: no later one has the same output, so that the changes are its own.
+    reads_last: Vec<bool>,
     tests: Vec<TestOutput>,
     /// Failure counts of all tests, and which of them are yet to be written.
     failures: Vec<Option<i64>>,
@@ -181,7 +183,11 @@ impl Publisher {
         tests: Vec<TestOutput>,
         resets_errors: bool,
     ) -> Publisher {
+        let mut later = BTreeSet::new();
+        let mut reads_last: Vec<bool> = tables.iter().rev().map(|table| later.insert(table.output)).collect();
+        reads_last.reverse();
         Publisher {
+            reads_last,
             sink: None,
             heir_looked: stage.now(),
             stage,
@@ -303,21 +309,13 @@ impl Publisher {
             *count += 1;
             *due = due.or_earlier(arrived.due);
             for (output, updates) in arrived.outputs {
-                outputs.entry(output).or_default().extend(updates);
+                append(outputs.entry(output).or_default(), updates);
             }
         }
     }
 
     fn take(&mut self, note: &EpochNotes, mut outputs: Outputs) -> Result<Option<CommitReport>, SinkError> {
         let hydrating = note.mode == Publish::Hydrate;
-        for (table, spec) in self.tables.iter().enumerate() {
-            if hydrating && !spec.evolves {
-                continue;
-            }
-            if let Some(updates) = outputs.get(&Output::Model(spec.output)) {
-                self.pending.deltas.entry(table).or_default().extend(updates.iter().cloned());
-            }
-        }
         for (i, test) in self.tests.iter().enumerate() {
             if let Some(updates) = outputs.get(&Output::Model(test.output)) {
                 let rows = &mut self.test_rows[i];
@@ -330,6 +328,19 @@ impl Publisher {
                 let moved = failures != std::mem::replace(&mut self.failures[i], failures);
                 self.tests_unwritten[i] |= moved;
                 self.tests_moved |= moved && !hydrating;
+            }
+        }
+        for (table, spec) in self.tables.iter().enumerate() {
+            if hydrating && !spec.evolves {
+                continue;
+            }
+            let output = Output::Model(spec.output);
+            let updates = match self.reads_last[table] {
+                true => outputs.remove(&output),
+                false => outputs.get(&output).cloned(),
+            };
+            if let Some(updates) = updates {
+                append(self.pending.deltas.entry(table).or_default(), updates);
             }
         }
         let mut errors = note.faults.clone();
@@ -379,9 +390,7 @@ impl Publisher {
     }
 
     fn has_changes(&mut self) -> bool {
-        for updates in self.pending.deltas.values_mut() {
-            differential_dataflow::consolidation::consolidate(updates);
-        }
+        self.pending.deltas.values_mut().for_each(net::add_up);
         differential_dataflow::consolidation::consolidate(&mut self.pending.errors);
         self.resets_errors
             || !self.pending.errors.is_empty()
@@ -598,6 +607,14 @@ impl Pending {
                 );
             }
         }
+    }
+}
+
+/// Appends without moving what is there alone.
+fn append(updates: &mut Vec<(Row, Diff)>, mut more: Vec<(Row, Diff)>) {
+    match updates.is_empty() {
+        true => *updates = more,
+        false => updates.append(&mut more),
     }
 }
 

@@ -6,11 +6,12 @@
 //! ```
 //!
 //! 1. A key appears in at most one of insert, update and delete.
-//! 2. Keys, and the rows of deletes without a key, are compared normalised (1.0 = 1.00), as the sinks compare them.
+//! 2. Changes are sorted once, by their keys' bytes, which lie end to end.
+//! 3. Keys, and the rows of deletes without a key, are compared normalised (1.0 = 1.00), as the sinks compare them.
 
-use row::{Datum, Row, RowBuilder};
+use row::{Datum, Row, RowBuilder, RowRef};
 
-use super::{SinkError, TableSpec};
+use super::{SinkError, TableSpec, net};
 
 /// Changes of a table with a key.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -36,23 +37,28 @@ impl Copies<'_> {
 
 /// Takes consolidated changes. Two rows of one key on one side are refused: the key is not one.
 pub(super) fn by_key<'a>(table: &TableSpec, key: &[usize], delta: &'a [(Row, i64)]) -> Result<Keyed<'a>, SinkError> {
-    let mut sorted: Vec<(Row, i64, &Row)> = Vec::with_capacity(delta.len());
-    let mut builder = RowBuilder::default();
+    let (mut keys, mut builder, mut datums) = (Vec::new(), RowBuilder::default(), Vec::new());
+    let mut sorted: Vec<OfKey<'_>> = Vec::with_capacity(delta.len());
     for (row, diff) in delta.iter().filter(|(_, diff)| *diff != 0) {
-        let datums: Vec<_> = row.iter().collect();
-        for column in key {
-            push_normalized(&mut builder, &datums[*column]);
-        }
-        sorted.push((builder.finish(), *diff, row));
+        datums.clear();
+        row.unpack_into(&mut datums);
+        builder.clear();
+        key.iter().for_each(|column| push_normalized(&mut builder, &datums[*column]));
+        let from = keys.len();
+        keys.extend_from_slice(builder.as_ref().bytes());
+        sorted.push(OfKey { head: net::head(&keys[from..]), key: (from, keys.len()), diff: *diff, row });
     }
-    sorted.sort_by(|a, b| (&a.0, a.1).cmp(&(&b.0, b.1)));
+    let key_of = |change: &OfKey<'_>| &keys[change.key.0..change.key.1];
+    sorted.sort_unstable_by(|a, b| {
+        a.head.cmp(&b.head).then_with(|| key_of(a).cmp(key_of(b))).then_with(|| a.diff.cmp(&b.diff))
+    });
 
     let mut changes = Keyed::default();
-    for group in sorted.chunk_by(|a, b| a.0 == b.0) {
+    for group in sorted.chunk_by(|a, b| a.head == b.head && key_of(a) == key_of(b)) {
         match group {
-            [(_, 1, row)] => changes.inserts.push(row),
-            [(_, -1, row)] => changes.deletes.push(row),
-            [(_, -1, _), (_, 1, row)] => changes.updates.push(row),
+            [OfKey { diff: 1, row, .. }] => changes.inserts.push(row),
+            [OfKey { diff: -1, row, .. }] => changes.deletes.push(row),
+            [OfKey { diff: -1, .. }, OfKey { diff: 1, row, .. }] => changes.updates.push(row),
             _ => {
                 let names: Vec<_> = key.iter().map(|column| table.columns[*column].name.as_str()).collect();
                 return Err(SinkError::refused(
@@ -61,7 +67,7 @@ pub(super) fn by_key<'a>(table: &TableSpec, key: &[usize], delta: &'a [(Row, i64
                         names.join(", "),
                         table.model,
                         group.len(),
-                        group[0].0
+                        RowRef::new(key_of(&group[0]))
                     ),
                     "this is a fault of livemart's key inference; please report the model's SQL",
                 ));
@@ -69,6 +75,14 @@ pub(super) fn by_key<'a>(table: &TableSpec, key: &[usize], delta: &'a [(Row, i64
         }
     }
     Ok(changes)
+}
+
+/// A change with its normalised key, which lies among those of all changes.
+struct OfKey<'a> {
+    head: u64,
+    key: (usize, usize),
+    diff: i64,
+    row: &'a Row,
 }
 
 /// Takes consolidated changes.

@@ -13,6 +13,7 @@ mod delta;
 mod error;
 mod evolve;
 mod names;
+pub mod net;
 pub mod postgres;
 mod properties;
 mod set_aside;

@@ -38,12 +38,14 @@ fn apply_keyed(
 ) -> Result<(), SinkError> {
     let failed = |cause| failure(&format!("could not write table {}", relation(table)), cause);
     let sql = KeyedSql::new(table, key);
+    let mut datums = Vec::new();
 
     if !changes.deletes.is_empty() {
         let mut delete = transaction.prepare_cached(&sql.delete).map_err(failed)?;
         let mut found = 0;
         for row in &changes.deletes {
-            let datums: Vec<_> = row.iter().collect();
+            datums.clear();
+            row.unpack_into(&mut datums);
             found += delete
                 .execute(params_from_iter(key.iter().map(|column| value::bound(&datums[*column]))))
                 .map_err(failed)?;
@@ -54,7 +56,8 @@ fn apply_keyed(
         let mut update = transaction.prepare_cached(&sql.update).map_err(failed)?;
         let mut found = 0;
         for row in &changes.updates {
-            let datums: Vec<_> = row.iter().collect();
+            datums.clear();
+            row.unpack_into(&mut datums);
             found += update.execute(params_from_iter(datums.iter().map(value::bound))).map_err(failed)?;
         }
         expect(table, "update", changes.updates.len(), found)?;
@@ -63,7 +66,8 @@ fn apply_keyed(
         let mut insert = transaction.prepare_cached(&sql.insert).map_err(failed)?;
         let mut inserted = 0;
         for row in &changes.inserts {
-            let datums: Vec<_> = row.iter().collect();
+            datums.clear();
+            row.unpack_into(&mut datums);
             let has_null = key.iter().any(|column| datums[*column].is_null());
             inserted += if has_null {
                 let mut absent = transaction.prepare_cached(&sql.insert_absent).map_err(failed)?;

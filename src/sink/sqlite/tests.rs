@@ -571,3 +571,25 @@ proptest! {
         }
     }
 }
+
+/// The column makes the same of a double and of the text of a decimal.
+#[test]
+fn decimals_of_fifteen_digits_are_stored_as_their_text_would_be() {
+    let database = Connection::open_in_memory().expect("memory");
+    database.execute_batch("create table t (a NUMERIC(20,4), b NUMERIC(20,4))").expect("a table");
+    let mut dice = 7u64;
+    for step in 0..20_000u64 {
+        dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(step | 1);
+        let mantissa = i128::from(dice >> 1) % 10i128.pow((dice % 18 + 1) as u32);
+        let value = Numeric::from_parts(if dice & 1 == 0 { -mantissa } else { mantissa }, (dice >> 40) as u16 % 17);
+        let sql = "insert into t values (?1, ?2)";
+        database
+            .execute(
+                sql,
+                rusqlite::params_from_iter([value::bound(&Datum::Numeric(value.clone())), value.to_string().into()]),
+            )
+            .expect("a row");
+    }
+    let sql = "select count(*) from t where typeof(a) <> typeof(b) or a <> b";
+    assert_eq!(database.query_row(sql, [], |row| row.get::<_, i64>(0)), Ok(0));
+}

@@ -73,9 +73,12 @@ pub fn bound<'a>(datum: &Datum<'a>) -> ToSqlOutput<'a> {
         // The shortest decimal of a float, not its widening: 0.1 stays 0.1.
         Datum::Float32(value) => float(value.to_string().parse().unwrap_or(f64::from(*value))),
         Datum::Float64(value) => float(*value),
-        Datum::Numeric(value) => match value.small_parts().map(|(mantissa, scale)| (i64::try_from(mantissa), scale)) {
-            Some((Ok(integer), 0)) => ToSqlOutput::Owned(Value::Integer(integer)),
-            _ => text(value.to_string()),
+        Datum::Numeric(value) => match whole(value) {
+            Some(integer) => ToSqlOutput::Owned(Value::Integer(integer)),
+            None => match short_decimal(value) {
+                Some(double) => ToSqlOutput::Owned(Value::Real(double)),
+                None => text(value.to_string()),
+            },
         },
         Datum::Text(value) => ToSqlOutput::Borrowed(ValueRef::Text(value.as_bytes())),
         Datum::Bytes(value) => ToSqlOutput::Borrowed(ValueRef::Blob(value)),
@@ -86,6 +89,21 @@ pub fn bound<'a>(datum: &Datum<'a>) -> ToSqlOutput<'a> {
         Datum::Interval(interval) => text(calendar::format_interval(*interval)),
         Datum::Array(elements) => text(array_json(*elements).to_string()),
     }
+}
+
+/// A number without digits after its point.
+fn whole(value: &Numeric) -> Option<i64> {
+    let (mantissa, scale) = value.small_parts()?;
+    i64::try_from(mantissa).ok().filter(|_| scale == 0)
+}
+
+/// The double that the text of a decimal of at most 15 digits is nearest to, which is what the column makes of that text: both
+/// numbers of the division are exact, so its result is rounded once.
+fn short_decimal(value: &Numeric) -> Option<f64> {
+    const POWERS: [f64; 16] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
+    let (mantissa, scale) = value.small_parts()?;
+    let power = POWERS.get(usize::from(scale))?;
+    (mantissa.unsigned_abs() < 1_000_000_000_000_000).then(|| mantissa as f64 / power)
 }
 
 fn float<'a>(value: f64) -> ToSqlOutput<'a> {
@@ -175,7 +193,10 @@ fn array_json(elements: RowRef<'_>) -> Json {
             Datum::Bool(value) => Json::Bool(value),
             _ => Json::from(value),
         },
-        ToSqlOutput::Owned(Value::Real(value)) if value.is_finite() => Json::from(value),
+        ToSqlOutput::Owned(Value::Real(value)) if value.is_finite() => match &datum {
+            Datum::Numeric(exact) => Json::from(exact.to_string()),
+            _ => Json::from(value),
+        },
         ToSqlOutput::Owned(Value::Real(value)) => Json::from(value.to_string()),
         ToSqlOutput::Owned(Value::Text(text)) => Json::from(text),
         ToSqlOutput::Borrowed(ValueRef::Text(text)) => Json::from(String::from_utf8_lossy(text)),
