@@ -163,9 +163,8 @@ pub(super) fn event_time(columns: &BTreeMap<usize, usize>, record: &Record) -> O
         return record.event_time;
     }
     let (table, row) = match &record.change {
-        Change::Upsert { table, row, .. } | Change::Patch { table, row, .. } | Change::Insert { table, row } => {
-            (table, row)
-        }
+        Change::Upsert { table, row, .. } | Change::Insert { table, row } => (table, row),
+        Change::Patch(patch) => (&patch.table, &patch.row),
         _ => return None,
     };
     match row.iter().nth(*columns.get(table)?)? {

@@ -23,6 +23,9 @@ use crate::time::{Clock, Due, Moment, Stage};
 
 /// Epochs closed but not yet committed. At this many the drive goes on reading into the open epoch and closes no further one.
 const EPOCHS_IN_FLIGHT_MAX: usize = 2;
+/// While readers have more than is taken in, cuts come at so many times the interval at most: a cut of more records costs less by the
+/// record, and whoever is behind is not made fresher by the next cut but by the last.
+const BEHIND_FACTOR: u32 = 5;
 /// How long the drive waits for a batch when nothing is open; also how soon a stop is noticed.
 pub(super) const IDLE_WAIT: Duration = Duration::from_millis(20);
 /// Without a change of any table for so long, the positions alone are published, so that a restart need not read them again.
@@ -408,7 +411,7 @@ impl<'a> Drive<'a> {
                     self.stage.sleep(IDLE_WAIT);
                     None
                 }
-                None => self.next_batch(feed, self.wait(last_cut))?,
+                None => self.next_batch(feed, self.wait(last_cut, feed))?,
             };
             match batch {
                 Some(batch) => {
@@ -427,7 +430,7 @@ impl<'a> Drive<'a> {
                 false => Publish::Changed,
             };
             let waits = self.open.records > 0 || self.uncommitted_records > 0 || self.owes_cut;
-            let is_due = self.is_due(last_cut)
+            let is_due = self.is_due(last_cut, feed)
                 || self.is_clock_due(last_cut)
                 || mode == Publish::Always && waits && self.in_flight.is_empty();
             if is_due && self.groups.is_empty() && !self.is_mid_move() {
@@ -494,20 +497,29 @@ impl<'a> Drive<'a> {
     }
 
     /// How long to wait for a batch: until the open epoch is due, or a while when nothing is open.
-    fn wait(&self, last_cut: Option<Instant>) -> Duration {
+    fn wait(&self, last_cut: Option<Instant>, feed: &Feed) -> Duration {
         if self.open.since.is_none() {
             return IDLE_WAIT;
         }
-        let since_cut = last_cut.map_or(self.limits.commit_interval, |at| self.stage.since(at));
-        self.limits.commit_interval.saturating_sub(since_cut).max(Duration::from_micros(200)).min(IDLE_WAIT)
+        let interval = self.interval(feed);
+        let since_cut = last_cut.map_or(interval, |at| self.stage.since(at));
+        interval.saturating_sub(since_cut).max(Duration::from_micros(200)).min(IDLE_WAIT)
     }
 
-    fn is_due(&self, last_cut: Option<Instant>) -> bool {
+    /// The time from cut to cut.
+    fn interval(&self, feed: &Feed) -> Duration {
+        match feed.is_empty() {
+            true => self.limits.commit_interval,
+            false => self.limits.commit_interval.saturating_mul(BEHIND_FACTOR),
+        }
+    }
+
+    fn is_due(&self, last_cut: Option<Instant>, feed: &Feed) -> bool {
         if self.open.since.is_none() || self.in_flight.len() >= EPOCHS_IN_FLIGHT_MAX && !self.is_full() {
             return false;
         }
         // The first events are cut at once, unless all of them are to be one cut.
-        let interval = self.limits.commit_interval;
+        let interval = self.interval(feed);
         self.is_full() || interval < Duration::MAX && last_cut.is_none_or(|at| self.stage.since(at) >= interval)
     }
 
@@ -549,11 +561,14 @@ impl<'a> Drive<'a> {
         self.resolver.resolve_batch(batch, &mut resolved);
         let updates = resolved.updates.len() as u64;
         let moved = !resolved.updates.is_empty() || !resolved.faults.is_empty() || !untimely.is_empty();
-        let mut by_table: BTreeMap<usize, Vec<(Row, Diff)>> = BTreeMap::new();
+        let mut by_table: Vec<Vec<(Row, Diff)>> = Vec::new();
         for (table, row, diff) in resolved.updates {
-            by_table.entry(table).or_default().push((row, diff));
+            if by_table.len() <= table {
+                by_table.resize_with(table + 1, Vec::new);
+            }
+            by_table[table].push((row, diff));
         }
-        for (table, updates) in by_table {
+        for (table, updates) in by_table.into_iter().enumerate().filter(|(_, updates)| !updates.is_empty()) {
             self.workers.feed(table, updates)?;
         }
         let new = position_row(&progress);
@@ -586,15 +601,19 @@ impl<'a> Drive<'a> {
     /// greatest time where all can be.
     fn see_times(&mut self, batch: &Batch) -> (Vec<ErrorRow>, Option<i64>) {
         let mut untimely = Vec::new();
-        let time_of = |record: &Record| event_time(&self.event_times, record);
-        let Some(latest) = batch.records.iter().filter_map(time_of).max() else { return (untimely, None) };
+        let (mut greatest, mut latest) = (Vec::new(), None);
+        for record in &batch.records {
+            let time = event_time(&self.event_times, record);
+            note_newest(&mut greatest, record, time);
+            latest = latest.max(time);
+        }
+        let Some(latest) = latest else { return (untimely, None) };
         if self.clock.is_plausible(latest) {
             if !self.hydrating {
                 self.clock.see(latest);
             }
-            for record in &batch.records {
-                note_newest(&mut self.newest, record, event_time(&self.event_times, record));
-            }
+            self.newest.resize(self.newest.len().max(greatest.len()), None);
+            self.newest.iter_mut().zip(greatest).for_each(|(newest, greatest)| *newest = (*newest).max(greatest));
             return (untimely, Some(latest));
         }
         let mut last_offset = None;

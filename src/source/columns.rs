@@ -7,13 +7,13 @@
 //!
 //! 1. Only demanded columns and those of the key are decoded, unless all are kept; the rest of an object is stepped over.
 //! 2. A missing field is NULL, and so is an explicit null.
-//! 3. Fields mostly come in the same order, so a field's column is found by comparing one name, not by hashing.
+//! 3. Fields mostly come in the same order: the name expected next is compared with the bytes that are there, and nothing is hashed.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 use bumpalo::Bump as Arena;
-use row::{Datum, Row, RowBuilder};
+use row::{Datum, Row, RowBuilder, ScalarType};
 
 use super::format::json::{Cursor, JsonError, Value};
 use super::format::scalar::{self, Encoding, Reading};
@@ -41,8 +41,9 @@ pub struct ColumnError {
     pub reason: String,
 }
 
-/// Names met at each place of an object, in the order in which they came last.
-type Memo = Vec<(Box<str>, Option<usize>)>;
+/// Names met at each place of an object, in the order in which they came last: as text has them, `"name":`; those of binary records
+/// bare, so that neither is taken for the other.
+type Memo = Vec<(String, Option<usize>)>;
 
 /// One value per declared column; `None` where the object has no such field.
 pub type Slots<'a> = [Option<Value<'a>>];
@@ -151,6 +152,9 @@ impl Columns {
                         }
                         continue;
                     }
+                    if scalar::push_plain(value, &self.readings[column].ty, builder) {
+                        continue;
+                    }
                     match self.read(column, *value, arena) {
                         Ok(datum) => builder.push(&datum),
                         Err(error) if is_wanted => return Err(error),
@@ -176,7 +180,12 @@ impl Columns {
             let value = slots[*column].filter(|value| *value != Value::Null);
             let missing =
                 || ColumnError { column: self.order[*column].clone(), reason: "the key column has no value".into() };
-            builder.push(&self.read(*column, value.ok_or_else(missing)?, arena)?.normalized());
+            let value = value.ok_or_else(missing)?;
+            let ty = &self.readings[*column].ty;
+            if matches!(ty, ScalarType::Int64 | ScalarType::Int32) && scalar::push_plain(&value, ty, builder) {
+                continue; // integers are normalised
+            }
+            builder.push(&self.read(*column, value, arena)?.normalized());
         }
         Ok(builder.finish())
     }
@@ -251,24 +260,18 @@ fn collect<'a>(
     slots: &mut Slots<'a>,
 ) -> Result<(), JsonError> {
     let mut at = 0;
-    let mut column_of = |name: &str| {
-        let column = match memo.get(at) {
-            Some((known, column)) if **known == *name => *column,
-            _ => {
-                let column = names.get(name).copied();
-                memo.truncate(at);
-                if at < FIELDS_REMEMBERED_MAX {
-                    memo.push((name.into(), column));
-                }
-                column
-            }
-        };
-        at += 1;
-        column
-    };
     match value {
-        Value::Object(text) => Cursor::new(text).object(|name, cursor| {
-            let column = column_of(&name);
+        Value::Object(text) => Cursor::new(text).fields(|cursor| {
+            let column = match memo.get(at) {
+                Some((known, column)) if cursor.skip_known(known) => *column,
+                _ => {
+                    let name = cursor.field_name()?;
+                    let column = names.get(name.to_cow()?.as_ref()).copied();
+                    remember(memo, at, column, |known| name.write_field(known));
+                    column
+                }
+            };
+            at += 1;
             let value = cursor.value()?;
             if let Some(column) = column {
                 slots[column] = Some(value);
@@ -276,14 +279,34 @@ fn collect<'a>(
             Ok(())
         }),
         Value::Record(fields) => {
-            for (name, value) in fields {
-                if let Some(column) = column_of(name) {
+            for (at, (name, value)) in fields.iter().enumerate() {
+                let column = match memo.get(at) {
+                    Some((known, column)) if known == name => *column,
+                    _ => {
+                        let column = names.get(*name).copied();
+                        remember(memo, at, column, |known| known.push_str(name));
+                        column
+                    }
+                };
+                if let Some(column) = column {
                     slots[column] = Some(*value);
                 }
             }
             Ok(())
         }
         _ => Err(JsonError { at: 0, what: "no object" }),
+    }
+}
+
+/// Takes note of which column the name at this place is.
+fn remember(memo: &mut Memo, at: usize, column: Option<usize>, write: impl FnOnce(&mut String)) {
+    if memo.len() == at && at < FIELDS_REMEMBERED_MAX {
+        memo.push((String::new(), column));
+    }
+    if let Some(known) = memo.get_mut(at) {
+        known.1 = column;
+        known.0.clear();
+        write(&mut known.0);
     }
 }
 

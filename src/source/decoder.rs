@@ -26,10 +26,10 @@ use super::format::scalar::Encoding;
 use super::format::{avro, binary, connect, csv};
 use super::registry::{Miss, Registry, Written};
 use super::route::{Routed, Routes};
-use super::scan::{Scan, SourceBlock, integer, plain_text};
+use super::scan::{FieldMemo, Scan, SourceBlock, integer, plain_text};
 use super::settings::{Format, TableSource};
 use super::transactions::{self, Ended, Membership};
-use super::{Change, Delivery, Envelope, Record, SourceError};
+use super::{Change, Delivery, Envelope, Malformed, Record, SourceError};
 
 /// A record as a transport has it.
 pub struct Message<'a> {
@@ -75,6 +75,9 @@ pub struct Decoder {
     tables: Vec<Columns>,
     routes: Routes,
     schemas: Schemas,
+    /// Fields of a record, and of what a schema's wrapper holds.
+    memo: FieldMemo,
+    payload_memo: FieldMemo,
     /// Records are Avro, and this knows their schemas.
     registry: Option<Registry>,
     /// Each message's transaction is to be told, and that of the last one.
@@ -110,6 +113,8 @@ impl Decoder {
             tables: columns,
             routes,
             schemas: Schemas::default(),
+            memo: FieldMemo::default(),
+            payload_memo: FieldMemo::default(),
             registry,
             tells_transactions: tables.iter().any(|table| table.transactions.is_some()),
             member: None,
@@ -238,7 +243,7 @@ impl Decoder {
         let columns = &mut self.tables[0];
         columns.use_schema(Some(written));
         let value = Some(Value::Record(fields));
-        let payload = Payload { value, text: "", scan: Scan::of_record(fields), key: None, header: &|_| None };
+        let payload = Payload { value, text: "", scan: Scan::of_record(fields, arena), key: None, header: &|_| None };
         let mut desk = Desk { columns, arena, builder: &mut self.builder };
         let changes = match desk.columns.envelope {
             Envelope::Upsert => envelope::upsert::decode(&mut desk, &payload),
@@ -268,7 +273,7 @@ impl Decoder {
             }
             Ok(()) => None,
         };
-        let payload = Payload { value: None, text, scan: Scan::default(), key: None, header: &|_| None };
+        let payload = Payload { value: None, text, scan: arena.alloc(Scan::default()), key: None, header: &|_| None };
         let mut desk = Desk { columns: &mut self.tables[0], arena, builder: &mut self.builder };
         let changes = match problem {
             Some(reason) => desk.refused(&payload, reason),
@@ -286,7 +291,7 @@ impl Decoder {
             self.unreadable(offset, None, None, &String::from_utf8_lossy(line), "the line is not UTF-8", arena, out);
             return Ok(());
         };
-        let scan = match Scan::read(text, &self.schemas.texts) {
+        let scan = match Scan::read(text, &self.schemas.texts, &mut self.memo, arena) {
             Ok(scan) => scan,
             Err(error) => {
                 self.unreadable(offset, None, None, text, &error.to_string(), arena, out);
@@ -335,7 +340,7 @@ impl Decoder {
         }
         let key = message.key.map(Key::Bytes);
         let Some(bytes) = message.value else {
-            self.value(offset, message, key, None, Scan::default(), None, arena, out);
+            self.value(offset, message, key, None, arena.alloc(Scan::default()), None, arena, out);
             return Ok(());
         };
         let Ok(text) = std::str::from_utf8(bytes) else {
@@ -345,10 +350,10 @@ impl Decoder {
         };
         let text = text.trim_ascii();
         if text == "null" {
-            self.value(offset, message, key, None, Scan::default(), None, arena, out);
+            self.value(offset, message, key, None, arena.alloc(Scan::default()), None, arena, out);
             return Ok(());
         }
-        match Scan::read(text, &self.schemas.texts) {
+        match Scan::read(text, &self.schemas.texts, &mut self.memo, arena) {
             Ok(scan) => self.value(offset, message, key, Some(Value::Object(text)), scan, None, arena, out),
             Err(error) => self.unreadable(offset, Some(message), key, text, &error.to_string(), arena, out),
         }
@@ -417,7 +422,7 @@ impl Decoder {
             (key, _) => key.map(Key::Bytes),
         };
         let Some(bytes) = message.value else {
-            return self.value(offset, message, key, None, Scan::default(), None, arena, out);
+            return self.value(offset, message, key, None, arena.alloc(Scan::default()), None, arena, out);
         };
         let Some((written, (_, body))) = fetched.value.as_ref().zip(avro::unframe(bytes)) else {
             let reason = "the value does not begin with 0 and a schema's number: it is not Avro as a registry's clients write it";
@@ -426,9 +431,9 @@ impl Decoder {
         match avro::read(&written.schema, body, arena) {
             Ok(value @ Value::Record(fields)) => {
                 let schema = Some((AVRO_NUMBERS + written.id as usize, &written.encodings));
-                self.value(offset, message, key, Some(value), Scan::of_record(fields), schema, arena, out);
+                self.value(offset, message, key, Some(value), Scan::of_record(fields, arena), schema, arena, out);
             }
-            Ok(Value::Null) => self.value(offset, message, key, None, Scan::default(), None, arena, out),
+            Ok(Value::Null) => self.value(offset, message, key, None, arena.alloc(Scan::default()), None, arena, out),
             Ok(_) => {
                 let reason = format!("schema {} describes no record", written.id);
                 self.unreadable(offset, Some(message), key, &shown(message.value), &reason, arena, out);
@@ -448,7 +453,7 @@ impl Decoder {
         message: &Message<'a>,
         key: Option<Key<'a>>,
         value: Option<Value<'a>>,
-        scan: Scan<'a>,
+        scan: &'a Scan<'a>,
         written: Option<(usize, &HashMap<String, Encoding>)>,
         arena: &'a Arena,
         out: &mut Vec<Record>,
@@ -458,13 +463,13 @@ impl Decoder {
             Some(payload) => {
                 let schema = scan.known_schema.or_else(|| self.schemas.remember(scan.schema));
                 match payload {
-                    Value::Object(text) => match Scan::read(text, &[]) {
+                    Value::Object(text) => match Scan::read(text, &[], &mut self.payload_memo, arena) {
                         Ok(scan) => (Some(payload), scan, schema),
                         Err(error) => {
                             return self.unreadable(offset, Some(message), key, text, &error.to_string(), arena, out);
                         }
                     },
-                    _ => (None, Scan::default(), schema),
+                    _ => (None, &*arena.alloc(Scan::default()), schema),
                 }
             }
         };
@@ -491,7 +496,7 @@ impl Decoder {
         let columns = &mut self.tables[table];
         let known = schema.map(|at| (self.schemas.first + at, &self.schemas.encodings[at]));
         columns.use_schema(written.or(known));
-        let (event_ms, sequence) = times(columns.envelope, &scan, &block, message.timestamp_ms);
+        let (event_ms, sequence) = times(columns.envelope, scan, &block, message.timestamp_ms);
         let delivery = match columns.envelope {
             Envelope::Debezium => scan.delivery(&block),
             Envelope::Upsert | Envelope::Append => None,
@@ -527,17 +532,17 @@ impl Decoder {
         let changes = match table {
             Some(table) => {
                 let text: &str = arena.alloc_str(&excerpt(text));
-                let payload = Payload { value: None, text, scan: Scan::default(), key, header: &|_| None };
+                let payload = Payload { value: None, text, scan: arena.alloc(Scan::default()), key, header: &|_| None };
                 let mut desk = Desk { columns: &mut self.tables[table], arena, builder: &mut self.builder };
                 desk.malformed(&payload, None, ColumnError { column: String::new(), reason: reason.to_string() })
             }
-            None => Changes::one(Change::Malformed {
+            None => Changes::one(Change::Malformed(Box::new(Malformed {
                 table: None,
                 key: None,
                 column: None,
                 reason: reason.to_string(),
                 record: excerpt(text),
-            }),
+            }))),
         };
         push(offset, timestamp_ms, sequence, None, changes, out);
     }

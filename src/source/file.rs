@@ -262,9 +262,7 @@ impl Tail {
         while count < BATCH_RECORDS_MAX && consumed < BATCH_BYTES_MAX {
             let rest = &self.buffer[self.start..];
             let length = match format {
-                Format::Json | Format::Avro | Format::Parquet => {
-                    rest.iter().position(|byte| *byte == b'\n').map(|at| at + 1)
-                }
+                Format::Json | Format::Avro | Format::Parquet => memchr::memchr(b'\n', rest).map(|at| at + 1),
                 Format::Csv => csv::record_len(rest),
             };
             let Some(length) = length else {

@@ -124,35 +124,49 @@ pub struct Record {
     pub change: Change,
 }
 
-/// What one record says. Rows hold all declared columns (undemanded ones NULL unless all are kept); keys are normalised rows of the key columns.
+/// What one record says; what is rare is boxed, so that the rest is small. Rows hold all declared columns (undemanded ones NULL unless all are kept); keys are normalised rows of the key columns.
 #[derive(Clone, Debug)]
 pub enum Change {
     /// A keyed row is now this.
     Upsert { table: TableIndex, key: Row, row: Row },
     /// A keyed row is gone; `moves`: its key changed, and the next record of the table says to what.
     Delete { table: TableIndex, key: Row, moves: bool },
-    /// A keyed row is now this, except that the values of columns `kept` were left out because they are large and did not change
-    /// (they are NULL in `row`): they are those of the row that the key had, or that `moved_from` had just before it was deleted.
-    /// `column` is the first of them, `record` the record's text, should no such row be known.
-    Patch {
-        table: TableIndex,
-        key: Row,
-        row: Row,
-        kept: Vec<usize>,
-        column: String,
-        moved_from: Option<Row>,
-        record: String,
-    },
+    /// A keyed row is now this, but for values that were left out.
+    Patch(Box<Patch>),
     /// One more copy of a row of a table without a key (or of an append-only one).
     Insert { table: TableIndex, row: Row },
     /// One copy less of exactly this row.
     Remove { table: TableIndex, row: Row },
     /// Every row of the table is gone.
     Truncate { table: TableIndex },
-    /// The record could not be decoded. `key` is known when at least the key could be read: a later good record heals it.
-    Malformed { table: Option<TableIndex>, key: Option<Row>, column: Option<String>, reason: String, record: String },
+    /// The record could not be decoded.
+    Malformed(Box<Malformed>),
     /// Nothing: a tombstone, a heartbeat, a table that nobody declared.
     Skip,
+}
+
+/// Values of columns `kept` were left out because they are large and did not change (they are NULL in `row`): they are those of
+/// the row that the key had, or that `moved_from` had just before it was deleted.
+#[derive(Clone, Debug)]
+pub struct Patch {
+    pub table: TableIndex,
+    pub key: Row,
+    pub row: Row,
+    pub kept: Vec<usize>,
+    /// The first of them; and the record's text, should no such row be known.
+    pub column: String,
+    pub moved_from: Option<Row>,
+    pub record: String,
+}
+
+/// Why a record could not be decoded. `key` is known when at least the key could be read: a later good record heals it.
+#[derive(Clone, Debug)]
+pub struct Malformed {
+    pub table: Option<TableIndex>,
+    pub key: Option<Row>,
+    pub column: Option<String>,
+    pub reason: String,
+    pub record: String,
 }
 
 impl Change {
@@ -161,11 +175,11 @@ impl Change {
         match self {
             Change::Upsert { table, .. }
             | Change::Delete { table, .. }
-            | Change::Patch { table, .. }
             | Change::Insert { table, .. }
             | Change::Remove { table, .. }
             | Change::Truncate { table } => Some(*table),
-            Change::Malformed { table, .. } => *table,
+            Change::Patch(patch) => Some(patch.table),
+            Change::Malformed(malformed) => malformed.table,
             Change::Skip => None,
         }
     }

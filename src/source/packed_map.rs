@@ -106,7 +106,24 @@ impl PackedMap {
     /// Where a key is, or would be; good until the map changes.
     #[inline]
     pub fn find(&self, key: &[u8]) -> Place {
-        let hash = self.hasher.hash_one(key);
+        self.find_hashed(self.hash(key), key)
+    }
+
+    /// What `find_hashed` and `warm` want of a key; good for as long as the map is.
+    #[inline]
+    pub fn hash(&self, key: &[u8]) -> u64 {
+        self.hasher.hash_one(key)
+    }
+
+    /// Brings what `find_hashed` will look at into the cache. Called for several keys in a row, their waits for memory are one.
+    #[inline]
+    pub fn warm(&self, hash: u64) -> u8 {
+        let address = self.table.find(hash, |_| true);
+        address.map_or(0, |address| self.pages[page_of(*address)].bytes[place_of(*address)])
+    }
+
+    #[inline]
+    pub fn find_hashed(&self, hash: u64, key: &[u8]) -> Place {
         Place { hash, address: self.table.find(hash, |address| self.key(*address) == key).copied() }
     }
 
@@ -148,8 +165,9 @@ impl PackedMap {
         true
     }
 
+    /// Hashes stay what they are.
     pub fn clear(&mut self) {
-        *self = PackedMap::default();
+        *self = PackedMap { hasher: self.hasher.clone(), ..PackedMap::default() };
     }
 
     /// All entries, in the order of their places.

@@ -1,5 +1,7 @@
 //! One look over the top level of a value: the fields that envelopes and routing ask for, as slices.
 
+use bumpalo::Bump as Arena;
+
 use super::delivery::{self, Delivery};
 use super::format::json::{Cursor, JsonError, Value};
 
@@ -69,45 +71,130 @@ impl<'a> SourceBlock<'a> {
     }
 }
 
+/// A field of the top level that a scan keeps, or one that it steps over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Field {
+    Op,
+    Before,
+    After,
+    Source,
+    TsMs,
+    Table,
+    Key,
+    Schema,
+    Payload,
+    Topic,
+    Value,
+    Timestamp,
+    Headers,
+    Status,
+    Transaction,
+    Id,
+    FlatDeleted,
+    FlatLsn,
+    FlatTsMs,
+    Other,
+}
+
+impl Field {
+    fn of(name: &str) -> Field {
+        match name {
+            "op" => Field::Op,
+            "before" => Field::Before,
+            "after" => Field::After,
+            "source" => Field::Source,
+            "ts_ms" => Field::TsMs,
+            "table" => Field::Table,
+            "key" => Field::Key,
+            "schema" => Field::Schema,
+            "payload" => Field::Payload,
+            "topic" => Field::Topic,
+            "value" => Field::Value,
+            "timestamp" => Field::Timestamp,
+            "headers" => Field::Headers,
+            "status" => Field::Status,
+            "transaction" => Field::Transaction,
+            "id" => Field::Id,
+            "__deleted" => Field::FlatDeleted,
+            "__lsn" | "__source_lsn" => Field::FlatLsn,
+            "__source_ts_ms" => Field::FlatTsMs,
+            _ => Field::Other,
+        }
+    }
+}
+
+/// The fields of the last record by their places: `"op":`, and what that is. The next record mostly has the same ones.
+#[derive(Debug, Default)]
+pub struct FieldMemo(Vec<(String, Field)>);
+
+/// Objects have more fields than are worth remembering only when they are rows themselves.
+const FIELDS_REMEMBERED_MAX: usize = 64;
+
+impl FieldMemo {
+    /// Reads the name of the field at this place.
+    fn read(&mut self, at: usize, cursor: &mut Cursor<'_>) -> Result<Field, JsonError> {
+        if let Some((known, field)) = self.0.get(at)
+            && cursor.skip_known(known)
+        {
+            return Ok(*field);
+        }
+        let name = cursor.field_name()?;
+        let field = Field::of(&name.to_cow()?);
+        if self.0.len() == at && at < FIELDS_REMEMBERED_MAX {
+            self.0.push((String::new(), field));
+        }
+        if let Some(known) = self.0.get_mut(at) {
+            known.1 = field;
+            name.write_field(&mut known.0);
+        }
+        Ok(field)
+    }
+}
+
 impl<'a> Scan<'a> {
     /// Looks over an object. `schemas` are texts of schemas met before: one of them is stepped over by comparing.
-    pub fn read(text: &'a str, schemas: &[String]) -> Result<Scan<'a>, JsonError> {
-        let mut scan = Scan::default();
+    ///
+    /// What is found lies in the arena: it is too much to be handed from hand to hand.
+    pub fn read(
+        text: &'a str,
+        schemas: &[String],
+        memo: &mut FieldMemo,
+        arena: &'a Arena,
+    ) -> Result<&'a Scan<'a>, JsonError> {
+        let scan = arena.alloc(Scan::default());
         let mut cursor = Cursor::new(text);
-        cursor.object(|name, cursor| {
+        cursor.fields(|cursor| {
+            let field = memo.read(scan.fields, cursor)?;
             scan.fields += 1;
-            let field = match name.as_ref() {
-                "op" => &mut scan.op,
-                "before" => &mut scan.before,
-                "after" => &mut scan.after,
-                "source" => &mut scan.source,
-                "ts_ms" => &mut scan.ts_ms,
-                "table" => &mut scan.table,
-                "key" => &mut scan.key,
-                "payload" => &mut scan.payload,
-                "topic" => &mut scan.topic,
-                "value" => &mut scan.value,
-                "timestamp" => &mut scan.timestamp,
-                "headers" => &mut scan.headers,
-                "status" => &mut scan.status,
-                "transaction" => &mut scan.transaction,
-                "id" => &mut scan.id,
-                "__deleted" => &mut scan.flat_deleted,
-                "__lsn" | "__source_lsn" => &mut scan.flat_lsn,
-                "__source_ts_ms" => &mut scan.flat_ts_ms,
-                "schema" => {
+            let slot = match field {
+                Field::Op => &mut scan.op,
+                Field::Before => &mut scan.before,
+                Field::After => &mut scan.after,
+                Field::Source => &mut scan.source,
+                Field::TsMs => &mut scan.ts_ms,
+                Field::Table => &mut scan.table,
+                Field::Key => &mut scan.key,
+                Field::Payload => &mut scan.payload,
+                Field::Topic => &mut scan.topic,
+                Field::Value => &mut scan.value,
+                Field::Timestamp => &mut scan.timestamp,
+                Field::Headers => &mut scan.headers,
+                Field::Status => &mut scan.status,
+                Field::Transaction => &mut scan.transaction,
+                Field::Id => &mut scan.id,
+                Field::FlatDeleted => &mut scan.flat_deleted,
+                Field::FlatLsn => &mut scan.flat_lsn,
+                Field::FlatTsMs => &mut scan.flat_ts_ms,
+                Field::Schema => {
                     scan.known_schema = schemas.iter().position(|known| cursor.skip_known(known));
                     if scan.known_schema.is_none() {
                         scan.schema = Some(cursor.value()?);
                     }
                     return Ok(());
                 }
-                _ => {
-                    cursor.value()?;
-                    return Ok(());
-                }
+                Field::Other => return cursor.value().map(drop),
             };
-            *field = Some(cursor.value()?);
+            *slot = Some(cursor.value()?);
             Ok(())
         })?;
         cursor.end()?;
@@ -163,8 +250,8 @@ impl<'a> Scan<'a> {
     }
 
     /// The same look over a record of a binary format.
-    pub fn of_record(fields: &'a [(&'a str, Value<'a>)]) -> Scan<'a> {
-        let mut scan = Scan { fields: fields.len(), ..Scan::default() };
+    pub fn of_record(fields: &'a [(&'a str, Value<'a>)], arena: &'a Arena) -> &'a Scan<'a> {
+        let scan = arena.alloc(Scan { fields: fields.len(), ..Scan::default() });
         for (name, value) in fields {
             let field = match *name {
                 "op" => &mut scan.op,

@@ -8,7 +8,7 @@ use row::{NumericTypmod, Row, ScalarType};
 
 use super::format::scalar::Encoding;
 use super::settings::{Connector, Format, TableSource};
-use super::{Change, Envelope, Record, SourceColumn, TableSpec};
+use super::{Change, Envelope, Malformed, Patch, Record, SourceColumn, TableSpec};
 use crate::plan::RelationId;
 
 /// Tables that share a place.
@@ -169,11 +169,13 @@ pub fn show(sample: &Sample, record: &Record) -> String {
         Change::Insert { table, row: r } => format!("insert {} {}", name(*table), row(*table, r)),
         Change::Remove { table, row: r } => format!("remove {} {}", name(*table), row(*table, r)),
         Change::Truncate { table } => format!("truncate {}", name(*table)),
-        Change::Patch { table, key: k, row: r, kept, moved_from, .. } => {
+        Change::Patch(patch) => {
+            let Patch { table, key: k, row: r, kept, moved_from, .. } = &**patch;
             let from = moved_from.as_ref().map_or("?".into(), |old| key(*table, old));
             format!("patch {} {} = {} kept {kept:?} from {from}", name(*table), key(*table, k), row(*table, r))
         }
-        Change::Malformed { table, key: k, column, reason, .. } => {
+        Change::Malformed(malformed) => {
+            let Malformed { table, key: k, column, reason, .. } = &**malformed;
             let place = table.map_or("?".into(), |table| {
                 format!("{} {}", name(table), k.as_ref().map_or("?".into(), |k| key(table, k)))
             });

@@ -49,6 +49,12 @@ impl Shown {
         builder.finish()
     }
 
+    /// The same of a row that is not needed otherwise.
+    #[inline]
+    pub fn of(&self, row: Row) -> Row {
+        if self.all { row } else { self.row(row.bytes()) }
+    }
+
     /// The first shown column whose value is unread: (column, reason, text).
     pub fn unread<'a>(&self, bytes: &'a [u8]) -> Option<(usize, &'a str, &'a str)> {
         let values = RowRef::new(bytes).iter().enumerate().filter(|(column, _)| self.shows(*column));

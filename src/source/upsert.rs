@@ -18,6 +18,8 @@
 //! 6. A changed key whose large values were left out takes them from the row under its old key. Where the two lie in different
 //!    partitions, it is set aside until the other half has been read (`halves`).
 //! 7. Rows are held once, packed, with all columns; updates show the demanded ones, and a change of the others shows nothing.
+//! 8. A key is hashed once per change, and looked for once; keys of some changes to come are looked for together, so that the waits
+//!    for memory are one.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -28,11 +30,14 @@ use super::delivery::{self, Mark, Verdict};
 use super::faults::{Fault, FaultBook};
 use super::halves::{Halves, Waiting};
 use super::journal::Journal;
-use super::packed_map::PackedMap;
+use super::packed_map::{PackedMap, Place};
 use super::unread::{self, Shown};
 use super::varint::{self, Bytes};
 use super::versions::{Partitions, Rank, UNRANKED, Version, Versions};
-use super::{Batch, Change, Delivery, Envelope, Record, TableIndex, TableSpec};
+use super::{Batch, Change, Delivery, Envelope, Malformed, Patch, Record, TableIndex, TableSpec};
+
+/// So many changes have their keys looked for together.
+const WARMED: usize = 16;
 
 /// A record that was set aside, as `errors` shows it. Two faults are the same when all fields are.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -129,8 +134,13 @@ impl Resolver {
     /// Resolves all records of a batch, in order.
     pub fn resolve_batch(&mut self, batch: Batch, out: &mut Resolved) {
         let partition = self.partitions.index(&batch.source, &batch.partition);
-        for record in batch.records {
-            self.resolve_in(partition, record, out);
+        let mut records = batch.records.into_iter();
+        out.updates.reserve(records.len());
+        while !records.as_slice().is_empty() {
+            let hashes = self.warm(records.as_slice());
+            for (hash, record) in hashes.into_iter().zip(records.by_ref()) {
+                self.resolve_in(partition, hash, record, out);
+            }
         }
         self.note_marks();
     }
@@ -138,8 +148,27 @@ impl Resolver {
     /// Resolves one record.
     pub fn resolve(&mut self, source: &Arc<str>, partition: &Arc<str>, record: Record, out: &mut Resolved) {
         let partition = self.partitions.index(source, partition);
-        self.resolve_in(partition, record, out);
+        let [hash, ..] = self.warm(std::slice::from_ref(&record));
+        self.resolve_in(partition, hash, record, out);
         self.note_marks();
+    }
+
+    /// The hashes of the keys of the next changes. What the map holds of them is in the cache afterwards.
+    fn warm(&self, records: &[Record]) -> [u64; WARMED] {
+        let mut hashes = [0; WARMED];
+        let mut touched = 0;
+        for (hash, record) in hashes.iter_mut().zip(records) {
+            let (table, key) = match &record.change {
+                Change::Upsert { table, key, .. } | Change::Delete { table, key, .. } => (table, key),
+                Change::Patch(patch) => (&patch.table, &patch.key),
+                _ => continue,
+            };
+            let map = &self.tables[*table].keyed;
+            *hash = map.hash(key.bytes());
+            touched ^= map.warm(*hash);
+        }
+        std::hint::black_box(touched);
+        hashes
     }
 
     fn note_marks(&mut self) {
@@ -167,7 +196,8 @@ impl Resolver {
         })
     }
 
-    fn resolve_in(&mut self, partition: u32, record: Record, out: &mut Resolved) {
+    /// `hash` is that of the key, where the change has one.
+    fn resolve_in(&mut self, partition: u32, hash: u64, record: Record, out: &mut Resolved) {
         let Record { offset, sequence, event_time, delivery, change } = record;
         let rank = Rank { sequence, partition, offset };
         let Resolver { tables, partitions, homeless, journal, scratch, .. } = self;
@@ -186,21 +216,22 @@ impl Resolver {
         match change {
             Change::Upsert { table, key, row } => {
                 tables[table].halves.forget(&key, partition);
-                tables[table].put(&key, Some(&row), rank, partitions, &mut outlet);
+                tables[table].put(hash, &key, Some(row), rank, partitions, &mut outlet);
             }
             Change::Delete { table, key, moves } => {
                 tables[table].halves.forget(&key, partition);
-                tables[table].put(&key, None, rank, partitions, &mut outlet);
+                tables[table].put(hash, &key, None, rank, partitions, &mut outlet);
                 if moves {
                     tables[table].join_halves(&key, rank, partitions, &mut outlet);
                 }
             }
-            Change::Insert { table, row } => tables[table].count(&row, 1, &mut outlet),
-            Change::Remove { table, row } => tables[table].count(&row, -1, &mut outlet),
+            Change::Insert { table, row } => tables[table].count(row, 1, &mut outlet),
+            Change::Remove { table, row } => tables[table].count(row, -1, &mut outlet),
             Change::Truncate { table } => tables[table].truncate(rank, partitions, &mut outlet),
-            Change::Patch { table, key, row, kept, column, moved_from, record } => {
+            Change::Patch(patch) => {
+                let Patch { table, key, row, kept, column, moved_from, record } = *patch;
                 match tables[table].patched(&key, &row, &kept, moved_from.as_ref(), rank, partitions) {
-                    Some(row) => tables[table].put(&key, Some(&row), rank, partitions, &mut outlet),
+                    Some(row) => tables[table].put(hash, &key, Some(row), rank, partitions, &mut outlet),
                     None => {
                         if tables[table].several_partitions {
                             tables[table].halves.wait(Waiting { key: key.clone(), row, kept, moved_from, rank });
@@ -212,7 +243,8 @@ impl Resolver {
                     }
                 }
             }
-            Change::Malformed { table, key, column, reason, record } => {
+            Change::Malformed(malformed) => {
+                let Malformed { table, key, column, reason, record } = *malformed;
                 let misread = Misread { column, reason, record };
                 match table {
                     Some(table) => tables[table].set_aside(key, misread, rank, partitions, &mut outlet),
@@ -310,11 +342,67 @@ impl Table {
         live.count() + self.counts.iter().filter(|(_, value)| count_of(value) > 0).count()
     }
 
-    fn put(&mut self, key: &Row, row: Option<&Row>, rank: Rank, partitions: &Partitions, outlet: &mut Outlet<'_>) {
+    fn put(
+        &mut self,
+        hash: u64,
+        key: &Row,
+        row: Option<Row>,
+        rank: Rank,
+        partitions: &Partitions,
+        outlet: &mut Outlet<'_>,
+    ) {
         if !self.faults.is_empty() {
             self.heal(key, rank, partitions, outlet);
         }
-        let place = self.keyed.find(key.bytes());
+        let place = self.keyed.find_hashed(hash, key.bytes());
+        let is_ranked = self.keyed.value(&place).is_some_and(|value| value[0] != UNRANKED);
+        match is_ranked || self.several_partitions {
+            true => self.put_ranked(place, key, row.as_ref(), rank, partitions, outlet),
+            false => self.put_unranked(place, key, row, outlet),
+        }
+    }
+
+    /// The later record wins, and what was before is a row or nothing.
+    fn put_unranked(&mut self, place: Place, key: &Row, row: Option<Row>, outlet: &mut Outlet<'_>) {
+        let before = self.keyed.value(&place).map(|value| &value[1..]);
+        match (before, row) {
+            (None, None) => {}
+            (Some(before), Some(row)) if before == row.bytes() => {} // what holds has been noted
+            (before, Some(row)) => {
+                outlet.scratch.clear();
+                outlet.scratch.push(UNRANKED);
+                outlet.scratch.extend_from_slice(row.bytes());
+                let (old, new) = (before.map(|row| self.shown.row(row)), self.shown.of(row));
+                if old.as_ref() != Some(&new) {
+                    outlet.out.updates.extend(old.map(|row| (outlet.index, row, -1)));
+                    outlet.out.updates.push((outlet.index, new, 1));
+                }
+                self.keyed.put_at(place, key.bytes(), outlet.scratch);
+                if let Some(journal) = outlet.journal {
+                    note_put(outlet.index, &self.key, key.bytes(), outlet.scratch, journal);
+                }
+            }
+            (Some(before), None) => {
+                outlet.out.updates.push((outlet.index, self.shown.row(before), -1));
+                if let Some(journal) = outlet.journal {
+                    journal.moved(outlet.index, key.bytes(), before);
+                    journal.remove(outlet.index, key.bytes());
+                }
+                self.moved = Some((key.clone(), Row::from_bytes(before)));
+                self.keyed.remove_at(place);
+            }
+        }
+    }
+
+    fn put_ranked(
+        &mut self,
+        place: Place,
+        key: &Row,
+        row: Option<&Row>,
+        rank: Rank,
+        partitions: &Partitions,
+        outlet: &mut Outlet<'_>,
+    ) {
         let found = self.keyed.value(&place);
         let mut versions = found.map_or_else(Versions::default, |value| versions(value, partitions));
         let before = versions.winner(partitions).and_then(|version| version.row);
@@ -363,13 +451,13 @@ impl Table {
         }
     }
 
-    fn count(&mut self, row: &Row, diff: Diff, outlet: &mut Outlet<'_>) {
+    fn count(&mut self, row: Row, diff: Diff, outlet: &mut Outlet<'_>) {
         if !self.is_counted {
             self.appended += 1;
             if let Some(journal) = outlet.journal {
                 journal.append(outlet.index, row.bytes());
             }
-            outlet.out.updates.push((outlet.index, self.shown.row(row.bytes()), diff));
+            outlet.out.updates.push((outlet.index, self.shown.of(row), diff));
             return;
         }
         let before = self.counts.get(row.bytes()).map_or(0, count_of);
@@ -389,7 +477,7 @@ impl Table {
         }
         let change = after.max(0) - before.max(0);
         if change != 0 {
-            outlet.out.updates.push((outlet.index, self.shown.row(row.bytes()), change));
+            outlet.out.updates.push((outlet.index, self.shown.of(row), change));
         }
     }
 
@@ -449,7 +537,8 @@ impl Table {
     fn join_halves(&mut self, old_key: &Row, rank: Rank, partitions: &Partitions, outlet: &mut Outlet<'_>) {
         for Waiting { key, row, kept, moved_from, rank } in self.halves.take(old_key, rank.sequence) {
             if let Some(row) = self.patched(&key, &row, &kept, moved_from.as_ref(), rank, partitions) {
-                self.put(&key, Some(&row), rank, partitions, outlet);
+                let hash = self.keyed.hash(key.bytes());
+                self.put(hash, &key, Some(row), rank, partitions, outlet);
             }
         }
     }
@@ -537,22 +626,42 @@ impl Table {
 
 /// Notes the versions of a key; the key itself only where the row does not tell it.
 pub(super) fn note_put(table: TableIndex, columns: &[usize], key: &[u8], value: &[u8], journal: &mut Journal) {
-    if value.first() == Some(&UNRANKED) && key_of(columns, &value[1..]).bytes() == key {
+    if value.first() == Some(&UNRANKED) && tells_key(columns, &value[1..], key) {
         journal.put_row(table, value);
     } else {
         journal.put(table, key, value);
     }
 }
 
+/// Whether the row tells this key. Columns that stand together in the row are compared as they are: mostly they are normalised.
+fn tells_key(columns: &[usize], row: &[u8], key: &[u8]) -> bool {
+    if let Some(first) = columns.first()
+        && columns.windows(2).all(|pair| pair[1] == pair[0] + 1)
+    {
+        let mut values = RowRef::new(row).iter();
+        let is_long_enough = (0..*first).all(|_| values.skip_one());
+        if is_long_enough && values.rest().starts_with(key) {
+            let from_key_on = values.rest().len();
+            if columns.iter().all(|_| values.skip_one()) && from_key_on - values.rest().len() == key.len() {
+                return true;
+            }
+        }
+    }
+    key_of(columns, row).bytes() == key
+}
+
 /// What happened to what, and whether that is a key.
 fn identity(op: u8, change: &Change) -> (u64, bool) {
     let of = |bytes: &[&[u8]], has_key| (delivery::identity(op, bytes), has_key);
     match change {
-        Change::Upsert { key, .. } | Change::Delete { key, .. } | Change::Patch { key, .. } => of(&[key.bytes()], true),
+        Change::Upsert { key, .. } | Change::Delete { key, .. } => of(&[key.bytes()], true),
+        Change::Patch(patch) => of(&[patch.key.bytes()], true),
         Change::Insert { row, .. } => of(&[b"+", row.bytes()], false),
         Change::Remove { row, .. } => of(&[b"-", row.bytes()], false),
-        Change::Malformed { key: Some(key), .. } => of(&[key.bytes()], true),
-        Change::Malformed { record, .. } => of(&[record.as_bytes()], true),
+        Change::Malformed(malformed) => match &malformed.key {
+            Some(key) => of(&[key.bytes()], true),
+            None => of(&[malformed.record.as_bytes()], true),
+        },
         Change::Truncate { .. } | Change::Skip => of(&[], true),
     }
 }

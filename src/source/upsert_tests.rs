@@ -23,17 +23,17 @@ fn delete(id: i64) -> Change {
 }
 
 fn malformed(id: Option<i64>) -> Change {
-    Change::Malformed {
+    Change::Malformed(Box::new(Malformed {
         table: Some(0),
         key: id.map(key),
         column: Some("status".into()),
         reason: "broken".into(),
         record: "{}".into(),
-    }
+    }))
 }
 
 fn patch(id: i64, from: Option<i64>) -> Change {
-    Change::Patch {
+    Change::Patch(Box::new(Patch {
         table: 0,
         key: key(id),
         row: row(id, ""),
@@ -41,7 +41,7 @@ fn patch(id: i64, from: Option<i64>) -> Change {
         column: "status".into(),
         moved_from: from.map(key),
         record: "{}".into(),
-    }
+    }))
 }
 
 /// A resolver with one partition index per number given to `say`.
@@ -101,6 +101,32 @@ fn a_change_takes_back_the_row_before() {
     assert_eq!(scene.say(0, 0, delete(1)), "", "deleted already");
     assert_eq!(scene.say(0, 0, upsert(1, "again")), "+1 1 again");
     assert_eq!(scene.resolver.rows(0), 1);
+}
+
+#[test]
+fn a_batch_comes_to_what_its_records_come_to_one_by_one() {
+    let dice = |step: u64| step.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 33;
+    let change = |step: u64| match dice(step) % 23 {
+        0 => Change::Truncate { table: 0 },
+        1..=4 => delete((dice(step + 1_000) % 40) as i64),
+        5 => malformed(Some((dice(step + 1_000) % 40) as i64)),
+        6 => patch((dice(step + 1_000) % 40) as i64, None),
+        _ => upsert((dice(step + 1_000) % 40) as i64, ["new", "paid", ""][(dice(step + 2_000) % 3) as usize]),
+    };
+    let record = |offset| Record { offset, event_time: None, delivery: None, sequence: 0, change: change(offset) };
+    let specs = Sample::new("orders *id:integer status:text").specs();
+    let (mut one_by_one, mut at_once) = (Resolved::default(), Resolved::default());
+    let mut resolver = Resolver::new(&specs, []);
+    (0..1_000).for_each(|offset| resolver.resolve(&"raw".into(), &"0".into(), record(offset), &mut one_by_one));
+    let mut resolver = Resolver::new(&specs, []);
+    for from in (0..1_000).step_by(100) {
+        let records = (from..from + 100).map(record).collect();
+        let (source, partition, mark) = ("raw".into(), "0".into(), String::new());
+        let batch = Batch { source, partition, records, position: from + 100, mark, group: None };
+        resolver.resolve_batch(batch, &mut at_once);
+    }
+    assert!(at_once.updates.len() > 500 && !at_once.faults.is_empty());
+    assert_eq!(at_once, one_by_one);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use row::{Datum, Row, ScalarType};
 
 use super::*;
 use crate::plan::RelationId;
-use crate::source::{Batch, Change, Envelope, Record, Resolved, Resolver, SourceColumn, TableSpec};
+use crate::source::{Batch, Change, Envelope, Malformed, Record, Resolved, Resolver, SourceColumn, TableSpec};
 use crate::state::{StateFolder, StoredTable};
 use crate::testkit::disk::{Crash, Disk};
 
@@ -113,13 +113,13 @@ fn record(offset: u64) -> Record {
         5 => Change::Insert { table: 1, row },
         6 => Change::Remove { table: 1, row },
         7 => Change::Insert { table: 2, row },
-        _ => Change::Malformed {
+        _ => Change::Malformed(Box::new(Malformed {
             table: Some(0),
             key: Some(Row::pack([id])),
             column: None,
             reason: "bad".into(),
             record: "{}".into(),
-        },
+        })),
     };
     Record { offset, event_time: None, sequence: 0, delivery: None, change }
 }

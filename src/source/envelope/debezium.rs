@@ -20,9 +20,9 @@
 use row::Row;
 
 use super::{Changes, Desk, Payload};
-use crate::source::Change;
 use crate::source::columns::{ColumnError, Key, Slots};
 use crate::source::format::json::Value;
+use crate::source::{Change, Patch};
 
 /// Names the new key in the `d` of a changed key.
 const NEW_KEY_HEADER: &str = "__debezium.newkey";
@@ -33,7 +33,7 @@ pub fn decode<'a>(desk: &mut Desk<'a, '_>, payload: &Payload<'a>) -> Changes {
     if payload.value.is_none() {
         return Changes::NONE; // a tombstone: the `d` before it said it all
     }
-    let scan = &payload.scan;
+    let scan = payload.scan;
     let op = match scan.op {
         Some(Value::Text(op)) => op.raw,
         _ if scan.after.is_none() && scan.before.is_none() && (scan.is_heartbeat() || scan.is_transaction_mark()) => {
@@ -83,7 +83,8 @@ fn upsert<'a>(desk: &mut Desk<'a, '_>, payload: &Payload<'a>) -> Changes {
             let old_key = old_key.map(|bytes| Key::Bytes(desk.arena.alloc_slice_copy(&bytes)));
             let moved_from = old_key.and_then(|key| desk.columns.message_key(key, desk.arena, desk.builder));
             let column = desk.columns.column_name(kept[0]).to_string();
-            Changes::one(Change::Patch { table, key, row, kept, column, moved_from, record: payload.excerpt() })
+            let record = payload.excerpt();
+            Changes::one(Change::Patch(Box::new(Patch { table, key, row, kept, column, moved_from, record })))
         }
         Err(error) => desk.malformed(payload, Some(key), error),
     }

@@ -16,10 +16,10 @@ pub mod upsert;
 use bumpalo::Bump as Arena;
 use row::{Row, RowBuilder};
 
-use super::Change;
 use super::columns::{ColumnError, Columns, Key, Slots};
 use super::format::json::Value;
 use super::scan::Scan;
+use super::{Change, Malformed};
 
 /// One value with all that its envelope may look at.
 pub struct Payload<'a> {
@@ -27,7 +27,7 @@ pub struct Payload<'a> {
     pub value: Option<Value<'a>>,
     /// Its text, for errors, where it is one.
     pub text: &'a str,
-    pub scan: Scan<'a>,
+    pub scan: &'a Scan<'a>,
     pub key: Option<Key<'a>>,
     /// A header's value by its name.
     pub header: &'a dyn Fn(&str) -> Option<Vec<u8>>,
@@ -70,13 +70,13 @@ impl<'a> Desk<'a, '_> {
     /// The record set aside; its key from the row's own columns, else from the message's key.
     pub fn malformed(&mut self, payload: &Payload<'a>, key: Option<Row>, error: ColumnError) -> Changes {
         let key = key.or_else(|| self.message_key(payload));
-        Changes::one(Change::Malformed {
+        Changes::one(Change::Malformed(Box::new(Malformed {
             table: Some(self.columns.table),
             key,
             column: Some(error.column).filter(|column| !column.is_empty()),
             reason: error.reason,
             record: payload.excerpt(),
-        })
+        })))
     }
 
     /// The record set aside for a reason that concerns no column.

@@ -7,6 +7,7 @@
 //!
 //! 1. Nothing is allocated, except for text with escapes (in the caller's arena).
 //! 2. Inner objects and arrays are stepped over by counting brackets outside of strings; whoever opens the slice checks it.
+//! 3. Strings are looked through eight bytes at a time, and a field that comes where it came before is found by one comparison.
 
 use std::borrow::Cow;
 
@@ -128,6 +129,14 @@ impl<'a> RawText<'a> {
         RawText { raw, escaped: false }
     }
 
+    /// Writes `"name":`, as `Cursor::skip_known` finds it again; the text is that of a field's name, or plain.
+    pub fn write_field(self, out: &mut String) {
+        out.clear();
+        out.push('"');
+        out.push_str(self.raw);
+        out.push_str("\":");
+    }
+
     /// The text without escapes; copied into the arena only when it has some. A lone surrogate is an error.
     pub fn unescape(self, arena: &'a Arena) -> Result<&'a str, JsonError> {
         match self.to_cow()? {
@@ -136,10 +145,16 @@ impl<'a> RawText<'a> {
         }
     }
 
+    #[inline]
     pub fn to_cow(self) -> Result<Cow<'a, str>, JsonError> {
-        if !self.escaped {
-            return Ok(Cow::Borrowed(self.raw));
+        match self.escaped {
+            false => Ok(Cow::Borrowed(self.raw)),
+            true => self.unescaped().map(Cow::Owned),
         }
+    }
+
+    #[cold]
+    fn unescaped(self) -> Result<String, JsonError> {
         let mut text = String::with_capacity(self.raw.len());
         let mut rest = self.raw;
         while let Some(at) = rest.find('\\') {
@@ -149,7 +164,7 @@ impl<'a> RawText<'a> {
             rest = &rest[at + length..];
         }
         text.push_str(rest);
-        Ok(Cow::Owned(text))
+        Ok(text)
     }
 }
 
@@ -207,6 +222,7 @@ impl<'a> Cursor<'a> {
         Err(JsonError { at: self.at, what })
     }
 
+    #[inline]
     fn peek(&mut self) -> Option<u8> {
         let bytes = self.text.as_bytes();
         while let Some(byte) = bytes.get(self.at) {
@@ -219,6 +235,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Reads one value and moves past it.
+    #[inline]
     pub fn value(&mut self) -> Result<Value<'a>, JsonError> {
         match self.peek() {
             Some(b'"') => Ok(Value::Text(self.string()?)),
@@ -246,6 +263,15 @@ impl<'a> Cursor<'a> {
         &mut self,
         mut visit: impl FnMut(Cow<'a, str>, &mut Cursor<'a>) -> Result<(), JsonError>,
     ) -> Result<(), JsonError> {
+        self.fields(|cursor| {
+            let name = cursor.field_name()?.to_cow()?;
+            visit(name, cursor)
+        })
+    }
+
+    /// Calls `visit` at each field's name; `visit` must read the name, by `field_name` or `skip_known`, and the value.
+    #[inline]
+    pub fn fields(&mut self, mut visit: impl FnMut(&mut Cursor<'a>) -> Result<(), JsonError>) -> Result<(), JsonError> {
         if self.peek() != Some(b'{') {
             return self.fail("no object");
         }
@@ -255,15 +281,7 @@ impl<'a> Cursor<'a> {
             return Ok(());
         }
         loop {
-            if self.peek() != Some(b'"') {
-                return self.fail("no field name");
-            }
-            let name = self.string()?.to_cow()?;
-            if self.peek() != Some(b':') {
-                return self.fail("no colon after a field name");
-            }
-            self.at += 1;
-            visit(name, self)?;
+            visit(self)?;
             match self.peek() {
                 Some(b',') => self.at += 1,
                 Some(b'}') => {
@@ -273,6 +291,20 @@ impl<'a> Cursor<'a> {
                 _ => return self.fail("no comma or closing brace"),
             }
         }
+    }
+
+    /// Reads a field's name and the colon behind it.
+    #[inline]
+    pub fn field_name(&mut self) -> Result<RawText<'a>, JsonError> {
+        if self.peek() != Some(b'"') {
+            return self.fail("no field name");
+        }
+        let name = self.string()?;
+        if self.peek() != Some(b':') {
+            return self.fail("no colon after a field name");
+        }
+        self.at += 1;
+        Ok(name)
     }
 
     /// Calls `visit` once per element; `visit` must read it.
@@ -299,6 +331,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// If the text goes on with exactly `known`, moves past it: a cheap way over a part that repeats in each record.
+    #[inline]
     pub fn skip_known(&mut self, known: &str) -> bool {
         self.peek();
         let found = !known.is_empty() && self.text.as_bytes()[self.at..].starts_with(known.as_bytes());
@@ -318,23 +351,24 @@ impl<'a> Cursor<'a> {
     }
 
     /// At the opening quote.
+    #[inline]
     fn string(&mut self) -> Result<RawText<'a>, JsonError> {
         let bytes = self.text.as_bytes();
         let start = self.at + 1;
         let mut at = start;
         let mut escaped = false;
         loop {
+            at = plain_end(bytes, at);
             match bytes.get(at) {
                 Some(b'"') => break,
                 Some(b'\\') => {
                     escaped = true;
                     at += 2;
                 }
-                Some(0..0x20) => {
+                Some(_) => {
                     self.at = at;
                     return self.fail("a control character inside a string");
                 }
-                Some(_) => at += 1,
                 None => return self.fail("a string without an end"),
             }
         }
@@ -360,6 +394,7 @@ impl<'a> Cursor<'a> {
                 Some(b'"') => {
                     at += 1;
                     loop {
+                        at = plain_end(bytes, at);
                         match bytes.get(at) {
                             Some(b'"') => break,
                             Some(b'\\') => at += 2,
@@ -409,6 +444,28 @@ impl<'a> Cursor<'a> {
         self.at = at;
         Ok(&self.text[start..at])
     }
+}
+
+/// From `at` on, the place of the first quote, backslash or control character, or the end.
+///
+/// Eight bytes are looked at together. A byte that is looked for leaves its highest bit set; carries spoil only bits above it.
+#[inline]
+fn plain_end(bytes: &[u8], mut at: usize) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGHEST: u64 = 0x80 * ONES;
+    while let Some(eight) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+        let word = u64::from_le_bytes(*eight);
+        let (quote, slash) = (word ^ (ONES * u64::from(b'"')), word ^ (ONES * u64::from(b'\\')));
+        let found = quote.wrapping_sub(ONES) & !quote
+            | slash.wrapping_sub(ONES) & !slash
+            | word.wrapping_sub(ONES * 0x20) & !word;
+        if found & HIGHEST != 0 {
+            return at + ((found & HIGHEST).trailing_zeros() / 8) as usize;
+        }
+        at += 8;
+    }
+    let is_plain = |byte: &&u8| !matches!(**byte, b'"' | b'\\' | 0..0x20);
+    at + bytes.get(at..).map_or(0, |rest| rest.iter().take_while(is_plain).count())
 }
 
 /// Whether the text is one whole JSON value: for slices that are kept as JSON.

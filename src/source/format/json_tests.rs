@@ -51,6 +51,25 @@ fn fields_come_in_order_with_their_names_unescaped() {
     }
 }
 
+#[test]
+fn a_string_ends_at_its_quote_wherever_that_stands() {
+    for before in 0..20 {
+        for after in 0..20 {
+            let (head, tail) = ("é".repeat(before % 3) + &"a".repeat(before), "b".repeat(after));
+            let text = format!("\"{head}\"{tail}\"");
+            let mut cursor = Cursor::new(&text);
+            assert_eq!(cursor.value(), Ok(Value::Text(RawText::plain(&head))), "{text}");
+            let escaped = format!("\"{head}\\\"{tail}\\\\\"");
+            let raw = &escaped[1..escaped.len() - 1];
+            assert_eq!(Cursor::new(&escaped).value(), Ok(Value::Text(RawText { raw, escaped: true })), "{escaped}");
+            let broken = format!("\"{head}\u{1f}{tail}\"");
+            assert!(Cursor::new(&broken).value().is_err(), "a control character: {broken:?}");
+            let object = format!("{{\"{head}\":\"}}{tail}\"}}");
+            assert_eq!(Cursor::new(&object).value(), Ok(Value::Object(&object)));
+        }
+    }
+}
+
 proptest::proptest! {
     #[test]
     fn what_serde_json_reads_we_read_alike(text in "\\PC{0,20}", number: f64, integer: i64) {

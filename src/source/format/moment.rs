@@ -65,6 +65,25 @@ pub fn timestamp(text: &str, offset: Offset) -> Option<i64> {
     }
 }
 
+/// `2024-03-01 12:00:00`, also with a `T`: what needs no look at its other forms, which it gives back as `None`.
+#[inline]
+pub fn plain_timestamp(text: &str) -> Option<i64> {
+    let text: &[u8; 19] = text.as_bytes().try_into().ok()?;
+    let two = |at: usize| {
+        let (tens, ones) = (text[at].wrapping_sub(b'0'), text[at + 1].wrapping_sub(b'0'));
+        (tens < 10 && ones < 10).then(|| i64::from(tens * 10 + ones))
+    };
+    let has_signs =
+        (text[4], text[7], text[13], text[16]) == (b'-', b'-', b':', b':') && matches!(text[10], b' ' | b'T');
+    let (year, month, day) = (two(0)? * 100 + two(2)?, two(5)?, two(8)?);
+    let (hours, minutes, seconds) = (two(11)?, two(14)?, two(17)?);
+    if !has_signs || year == 0 || hours > 23 || minutes > 59 || seconds > 59 {
+        return None;
+    }
+    let days = days_from_civil(year, month, day)?;
+    Some(days * MICROS_PER_DAY + ((hours * 60 + minutes) * 60 + seconds) * MICROS_PER_SECOND)
+}
+
 fn iso_timestamp(text: &str, offset: Offset) -> Option<i64> {
     let mut scan = Scan::new(text);
     let days = scan.date()?;
@@ -232,6 +251,25 @@ mod tests {
         assert_eq!(timestamp("2024-03-01T12:00:00.0000005Z", Offset::Applied), Some(noon + 1));
         assert_eq!(timestamp("2024-03-01", Offset::Ignored), Some(noon - 43_200_000_000));
         assert_eq!(timestamp("1969-12-31 23:59:59.999999", Offset::Ignored), Some(-1));
+    }
+
+    #[test]
+    fn the_plain_form_is_read_as_the_other_forms_are() {
+        for text in ["2024-03-01 12:00:00", "1969-12-31T23:59:59", "0001-01-01 00:00:00", "9999-12-31 23:59:59"] {
+            let micros = plain_timestamp(text);
+            assert!(micros.is_some(), "{text}");
+            assert_eq!(micros, iso_timestamp(text, Offset::Ignored), "{text}");
+        }
+        let others = [
+            "0000-01-01 00:00:00",
+            "2024-02-30 12:00:00",
+            "2024-03-01 24:00:00",
+            "2024-03-01 12:00:6x",
+            "+024-03-01 12:00:00",
+        ];
+        for text in others {
+            assert_eq!(plain_timestamp(text), None, "{text}");
+        }
     }
 
     #[test]

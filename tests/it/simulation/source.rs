@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use livemart::plan::RelationId;
 use livemart::source::{
-    Batch, Change, Envelope, Gate, OpenReader, Poll, Positions, Reader, Record, SourceColumn, SourceError, TableSpec,
-    first_position,
+    Batch, Change, Envelope, Gate, Malformed, OpenReader, Poll, Positions, Reader, Record, SourceColumn, SourceError,
+    TableSpec, first_position,
 };
 use row::{Datum, Row, ScalarType};
 
@@ -80,13 +80,13 @@ fn record(dice: &mut Dice, table: usize, offset: u64) -> Record {
     let throw = dice.between(0, 20);
     let change = match (table, throw) {
         (0, 0..4) => Change::Delete { table, key, moves: false },
-        (0, 4) => Change::Malformed {
+        (0, 4) => Change::Malformed(Box::new(Malformed {
             table: Some(table),
             key: Some(key),
             column: Some("value".into()),
             reason: "bad".into(),
             record: "{}".into(),
-        },
+        })),
         (0, 5) if offset.is_multiple_of(3) => Change::Truncate { table },
         (0, _) => Change::Upsert { table, key, row },
         (1, 0..9) => Change::Remove { table, row },

@@ -46,7 +46,11 @@ pub fn tables_at(said: &Said, positions: &Positions, clock: i64) -> Tables {
                     orders.clear();
                     faults.clear();
                 }
-                Change::Malformed { key: Some(key), .. } => *faults.entry(first(key)).or_default() += 1,
+                Change::Malformed(malformed) => {
+                    if let Some(key) = &malformed.key {
+                        *faults.entry(first(key)).or_default() += 1;
+                    }
+                }
                 Change::Insert { table: 1, row } => *moves.entry(row.clone()).or_default() += 1,
                 Change::Remove { row, .. } => *moves.entry(row.clone()).or_default() -= 1,
                 Change::Insert { row, .. } => *clicks.entry(first(row)).or_default() += 1,
