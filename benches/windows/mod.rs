@@ -16,7 +16,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
-use flow::{Captured, Graph, Post};
+use flow::{Batch, Captured, Graph, Post};
 use livemart::plan::rewrite::{RewriteOptions, optimize};
 use livemart::plan::{Column, Plan, PlanError, RelationId, RelationType, bind};
 use livemart::render::{RenderModel, render};
@@ -133,7 +133,7 @@ fn engine(plan: &Arc<Plan>) -> Box<dyn FnMut(Changes) -> Changes> {
     rendered.outputs.into_iter().for_each(|rows| graph.capture(rows, 0, &captured));
     let mut epoch = 0;
     Box::new(move |changes| {
-        input.give(changes);
+        input.give(Batch::pack(&changes));
         graph.close(epoch, &mut || {});
         epoch += 1;
         captured.take().into_iter().flat_map(|(_, changes)| changes).collect()

@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use flow::{Address, Captured, Graph, Input, NextTurn, Post, Rows, StateSize, Turn};
+use flow::{Address, Batch, Captured, Graph, Input, NextTurn, Post, Rows, StateSize, Turn};
 use row::{Diff, Epoch, Row};
 use timely::WorkerConfig;
 use timely::communication::allocator::thread::Thread;
@@ -57,7 +57,7 @@ enum Command {
     },
     Feed {
         input: usize,
-        updates: Vec<(Row, Diff)>,
+        batch: Batch,
     },
     Positions {
         updates: Vec<(Row, Diff)>,
@@ -174,15 +174,15 @@ impl Workers {
     /// Adds changes of one input to the open epoch.
     pub fn feed(&self, input: usize, updates: Vec<(Row, Diff)>) -> Result<(), WorkersGone> {
         if self.count() == 1 {
-            return self.send(0, Command::Feed { input, updates });
+            return self.send(0, Command::Feed { input, batch: Batch::pack(&updates) });
         }
         // Rows find their worker by key later; here they are only spread.
-        let mut shares: Vec<Vec<(Row, Diff)>> = vec![Vec::new(); self.commands.len()];
-        for (i, update) in updates.into_iter().enumerate() {
-            shares[i % self.commands.len()].push(update);
+        let mut shares = vec![Batch::default(); self.commands.len()];
+        for (i, (row, diff)) in updates.iter().enumerate() {
+            shares[i % self.commands.len()].push(row.as_ref(), *diff);
         }
-        for (worker, updates) in shares.into_iter().enumerate() {
-            self.send(worker, Command::Feed { input, updates })?;
+        for (worker, batch) in shares.into_iter().enumerate() {
+            self.send(worker, Command::Feed { input, batch })?;
         }
         Ok(())
     }
@@ -352,8 +352,8 @@ impl Part {
                 measured[worker.index()] = states.collect();
                 None
             }
-            Command::Feed { input, updates } => {
-                self.inputs[input].give(updates);
+            Command::Feed { input, batch } => {
+                self.inputs[input].give(batch);
                 None
             }
             Command::Positions { updates } => {
@@ -361,7 +361,7 @@ impl Part {
                 None
             }
             Command::Turn { turn } => {
-                self.turns.iter().for_each(|turns| turns.give(vec![(turn.row(), 1)]));
+                self.turns.iter().for_each(|turns| turns.give(Batch::pack(&[(turn.row(), 1)])));
                 None
             }
             Command::Clock { moment } => {
@@ -460,14 +460,15 @@ impl ClockInputs {
     fn set(&mut self, moment: Moment, is_first: bool) {
         let before = self.moment.replace(moment);
         if let Some(ticks) = &self.ticks {
-            ticks.give(vec![(moment.tick(), 1)]);
+            ticks.give(Batch::pack(&[(moment.tick(), 1)]));
         }
         for (reading, input) in self.readings.iter().filter(|_| is_first) {
             let old = before.map(|moment| moment.row(*reading));
             let new = moment.row(*reading);
             if old.as_ref() != Some(&new) {
                 let old = old.map(|old| (old, -1));
-                input.give(old.into_iter().chain([(new, 1)]).collect());
+                let changes: Vec<(Row, Diff)> = old.into_iter().chain([(new, 1)]).collect();
+                input.give(Batch::pack(&changes));
             }
         }
     }

@@ -17,6 +17,7 @@ use eval::accumulate::Accumulators;
 use eval::{AggregateCall, AggregateFunction, Expr};
 use flow::{Accum, Accums, Collection, Copies};
 use row::{Datum, OwnedDatum, Row, ScalarType};
+use smallvec::SmallVec;
 
 use super::groups::Groups;
 use super::join::JoinPart;
@@ -246,8 +247,8 @@ impl Context {
         let finish = Finish::<(Row, Accum)> {
             logic: Rc::new(move |columns, builder, _, out| {
                 let (group, arguments) = columns.split_at(group_count);
-                let mut lanes = LaneBuffer::new(width);
-                let lanes = lanes.lanes();
+                let mut lanes: LaneBuffer = SmallVec::from_elem(0, width);
+                let lanes = &mut lanes[..];
                 if counts {
                     accumulators.add_row(lanes);
                 }
@@ -302,8 +303,8 @@ impl Context {
         let (members, accumulators) = (members.to_vec(), accumulators.clone());
         let finish = Finish::<(Row, Accum)> {
             logic: Rc::new(move |columns, builder, _, out| {
-                let mut lanes = LaneBuffer::new(width);
-                let lanes = lanes.lanes();
+                let mut lanes: LaneBuffer = SmallVec::from_elem(0, width);
+                let lanes = &mut lanes[..];
                 for call in &members {
                     accumulators.add(*call, &columns[groups], lanes);
                 }
@@ -331,26 +332,8 @@ struct Into<'a> {
     width: usize,
 }
 
-/// Zeroed lanes for one row, on the stack where they are few.
-struct LaneBuffer {
-    few: [i64; LANES_FEW],
-    many: Vec<i64>,
-    width: usize,
-}
-
-const LANES_FEW: usize = 64;
-
-impl LaneBuffer {
-    #[inline]
-    fn new(width: usize) -> LaneBuffer {
-        LaneBuffer { few: [0; LANES_FEW], many: if width > LANES_FEW { vec![0; width] } else { Vec::new() }, width }
-    }
-
-    #[inline]
-    fn lanes(&mut self) -> &mut [i64] {
-        if self.width > LANES_FEW { &mut self.many } else { &mut self.few[..self.width] }
-    }
-}
+/// Lanes of one row; few are on the stack.
+type LaneBuffer = SmallVec<[i64; 16]>;
 
 /// What an aggregate over a left join has to see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

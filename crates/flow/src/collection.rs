@@ -15,6 +15,7 @@ use std::rc::Rc;
 use row::{Diff, Row};
 
 use crate::Accum;
+use crate::batch::{Slice, SliceInbox};
 use crate::exchange::{ChannelEnd, Packet};
 use crate::graph::{Graph, Task};
 
@@ -148,6 +149,13 @@ impl Record for (Row, Accum) {
 /// Updates that wait for their reader.
 pub(crate) type Inbox<D> = Rc<RefCell<Vec<<D as Record>::Update>>>;
 
+/// A reader that takes slices of batches as they lie.
+struct SliceReader {
+    inbox: SliceInbox,
+    is_negated: bool,
+    task: Task,
+}
+
 struct Reader<D: Record> {
     inbox: Inbox<D>,
     is_negated: bool,
@@ -157,11 +165,28 @@ struct Reader<D: Record> {
 /// Where a node's updates go.
 pub struct Output<D: Record> {
     readers: RefCell<Vec<Reader<D>>>,
+    /// Whether all comes in slices of batches.
+    is_input: bool,
+    /// Of an input, those of its readers that read batches.
+    slice_readers: RefCell<Vec<SliceReader>>,
+}
+
+impl Output<Row> {
+    /// Hands a part of a batch to every reader.
+    pub(crate) fn send_slice(&self, slice: &Slice) {
+        for reader in self.slice_readers.borrow().iter() {
+            reader.inbox.borrow_mut().push(slice.clone().negated(reader.is_negated));
+            reader.task.is_due();
+        }
+        if !self.readers.borrow().is_empty() {
+            self.send(&mut slice.iter().map(|(row, diff)| (row.to_row(), diff)).collect());
+        }
+    }
 }
 
 impl<D: Record> Output<D> {
-    pub(crate) fn new() -> Rc<Output<D>> {
-        Rc::new(Output { readers: RefCell::new(Vec::new()) })
+    pub(crate) fn new(is_input: bool) -> Rc<Output<D>> {
+        Rc::new(Output { readers: RefCell::default(), is_input, slice_readers: RefCell::default() })
     }
 
     /// Hands updates to every reader; the buffer comes back empty.
@@ -209,7 +234,7 @@ pub(crate) struct Sender<D: Record> {
 impl<D: Record> Sender<D> {
     /// For a node whose level is known.
     pub fn new(graph: &Graph, level: usize) -> (Sender<D>, Collection<D>) {
-        let output = Output::new();
+        let output = Output::new(false);
         let collection = Collection { graph: graph.clone(), parts: vec![(output.clone(), false, level)] };
         (Sender { output, buffer: Vec::new() }, collection)
     }
@@ -285,6 +310,23 @@ impl<D: Record> Collection<D> {
             output.readers.borrow_mut().push(reader);
         }
         inbox
+    }
+}
+
+impl Collection<Row> {
+    /// Adds a reader that also takes what comes from outside as it lies.
+    pub(crate) fn read_slices_by(&self, task: &Task) -> (Inbox<Row>, SliceInbox) {
+        let (rows, slices) = (Inbox::<Row>::default(), SliceInbox::default());
+        for (output, is_negated, _) in &self.parts {
+            let (is_negated, task) = (*is_negated, task.clone());
+            if output.is_input {
+                let reader = SliceReader { inbox: slices.clone(), is_negated, task };
+                output.slice_readers.borrow_mut().push(reader);
+            } else {
+                output.readers.borrow_mut().push(Reader { inbox: rows.clone(), is_negated, task });
+            }
+        }
+        (rows, slices)
     }
 }
 

@@ -15,11 +15,12 @@
 //! 3. One epoch at a time: an epoch ends on all workers before the next one begins on any.
 //! 4. A level ends where updates go to the worker that their key belongs to. With one worker there are no such ends.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use row::{Diff, Epoch, Row};
 
+use crate::batch::{Batch, Slice};
 use crate::collection::{Inbox, Output, Record, Sender, take_all};
 use crate::exchange::{ChannelEnd, Exchange, Post};
 use crate::iterate::Loop;
@@ -133,16 +134,14 @@ struct Inner {
     loops: RefCell<Vec<Loop>>,
     /// Who owns the nodes that are added now.
     owner: RefCell<Rc<str>>,
-    /// Updates that were fed since the last pass.
-    waiting: Cell<usize>,
 }
 
 /// The dataflow of one worker. Cloning gives another handle of it.
 #[derive(Clone)]
 pub struct Graph(Rc<Inner>);
 
-/// With more fed updates than this, an open epoch takes them in at once.
-const WAITING_UPDATES_MAX: usize = 2048;
+/// Updates of one pass, so that what lies between operators stays in the caches.
+const PASS_UPDATES: usize = 1024;
 
 impl Graph {
     /// An empty dataflow of the worker whose post it is.
@@ -154,7 +153,6 @@ impl Graph {
             constants: RefCell::default(),
             loops: RefCell::default(),
             owner: RefCell::new("".into()),
-            waiting: Cell::new(0),
         }))
     }
 
@@ -165,9 +163,9 @@ impl Graph {
 
     /// A collection that is fed from outside.
     pub fn input(&self) -> (Input, Rows) {
-        let (sender, rows) = Sender::new(self, 0);
-        drop(sender);
-        (Input { graph: self.clone(), output: rows.parts[0].0.clone() }, rows)
+        let output = Output::new(true);
+        let rows = Collection { graph: self.clone(), parts: vec![(output.clone(), false, 0)] };
+        (Input { graph: self.clone(), output }, rows)
     }
 
     /// Records that are there from the first epoch on; each once, on the first worker.
@@ -254,7 +252,6 @@ impl Graph {
 
     /// Takes in what was fed.
     fn pass(&self) {
-        self.0.waiting.set(0);
         self.begin();
         self.run_level(0, None);
     }
@@ -279,7 +276,6 @@ impl Graph {
     /// Ends the open epoch, on this worker and the others. `step` lets the timely worker of recursions work; it and the wait for
     /// other workers call it again and again, so that it may unwind when another worker is gone.
     pub fn close(&self, epoch: Epoch, step: &mut dyn FnMut()) {
-        self.0.waiting.set(0);
         self.begin();
         let levels = self.0.levels.borrow().len();
         for level in 0..levels {
@@ -315,12 +311,13 @@ pub struct Input {
 
 impl Input {
     /// Adds changes to the open epoch.
-    pub fn give(&self, mut updates: Vec<(Row, Diff)>) {
-        let inner = &self.graph.0;
-        inner.waiting.set(inner.waiting.get() + updates.len());
-        self.output.send(&mut updates);
-        if inner.waiting.get() > WAITING_UPDATES_MAX {
-            self.graph.pass();
+    pub fn give(&self, batch: Batch) {
+        let is_small = batch.len() < PASS_UPDATES;
+        for slice in Slice::parts(batch, PASS_UPDATES) {
+            self.output.send_slice(&slice);
+            if !is_small {
+                self.graph.pass();
+            }
         }
     }
 }

@@ -18,6 +18,7 @@
 mod accum;
 mod arrange;
 mod bag;
+mod batch;
 mod collection;
 mod exchange;
 mod graph;
@@ -34,6 +35,7 @@ mod temporal;
 
 pub use accum::Accum;
 pub use arrange::{Arrangement, arrange};
+pub use batch::Batch;
 pub use collection::{Collection, Record};
 pub use exchange::{Address, Post, addresses};
 pub use graph::{Captured, Graph, Input, StateSize};

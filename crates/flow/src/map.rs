@@ -1,9 +1,10 @@
 //! Row-at-a-time operators: a fused chain of map, filter and project, with an error output.
 
-use row::{Epoch, Row, RowRef};
+use row::{Diff, Epoch, Row, RowRef};
 
+use crate::batch::SliceInbox;
 use crate::collection::{Inbox, Record, Sender, give_back, take_all};
-use crate::graph::Node;
+use crate::graph::{Graph, Node};
 use crate::{Accum, Accums, Arrangement, Collection, Keyed, Rows};
 
 /// What one input row gave: records, or errors, or nothing.
@@ -51,58 +52,98 @@ pub fn read_to_accums(arrangement: &Arrangement, name: &str, logic: PairLogic<(R
     read(arrangement, name, logic)
 }
 
-fn map<D: Record>(rows: Rows, name: &str, mut logic: RowLogic<D>) -> (Collection<D>, Rows) {
-    each(rows, name, Box::new(move |row: &Row, emit| logic(row.as_ref(), emit)))
+fn map<D: Record>(rows: Rows, name: &str, logic: RowLogic<D>) -> (Collection<D>, Rows) {
+    let (graph, level) = (rows.graph.clone(), rows.level());
+    let (told, given, failed) = Told::new(&graph, level);
+    graph.add(name, level, |task| {
+        let (inbox, slices) = rows.read_slices_by(task);
+        Box::new(Map { inbox, slices, logic, told })
+    });
+    (given, failed)
 }
 
-fn read<D: Record>(arrangement: &Arrangement, name: &str, mut logic: PairLogic<D>) -> (Collection<D>, Rows) {
-    let changes = arrangement.changes.clone();
-    each(changes, name, Box::new(move |(key, value): &(Row, Row), emit| logic(key.as_ref(), value.as_ref(), emit)))
+fn read<D: Record>(arrangement: &Arrangement, name: &str, logic: PairLogic<D>) -> (Collection<D>, Rows) {
+    let changes = &arrangement.changes;
+    let (graph, level) = (changes.graph.clone(), changes.level());
+    let (told, given, failed) = Told::new(&graph, level);
+    graph.add(name, level, |task| Box::new(Read { inbox: changes.read_by(task), logic, told }));
+    (given, failed)
 }
 
-type Logic<I, D> = Box<dyn FnMut(&I, &mut Emit<D>)>;
-
-struct Each<I: Record, D: Record> {
-    inbox: Inbox<I>,
-    logic: Logic<I, D>,
+/// What an operator says of each of its updates.
+struct Told<D: Record> {
     emit: Emit<D>,
     records: Sender<D>,
     errors: Sender<Row>,
 }
 
-fn each<I, D>(input: Collection<I>, name: &str, logic: Logic<I, D>) -> (Collection<D>, Rows)
-where
-    I: Record<Update = (I, row::Diff)>,
-    D: Record,
-{
-    let (graph, level) = (input.graph.clone(), input.level());
-    let (records, given) = Sender::new(&graph, level);
-    let (errors, failed) = Sender::new(&graph, level);
-    graph.add(name, level, |task| {
-        Box::new(Each { inbox: input.read_by(task), logic, emit: Emit::default(), records, errors })
-    });
-    (given, failed)
-}
+impl<D: Record> Told<D> {
+    fn new(graph: &Graph, level: usize) -> (Told<D>, Collection<D>, Rows) {
+        let (records, given) = Sender::new(graph, level);
+        let (errors, failed) = Sender::new(graph, level);
+        (Told { emit: Emit::default(), records, errors }, given, failed)
+    }
 
-impl<I, D> Node for Each<I, D>
-where
-    I: Record<Update = (I, row::Diff)>,
-    D: Record,
-{
-    fn run(&mut self, _: Option<Epoch>) -> bool {
-        let mut updates = take_all(&self.inbox);
-        for (record, diff) in updates.drain(..) {
-            (self.logic)(&record, &mut self.emit);
-            for record in self.emit.rows.drain(..) {
-                self.records.give(record.times(diff));
-            }
-            for error in self.emit.errors.drain(..) {
-                self.errors.give((error, diff));
-            }
+    /// Sends what the logic gave for an update.
+    #[inline]
+    fn give(&mut self, diff: Diff) {
+        for record in self.emit.rows.drain(..) {
+            self.records.give(record.times(diff));
         }
-        give_back(&self.inbox, updates);
+        for error in self.emit.errors.drain(..) {
+            self.errors.give((error, diff));
+        }
+    }
+
+    fn flush(&mut self) {
         self.records.flush();
         self.errors.flush();
+    }
+}
+
+struct Map<D: Record> {
+    inbox: Inbox<Row>,
+    slices: SliceInbox,
+    logic: RowLogic<D>,
+    told: Told<D>,
+}
+
+impl<D: Record> Node for Map<D> {
+    fn run(&mut self, _: Option<Epoch>) -> bool {
+        let mut slices = take_all(&self.slices);
+        for slice in slices.drain(..) {
+            for (row, diff) in slice.iter() {
+                (self.logic)(row, &mut self.told.emit);
+                self.told.give(diff);
+            }
+        }
+        give_back(&self.slices, slices);
+        let mut updates = take_all(&self.inbox);
+        for (row, diff) in updates.drain(..) {
+            (self.logic)(row.as_ref(), &mut self.told.emit);
+            self.told.give(diff);
+        }
+        give_back(&self.inbox, updates);
+        self.told.flush();
+        false
+    }
+}
+
+struct Read<D: Record> {
+    inbox: Inbox<(Row, Row)>,
+    logic: PairLogic<D>,
+    told: Told<D>,
+}
+
+impl<D: Record> Node for Read<D> {
+    fn run(&mut self, _: Option<Epoch>) -> bool {
+        let mut updates = take_all(&self.inbox);
+        for ((key, value), diff) in updates.drain(..) {
+            (self.logic)(key.as_ref(), value.as_ref(), &mut self.told.emit);
+            self.told.give(diff);
+        }
+        give_back(&self.inbox, updates);
+        self.told.flush();
         false
     }
 }
