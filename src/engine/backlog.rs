@@ -15,6 +15,9 @@ const SWEEP_SLICE_BYTES: usize = 2 << 20;
 /// How long what operators hold is taken for what it was; looking at all of it takes a moment.
 const MEASURE_INTERVAL: Duration = Duration::from_secs(30);
 
+/// Of the workers' time, looking takes one part in so many at most.
+const MEASURE_SHARE: u32 = 1000;
+
 /// Tables that are named when memory is short.
 const LARGEST: usize = 3;
 
@@ -91,7 +94,8 @@ impl Drive<'_> {
     /// Asks the workers what operators hold, where that may have changed.
     fn look_at_operators(&mut self) {
         let (now, records) = (self.stage.now(), self.report.records);
-        let is_known = |(at, seen)| seen == records || now.duration_since(at) < MEASURE_INTERVAL;
+        let interval = MEASURE_INTERVAL.max(self.workers.measuring_took() * MEASURE_SHARE);
+        let is_known = |(at, seen)| seen == records || now.duration_since(at) < interval;
         if !self.measured.is_some_and(is_known) {
             self.measured = Some((now, records));
             // A worker that is gone is noticed by whoever waits for its changes.

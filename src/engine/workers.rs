@@ -82,7 +82,14 @@ pub struct OperatorState {
 }
 
 /// What each worker has said last.
-type Measured = Arc<Mutex<Vec<Vec<OperatorState>>>>;
+type Measured = Arc<Mutex<Vec<Measurement>>>;
+
+/// What a worker held, and how long it took to see.
+#[derive(Clone, Debug, Default)]
+struct Measurement {
+    states: Vec<OperatorState>,
+    took: Duration,
+}
 
 /// What one worker's part of an epoch changed.
 #[derive(Debug)]
@@ -132,7 +139,7 @@ impl Workers {
         let (changes_in, changes) = bounded(COMMANDS_MAX);
         let has_snapshots = dataflow.has_snapshots();
         let (statistics_in, statistics) = bounded(count);
-        let measured: Measured = Arc::new(Mutex::new(vec![Vec::new(); count]));
+        let measured: Measured = Arc::new(Mutex::new(vec![Measurement::default(); count]));
         let measured_in = measured.clone();
         let (commands, queues): (Vec<_>, Vec<_>) = (0..count).map(|_| bounded(COMMANDS_MAX)).unzip();
         let is_gone = Arc::new(AtomicBool::new(false));
@@ -163,7 +170,7 @@ impl Workers {
         let address = flow::addresses(1).remove(0);
         let (part, statistics) = Part::build(&mut worker, &dataflow, Post::new(address));
         let here = Some(RefCell::new(Here { worker, part, changes: changes_in }));
-        let measured: Measured = Arc::new(Mutex::new(vec![Vec::new()]));
+        let measured: Measured = Arc::new(Mutex::new(vec![Measurement::default()]));
         Workers { commands: Vec::new(), changes, guards: None, has_snapshots, here, measured, statistics }
     }
 
@@ -220,7 +227,7 @@ impl Workers {
         let measured = self.measured.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let mut states: Vec<OperatorState> = Vec::new();
         let mut places: BTreeMap<(&str, &str), usize> = BTreeMap::new();
-        for state in measured.iter().flatten() {
+        for state in measured.iter().flat_map(|measurement| &measurement.states) {
             match places.entry((&state.model, &state.operator)) {
                 Entry::Occupied(at) => states[*at.get()].size += state.size,
                 Entry::Vacant(at) => {
@@ -231,6 +238,12 @@ impl Workers {
         }
         states.sort_by_key(|state| std::cmp::Reverse(state.size.bytes));
         states
+    }
+
+    /// How long the workers were busy with being asked last.
+    pub fn measuring_took(&self) -> Duration {
+        let measured = self.measured.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        measured.iter().map(|measurement| measurement.took).max().unwrap_or_default()
     }
 
     /// Where every worker's changes of every epoch arrive, or that a worker is gone.
@@ -345,11 +358,12 @@ impl Part {
     ) -> Option<Changes> {
         match command {
             Command::Measure => {
+                let begun = std::time::Instant::now();
                 let states = self.graph.states().into_iter();
                 let states =
                     states.map(|(model, operator, size)| OperatorState { model: model.to_string(), operator, size });
                 let mut measured = measured.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                measured[worker.index()] = states.collect();
+                measured[worker.index()] = Measurement { states: states.collect(), took: begun.elapsed() };
                 None
             }
             Command::Feed { input, batch } => {
