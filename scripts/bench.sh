@@ -11,6 +11,8 @@
 #   scripts/x bench latency [--rate N] [--seconds N] [--interval-ms N] [--save]   Kafka to PostgreSQL, beside a pipeline without an engine;
 #                                                                                  with a broker and a PostgreSQL of its own, which syncs
 #
+#   scripts/x bench shop [--customers N] [--days N] [--changes N] [--save]   the whole reference project: load, going on, one change, dashboards
+#
 #   --limit DIR      the hand-written program (or LIVEMART_LIMIT); it is copied to the cache and built there
 #   --save           keep the table as benches/runs/DATE-COMMIT.txt as well
 #   --profile NAME   cargo's profile; `release` builds everything a second time and is faster   (default: dev, the one of tests and demo)
@@ -43,13 +45,42 @@ bench() {
     LIVEMART_PARTS_SYNC=yes stage "parts up" parts_up "$parts"
     . "$parts/parts.env"
   fi
+  if [ "${args[0]:-}" = shop ]; then
+    stage build cargo build --locked "${cargo_args[@]}"
+    stage "setup of parts" setup_parts
+    stage "setup of dbt" setup_oracle
+    with_parts
+    bench_shop "$CARGO_TARGET_DIR/$(profile_folder "${cargo_args[1]}")/livemart" "${args[@]:1}" | tee "$table"
+    keep_table "$table" "$save"
+    return
+  fi
   cargo bench --locked --package livemart --bench engine ${cargo_args[@]+"${cargo_args[@]}"} -- ${args[@]+"${args[@]}"} | tee "$table"
-  [ -n "$save" ] || return 0
+  keep_table "$table" "$save"
+}
+
+# keep_table FILE SAVE: adds a table to the day's and commit's, if that is asked for.
+keep_table() {
+  [ -n "$2" ] || return 0
   local kept
   kept=$ROOT/benches/runs/$(date +%F)-$LIVEMART_BENCH_COMMIT.txt
   # Another run of the same day and commit is added below.
-  cat "$table" >>"$kept"
+  cat "$1" >>"$kept"
   say "saved in ${kept#"$ROOT"/}"
+}
+
+profile_folder() { case $1 in dev) echo debug ;; *) echo "$1" ;; esac }
+
+# bench_shop BINARY OPTION...: the dashboards' queries over the same number of customers, in fewer days.
+bench_shop() {
+  local binary=$1 customers=2000
+  shift
+  printf 'commit %s, %s\n' "$LIVEMART_BENCH_COMMIT" "$LIVEMART_BENCH_PROFILE"
+  python3 benches/shop.py --binary "$binary" "$@"
+  while [ $# -gt 1 ]; do
+    [ "$1" != --customers ] || customers=$2
+    shift
+  done
+  "$ORACLE_VENV/bin/python" tests/oracle/dashboards.py --binary "$binary" --customers "$customers"
 }
 
 # The commit that is measured, marked when the checkout differs from it.

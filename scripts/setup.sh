@@ -3,6 +3,7 @@
 #   setup_build    compiler-side packages                                    (cargo build)
 #   setup_parts    PostgreSQL, a JDK, Kafka's jars from Maven Central        (tests with real parts)
 #   setup_debezium Debezium's connector for PostgreSQL from Maven Central    (scripts/x debezium)
+#   setup_promtool Prometheus's promtool                                     (scripts/x alerts)
 #   setup_oracle   a Python environment with dbt at exact versions           (tests/oracle)
 
 # packages_for COMMAND-OR-FILE=PACKAGE...: the packages whose command or header is missing.
@@ -62,6 +63,18 @@ setup_servers() {
   local version
   version=$(java -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p;q')
   [ "${version:-0}" -ge 17 ] || die "Kafka $KAFKA_VERSION needs Java 17 or newer, $(command -v java) is ${version:-unknown}" "put a newer java first in PATH"
+}
+
+# Prometheus's promtool, from Debian's package into the cache: nothing is installed, no server comes along.
+setup_promtool() {
+  PROMTOOL=$(command -v promtool || true)
+  [ -z "$PROMTOOL" ] || return 0
+  PROMTOOL=$CACHE/promtool/usr/bin/promtool
+  [ ! -x "$PROMTOOL" ] || return 0
+  command -v apt-get >/dev/null 2>&1 || die "promtool is missing" "install Prometheus, whose tool it is"
+  mkdir -p "$CACHE/promtool"
+  (cd "$CACHE/promtool" && apt-get download -qq prometheus >/dev/null 2>&1 && dpkg -x prometheus_*.deb . && rm prometheus_*.deb) ||
+    die "promtool cannot be fetched: apt-get download prometheus" "run apt-get update, or install Prometheus"
 }
 
 setup_kafka() {

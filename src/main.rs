@@ -1,12 +1,11 @@
 //! The livemart binary.
 
-use clap::Parser;
 use livemart::cli::{self, args::Args};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() {
-    let args = Args::parse();
+    let args = Args::from_command_line();
     std::process::exit(cli::main(&args));
 }

@@ -7,6 +7,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 use crate::engine::BoundColumns;
@@ -523,6 +524,17 @@ pub struct ProduceArgs {
 }
 
 impl Args {
+    /// The arguments of this process; ends it with usage and exit code 2 when they are none.
+    pub fn from_command_line() -> Args {
+        Args::try_parse().unwrap_or_else(|error| {
+            let Some(hint) = hint(&error) else { error.exit() };
+            // Whoever is told may have closed the pipe.
+            let _ = error.print();
+            eprintln!("\n  hint: {hint}");
+            std::process::exit(error.exit_code())
+        })
+    }
+
     /// What the project's loader needs to know of the command line, the environment and the clock.
     pub fn project_options(&self) -> Result<ProjectOptions, ProjectError> {
         let current_dir = std::env::current_dir()
@@ -584,6 +596,18 @@ fn invocation_id() -> String {
     )
 }
 
+/// What clap cannot know.
+fn hint(error: &clap::Error) -> Option<&'static str> {
+    let named = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(argument)) => argument.as_str(),
+        _ => return None,
+    };
+    let has_value =
+        matches!(error.get(ContextKind::InvalidValue), Some(ContextValue::String(value)) if !value.is_empty());
+    (named.starts_with("--profile ") && !has_value)
+        .then_some("--profile names a profile of profiles.yml; how a model is computed, and what it costs, says: livemart explain MODEL")
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -631,6 +655,17 @@ mod tests {
     fn an_unknown_option_is_a_usage_error() {
         let error = Args::try_parse_from(["livemart", "run", "--nope"]).expect_err("unknown");
         assert_eq!(error.exit_code(), 2);
+    }
+
+    #[test]
+    fn a_profile_without_a_name_is_told_of_explain() {
+        for line in ["livemart run --select m --profile", "livemart run --profile --target dev"] {
+            let error = Args::try_parse_from(line.split(' ')).expect_err("no name");
+            assert_eq!(error.exit_code(), 2, "{line}");
+            assert!(hint(&error).is_some_and(|hint| hint.contains("livemart explain")), "{line}: {error}");
+        }
+        let other = Args::try_parse_from(["livemart", "run", "--target"]).expect_err("no name");
+        assert_eq!(hint(&other), None);
     }
 
     #[test]

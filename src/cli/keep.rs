@@ -121,6 +121,10 @@ pub fn open(
     }
     if !options.rebuild_snapshots {
         for snapshot in &mut assembled.deployment.stored {
+            let lost = sink.lost_columns(&snapshot.table)?;
+            if !lost.is_empty() {
+                return Err(forgets(project, &snapshot.table.model, &lost));
+            }
             snapshot.versions = sink.read_table(&snapshot.table)?;
         }
     }
@@ -131,6 +135,17 @@ pub fn open(
     let resumption = resumption::resume(project, &assembled.deployment.sources, &mut state, options, &mut warnings)?;
     let Resumption { readers, inheritance } = resumption;
     Ok((Opened { assembled, state, sink, readers, inheritance }, warnings))
+}
+
+/// A snapshot whose query no longer gives what its table holds.
+fn forgets(project: &Project, snapshot: &str, lost: &[String]) -> VerbError {
+    let name = project.nodes.get(snapshot).map_or(snapshot, |node| &node.name);
+    let columns: Vec<String> = lost.iter().map(|column| format!("\"{column}\"")).collect();
+    let columns = columns.join(", ");
+    VerbError::new(format!("snapshot \"{name}\": its table holds {columns}, which its query does not give, or in another type; nothing else has that history"))
+        .with_hint(
+            "let the query give the column in its old type (null::text as note, where there is none any more), or begin anew: --full-refresh --rebuild-snapshots",
+        )
 }
 
 impl Opened {

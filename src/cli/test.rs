@@ -2,6 +2,8 @@
 //!
 //! Where a live owner maintains the tests, its `livemart.tests` are told. Others are evaluated in memory: collections from the state
 //! and the sources, up to exactly the positions of the cut. Nothing is owned and nothing is written.
+//!
+//! With `--store-failures` each test's failing rows get a table, as `build` deploys it: what there is to read is read, and a cut is published.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
@@ -10,7 +12,7 @@ use super::args::{Args, RunArgs};
 use super::artifacts::leave_results;
 use super::instance::{self, VerbError};
 use super::keep::{compile, seconds_since};
-use super::run::nothing_to_do;
+use super::run::{self, nothing_to_do};
 use super::talk::{Outcome, Speaker, Status};
 use super::{beside, parse, refuse, unit};
 use crate::engine::{Wanted, assemble, condition_holds};
@@ -19,6 +21,9 @@ use crate::time::WallTime;
 
 /// Exit code 0 when no test failed, 1 when one did, 2 when the project cannot be read.
 pub fn run(args: &Args, test: &RunArgs, speaker: &Speaker) -> i32 {
+    if test.store_failures {
+        return run::run(args, test, speaker, &TESTED_TYPES);
+    }
     let started = Instant::now();
     let mut project = match parse::loaded(args, speaker) {
         Ok(project) => project,

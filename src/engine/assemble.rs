@@ -23,6 +23,7 @@ use crate::plan::rewrite::{RewriteOptions, optimize};
 use crate::plan::{self, BoundModel, Column, Plan, RelationId, RelationType};
 use crate::project::{self, Materialization, Node, Project, ResourceType, SourceTable, TestSettings};
 use crate::sink::{TableColumn, TableSpec};
+use crate::source::TableSource;
 
 /// Part of every fingerprint: raised when the engine gives other values for the same plan.
 const SEMANTICS_VERSION: u32 = 1;
@@ -249,7 +250,11 @@ impl<'p> Planner<'p> {
         let mut bound = binds(sql, &|parts| self.resolve(parts))
             .map_err(|error| AssembleError::node(node, error.to_string(), error.hint))?;
         if node.resource_type == ResourceType::Snapshot {
-            bound = snapshot_plan(node, bound, &self.project.target.sink)?;
+            let direct = self.over_sources(&bound.plan);
+            let is_whole = |relation: &RelationId| {
+                self.project.target.sources.get(&*relation.0).is_none_or(|settings| settings.retain.is_none())
+            };
+            bound = snapshot_plan(node, bound, &direct, &is_whole, &self.project.target.sink)?;
         }
         if node.resource_type == ResourceType::Model {
             check_contract(node, &bound.columns)?;
@@ -270,6 +275,16 @@ impl<'p> Planner<'p> {
             self.calculated.insert(id.to_owned(), bound.plan);
         }
         Ok(())
+    }
+
+    /// A plan over sources only.
+    fn over_sources(&self, plan: &Arc<Plan>) -> Arc<Plan> {
+        let mut inliner = plan::Inliner::default();
+        for planned in &self.planned {
+            let plan = inliner.plan(&planned.bound.plan);
+            inliner.add(RelationId(planned.id.as_str().into()), plan);
+        }
+        inliner.plan(plan)
     }
 
     /// Notes what a node is bound to, for those that read it.
@@ -301,11 +316,13 @@ impl<'p> Planner<'p> {
         let mut plans = plan::inline(optimize(plans, &RewriteOptions::default()));
         let (_, plan) = plans.pop().expect("the query is the last plan");
         let sources = sources(self.project, &demanded_columns(std::slice::from_ref(&plan)), &self.sources)?;
+        let versions = versioned(std::slice::from_ref(&plan), &sources);
         let models = vec![ModelPlan { id: "inline query".to_owned(), plan }];
         let event_times = event_times(self.project, &sources, &self.sources)?;
         let stored = stored_snapshots(&models, &self)?;
         let instance = instance.to_owned();
-        let deployment = Deployment { instance, models, sources, stored, event_times, ..Deployment::default() };
+        let deployment =
+            Deployment { instance, models, sources, stored, versions, event_times, ..Deployment::default() };
         Ok(Assembled { deployment, columns: vec![bound.columns], warnings: Vec::new(), tests: Vec::new() })
     }
 
@@ -479,6 +496,7 @@ impl<'p> Planner<'p> {
         refuse_twins(self.project, &deployment)?;
         let plans: Vec<Arc<Plan>> = deployment.models.iter().map(|model| model.plan.clone()).collect();
         deployment.sources = sources(self.project, &demanded_columns(&plans), &self.sources)?;
+        deployment.versions = versioned(&plans, &deployment.sources);
         deployment.event_times = event_times(self.project, &deployment.sources, &self.sources)?;
         Ok(Assembled { deployment, warnings: self.warnings, columns, tests })
     }
@@ -602,6 +620,19 @@ fn test_plan(project: &Project, node: &Node, model: usize) -> Result<TestPlan, A
         project::Severity::Warn => "warn",
     };
     Ok(TestPlan { model, name: node.name.clone(), tested: tested_name, severity: severity.to_owned(), counts })
+}
+
+/// The sources of which some plan reads every version.
+fn versioned(plans: &[Arc<Plan>], sources: &[TableSource]) -> Vec<usize> {
+    let mut found = BTreeSet::new();
+    for node in plans.iter().flat_map(plan::nodes) {
+        if let Plan::Get { relation, .. } = &*node
+            && let Some(source) = plan::versions::source_of(relation)
+        {
+            found.extend(sources.iter().position(|table| table.spec.relation == source));
+        }
+    }
+    found.into_iter().collect()
 }
 
 /// The snapshots that some model reads, with their tables.

@@ -9,6 +9,7 @@ use super::publish::{TableOutput, TestOutput};
 use super::workers::Dataflow;
 use crate::plan::clock::{ClockNeeds, ClockReading};
 use crate::plan::snapshot::{stored, stored_id};
+use crate::plan::versions::{OWN_COLUMNS, source_of, versions};
 use crate::plan::{Plan, RelationId};
 use crate::render::RenderModel;
 use crate::sink::{Deploy, RunHooks, SinkState, TableSpec};
@@ -84,6 +85,8 @@ pub struct Deployment {
     pub fails: BTreeSet<String>,
     /// Snapshots that some plan reads, by the index that their inputs have after the sources'.
     pub stored: Vec<StoredSnapshot>,
+    /// Sources of which some snapshot keeps every version; their inputs come last.
+    pub versions: Vec<usize>,
     /// Sources that some plan reads, by the index that inputs and resolved updates use.
     pub sources: Vec<TableSource>,
     /// The column that tells an event's time where its record does not, by source.
@@ -98,6 +101,7 @@ impl Deployment {
             arranged_only: false,
             inputs: (self.sources.iter().map(|source| source.spec.relation.clone()))
                 .chain(self.stored.iter().map(|snapshot| stored(&snapshot.table.model)))
+                .chain(self.versions.iter().map(|source| versions(&self.sources[*source].spec.relation)))
                 .collect(),
             models: self
                 .models
@@ -185,7 +189,14 @@ pub fn demanded_columns(plans: &[Arc<Plan>]) -> BTreeMap<RelationId, BTreeSet<us
                 continue;
             }
             let columns = columns.unwrap_or_else(|| (0..typ.columns.len()).collect());
-            demanded.entry(relation.clone()).or_default().extend(columns);
+            match source_of(relation) {
+                Some(source) => {
+                    let of_row = typ.columns.len() - OWN_COLUMNS;
+                    let columns = columns.into_iter().filter(|column| *column < of_row);
+                    demanded.entry(source).or_default().extend(columns);
+                }
+                None => demanded.entry(relation.clone()).or_default().extend(columns),
+            }
             continue;
         }
         // A filter passes on what its reader demands, so each reader is looked at.

@@ -14,6 +14,7 @@ use super::memory::MemoryGuard;
 use super::publish::{
     CommitReport, EpochNotes, Note, Owned, Publish, Published, Publisher, PublisherEnd, position_row,
 };
+use super::versions::{Updates, VersionFeed};
 use super::workers::{OperatorState, Workers, WorkersGone};
 use crate::sink::{Deploy, ErrorRow, ProgressRow, Sink, SinkError, SinkState};
 use crate::source::feed::{Event, Feed};
@@ -175,6 +176,7 @@ pub struct Drive<'a> {
     pub(super) on_event: &'a mut dyn FnMut(EngineEvent<'_>),
     pub(super) workers: Workers,
     pub(super) resolver: Resolver,
+    pub(super) versions: VersionFeed,
     pub(super) publisher: PublisherEnd,
     /// The epoch that is open.
     epoch: Epoch,
@@ -279,13 +281,19 @@ impl<'a> Drive<'a> {
         let publisher = PublisherEnd::start(publisher, EPOCHS_IN_FLIGHT_MAX);
         let several = readers.iter().flat_map(|reader| &reader.tables).filter(|(_, several)| *several);
         let several: Vec<usize> = several.map(|(table, _)| *table).collect();
+        let versions = VersionFeed::new(deployment, state);
+        let mut resolver = Resolver::new(&deployment.source_specs(), several);
+        if versions.is_needed() {
+            resolver.tell_times();
+        }
         Drive {
             limits,
             clock,
             stop,
             on_event,
             workers,
-            resolver: Resolver::new(&deployment.source_specs(), several),
+            resolver,
+            versions,
             publisher,
             epoch: 0,
             in_flight: VecDeque::new(),
@@ -561,6 +569,11 @@ impl<'a> Drive<'a> {
         self.resolver.resolve_batch(batch, &mut resolved);
         let updates = resolved.updates.len() as u64;
         let moved = !resolved.updates.is_empty() || !resolved.faults.is_empty() || !untimely.is_empty();
+        if self.versions.is_needed() {
+            let versions =
+                if self.hydrating { self.versions.quietly(&resolved) } else { self.versions.live(&resolved) };
+            self.feed_versions(versions)?;
+        }
         let mut by_table: Vec<Vec<(Row, Diff)>> = Vec::new();
         for (table, row, diff) in resolved.updates {
             if by_table.len() <= table {
@@ -595,6 +608,10 @@ impl<'a> Drive<'a> {
         let newest_of_tables = if newest.is_some() { self.newest.as_slice() } else { &[] };
         (self.on_event)(EngineEvent::Records { source: &source, records, set_aside, newest_of_tables });
         Ok(())
+    }
+
+    pub(super) fn feed_versions(&self, updates: Updates) -> Result<(), WorkersGone> {
+        updates.into_iter().try_for_each(|(input, updates)| self.workers.feed(input, updates))
     }
 
     /// Takes note of the events' times. Gives back errors for those that cannot be (their rows count, their times do not), and the
@@ -656,6 +673,8 @@ impl<'a> Drive<'a> {
         }
         self.workers.turn(Turn { now: moment.now, live: mode != Publish::Hydrate })?;
         self.workers.close(self.epoch)?;
+        let rest = self.versions.rest();
+        self.feed_versions(rest)?;
         (self.on_event)(EngineEvent::Closed { epoch: self.epoch, updates: open.updates });
         let sent = self.publisher.send(Note::Epoch(note));
         self.in_flight.push_back((self.epoch, mode));

@@ -9,8 +9,9 @@ use row::{Diff, Row};
 use super::deployment::Deployment;
 use super::drive::EngineError;
 use super::succession::Beside;
-use super::workers::{OperatorState, Output, Workers};
-use crate::sink::ProgressRow;
+use super::versions::{Updates, VersionFeed};
+use super::workers::{OperatorState, Output, Workers, WorkersGone};
+use crate::sink::{ProgressRow, SinkState};
 use crate::source::{Batch, Poll, Positions, Resolved, Resolver, TableSource, Until, first_position, open_readers};
 use crate::state::{StateFolder, StoredTable};
 use crate::time::Clock;
@@ -58,9 +59,11 @@ pub fn evaluate(
     for (number, snapshot) in deployment.stored.iter().enumerate() {
         workers.feed(deployment.sources.len() + number, snapshot.versions.clone())?;
     }
+    // Only the rows as they stand in the end are looked at.
+    let versions = VersionFeed::new(deployment, &SinkState::default());
     let mut evaluated = Evaluated { models: vec![BTreeMap::new(); deployment.models.len()], ..Evaluated::default() };
     if let Some(Beside { folder: Some(mut folder), tables, .. }) = beside {
-        restore(&workers, &mut resolver, &mut folder, &tables)?;
+        restore(&workers, &mut resolver, &versions, &mut folder, &tables)?;
     }
     for open in readers {
         let mut reader = open.reader;
@@ -81,6 +84,7 @@ pub fn evaluate(
             }
             let mut resolved = Resolved::default();
             resolver.resolve_batch(batch, &mut resolved);
+            feed_all(&workers, versions.quietly(&resolved))?;
             let mut by_table: BTreeMap<usize, Vec<(Row, Diff)>> = BTreeMap::new();
             for (table, row, diff) in resolved.updates {
                 by_table.entry(table).or_default().push((row, diff));
@@ -123,22 +127,32 @@ const CHUNK_ROWS: usize = 16_384;
 fn restore(
     workers: &Workers,
     resolver: &mut Resolver,
+    versions: &VersionFeed,
     folder: &mut StateFolder,
     tables: &[StoredTable],
 ) -> Result<(), EngineError> {
     let mut rows: BTreeMap<usize, Vec<(Row, Diff)>> = BTreeMap::new();
     let mut outcome = Ok(());
     let mut push = |table: usize, row: Row, diff: Diff| {
-        let rows = rows.entry(table).or_default();
-        rows.push((row, diff));
-        if rows.len() >= CHUNK_ROWS && outcome.is_ok() {
-            outcome = workers.feed(table, std::mem::take(rows));
+        let mut at_rest = Updates::new();
+        versions.at_rest(table, &row, diff, &mut at_rest);
+        at_rest.insert(table, vec![(row, diff)]);
+        for (input, more) in at_rest {
+            let rows = rows.entry(input).or_default();
+            rows.extend(more);
+            if rows.len() >= CHUNK_ROWS && outcome.is_ok() {
+                outcome = workers.feed(input, std::mem::take(rows));
+            }
         }
     };
     folder.read(tables, resolver, &mut |table, row| push(table, row, 1))?;
     resolver.each_row(&mut push);
     outcome?;
     Ok(rows.into_iter().try_for_each(|(table, rows)| workers.feed(table, rows))?)
+}
+
+fn feed_all(workers: &Workers, updates: Updates) -> Result<(), WorkersGone> {
+    updates.into_iter().try_for_each(|(input, updates)| workers.feed(input, updates))
 }
 
 /// The part of a batch that lies below its partition's position; a partition without one has nothing.

@@ -17,6 +17,7 @@ use row::{Diff, Row};
 
 use super::drive::{Drive, EngineError, EngineEvent, IDLE_WAIT, decode_error};
 use super::publish::{Publish, position_row};
+use super::versions::Updates;
 use crate::sink::{ProgressRow, SinkState};
 use crate::source::feed::Feed;
 use crate::source::{Batch, Gate, Positions, Resolver, TableIndex};
@@ -295,6 +296,9 @@ impl Rows {
 
 fn feed(drive: &mut Drive<'_>, table: usize, rows: Vec<(Row, Diff)>) -> Result<(), EngineError> {
     let count = rows.len() as u64;
+    let mut versions = Updates::new();
+    rows.iter().for_each(|(row, diff)| drive.versions.at_rest(table, row, *diff, &mut versions));
+    drive.feed_versions(versions)?;
     drive.workers.feed(table, rows)?;
     drive.open.records += count;
     drive.open.updates += count;

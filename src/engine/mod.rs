@@ -29,6 +29,7 @@ mod snapshots;
 mod source_tables;
 mod succession;
 mod unit_tests;
+mod versions;
 mod workers;
 
 pub use assemble::{AssembleError, Assembled, Wanted, assemble, assemble_query, is_published};

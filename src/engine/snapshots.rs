@@ -5,6 +5,8 @@
 //!   livemart.stored.<id> ────────────select *, unique_key──────────────> stored ┴─> Plan::Snapshot
 //! ```
 //!
+//! A query that reads a source with that key row by row is told every version of its rows, with the source's time (`plan/versions.rs`).
+//!
 //! 1. Key, times and marks are expressions of SQL, as in dbt, and are bound as such.
 //! 2. SQLite keeps numerics to fifteen digits: there a snapshot sees them so from the beginning, so that what is read back at the
 //!    next start is what was written.
@@ -16,7 +18,8 @@ use serde_json::Value as Json;
 
 use super::assemble::AssembleError;
 use crate::plan::rewrite::{RewriteOptions, optimize};
-use crate::plan::snapshot::{Changed, HardDeletes, Snapshot, stored};
+use crate::plan::snapshot::{Changed, HardDeletes, Sees, Snapshot, stored};
+use crate::plan::versions::over_versions;
 use crate::plan::{self, BoundModel, Column, Inliner, Plan, RelationId, RelationType};
 use crate::project::{Node, SinkConfig};
 
@@ -41,7 +44,15 @@ enum Check {
 }
 
 /// The plan of a snapshot over its bound query.
-pub(super) fn snapshot_plan(node: &Node, query: BoundModel, sink: &SinkConfig) -> Result<BoundModel, AssembleError> {
+///
+/// `direct` is the query over sources only; `is_whole` says whether a source keeps its rows.
+pub(super) fn snapshot_plan(
+    node: &Node,
+    query: BoundModel,
+    direct: &Arc<Plan>,
+    is_whole: &dyn Fn(&RelationId) -> bool,
+    sink: &SinkConfig,
+) -> Result<BoundModel, AssembleError> {
     let failed = |message: String, hint: Option<String>| AssembleError::node(node, message, hint);
     let settings = Settings::of(node).map_err(|message| failed(message, None))?;
     let width = query.columns.len();
@@ -89,6 +100,17 @@ pub(super) fn snapshot_plan(node: &Node, query: BoundModel, sink: &SinkConfig) -
     wanted.extend(keys.clone());
     let held = select(&wanted, &typ).map_err(|error| failed(error.to_string(), error.hint))?;
     let key_types = input.columns[width..width + keys.len()].iter().map(|column| column.ty.clone());
+    let each_version = over_versions(&over(&input.plan, direct.clone()), width..width + keys.len(), is_whole);
+    let each_version = match wanted_versions(node)
+        .map_err(|message| failed(message, Some("write all or cuts".to_owned())))?
+    {
+        Some(Sees::EachCut) => None,
+        Some(Sees::EachVersion) if each_version.is_none() => {
+            let hint = "select from a source with a key, without joins, filters or groups, and take its key for unique_key; or write cuts";
+            return Err(failed("not every version of its rows can be told".to_owned(), Some(hint.to_owned())));
+        }
+        _ => each_version,
+    };
     let snapshot = Snapshot {
         id: node.unique_id.clone(),
         width,
@@ -99,15 +121,26 @@ pub(super) fn snapshot_plan(node: &Node, query: BoundModel, sink: &SinkConfig) -
         until,
         until_open,
         hard_deletes: settings.hard_deletes,
+        sees: if each_version.is_some() { Sees::EachVersion } else { Sees::EachCut },
     };
     let stored_rows = Arc::new(Plan::Get { relation: stored(&node.unique_id), typ: typ.clone() });
     let plan = Plan::Snapshot {
-        input: over(&input.plan, query.plan),
+        input: each_version.unwrap_or_else(|| over(&input.plan, query.plan)),
         stored: over(&held.plan, stored_rows),
         snapshot: Arc::new(snapshot),
         typ,
     };
     Ok(BoundModel { plan: Arc::new(plan), columns, warnings: query.warnings })
+}
+
+/// `meta: {livemart: {versions: …}}`; without it every version is seen where that can be.
+fn wanted_versions(node: &Node) -> Result<Option<Sees>, String> {
+    match node.meta().get("livemart").and_then(|livemart| livemart.get("versions")) {
+        None => Ok(None),
+        Some(Json::String(word)) if word == "all" => Ok(Some(Sees::EachVersion)),
+        Some(Json::String(word)) if word == "cuts" => Ok(Some(Sees::EachCut)),
+        Some(other) => Err(format!("meta.livemart.versions: {other} is not known")),
+    }
 }
 
 /// A column of the query, as the sink will hold it.

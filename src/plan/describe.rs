@@ -17,7 +17,7 @@ use eval::{AggregateCall, AggregateFunction, Expr, OrderTerm};
 use row::{Datum, OwnedDatum, ScalarType};
 
 use super::clock::ClockReading;
-use super::snapshot::Changed;
+use super::snapshot::{Changed, Sees};
 use super::tree::{NodeMap, reader_counts};
 use super::{Cost, EquiTerm, Frame, FrameBound, JoinKind, Plan, WindowCall, WindowFunction};
 
@@ -172,7 +172,10 @@ impl fmt::Display for Line<'_> {
                         columns.iter().try_for_each(|column| write!(f, " #{column}"))?;
                     }
                 }
-                write!(f, ", a version per cut")
+                match snapshot.sees {
+                    Sees::EachCut => write!(f, ", a version per cut"),
+                    Sees::EachVersion => write!(f, ", every version at its source's time"),
+                }
             }
             Plan::Distinct { .. } => write!(f, "Distinct"),
             Plan::TopK { group, order_by, limit, offset, .. } => {

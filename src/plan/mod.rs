@@ -29,6 +29,7 @@ pub mod sql;
 pub mod temporal;
 pub(crate) mod tree;
 pub(crate) mod typ;
+pub mod versions;
 pub(crate) mod window;
 
 use clock::ClockReading;

@@ -5,6 +5,8 @@
 //!   what the sink's table holds, its keys ────┴─> Plan::Snapshot ──> query's columns, scd_id, updated_at, valid_from, valid_to (, is_deleted)
 //! ```
 //!
+//! Its input is the query's rows as they stand at a cut, or every version that they had since the last one (`versions`), each with its time.
+//!
 //! 1. This is the only node whose rows depend on history. What the sink's table held at the start comes in by a relation of its own.
 //! 2. Names that begin with `livemart.` are no node of any project.
 
@@ -29,6 +31,16 @@ pub struct Snapshot {
     pub until: ScalarType,
     pub until_open: OwnedDatum,
     pub hard_deletes: HardDeletes,
+    pub sees: Sees,
+}
+
+/// Which versions a snapshot comes to see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Sees {
+    /// Those of published cuts, at the cut's clock.
+    EachCut,
+    /// Every one, at its source's time. Its own columns (`versions::OWN_COLUMNS`) are the input's last.
+    EachVersion,
 }
 
 /// When a row of a known key is a new version.

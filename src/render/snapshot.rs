@@ -4,24 +4,27 @@
 //!   key's row  open version     new: opens    changed: closes and opens    gone: as hard_deletes says    else: nothing
 //! ```
 //!
-//! 1. One live turn is one `dbt snapshot` at the turn's clock, over the rows of that turn.
+//! 1. One live turn is one `dbt snapshot` at the turn's clock, over the rows of that turn. Where every version is seen it is one for each of
+//!    the turn's versions, in order, at the time that the version tells.
 //! 2. A key that is NULL, or that has several rows, is set aside: its versions stay as they are until there is one row.
 //! 3. Versions by the clock of one key begin one after the other: where the clock stood still, the next is a microsecond later, so that ids differ.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use eval::{Arena, Expr};
 use flow::{KeyOutcome, KeyView, Keyed, Rows, Turn};
 use md5::{Digest, Md5};
-use row::{Datum, OwnedDatum, Row, RowBuilder, RowRef, ScalarType};
+use row::{Datum, Diff, OwnedDatum, Row, RowBuilder, RowRef, ScalarType};
 
 use super::Context;
 use super::errors::Blame;
 use super::parts::Finish;
 use crate::plan::Plan;
-use crate::plan::snapshot::{Changed, HardDeletes, Snapshot, turns};
+use crate::plan::snapshot::{Changed, HardDeletes, Sees, Snapshot, turns};
+use crate::plan::versions::OWN_COLUMNS;
 
 impl Context {
     /// A snapshot's versions, rendered on first use.
@@ -77,6 +80,27 @@ fn column(row: RowRef<'_>, index: usize) -> Datum<'_> {
     row.iter().nth(index).unwrap_or(Datum::Null)
 }
 
+/// A version of a row, as `plan::versions` has it.
+struct Seen<'a> {
+    row: &'a Row,
+    number: i64,
+    at: Option<i64>,
+    is_gone: bool,
+}
+
+impl Seen<'_> {
+    fn of(row: &Row) -> Seen<'_> {
+        let columns: Vec<Datum<'_>> = row.iter().collect();
+        match columns[columns.len() - OWN_COLUMNS..] {
+            [Datum::Int(number), Datum::TimestampTz(at), Datum::Bool(is_gone)] => {
+                Seen { row, number, at: Some(at), is_gone }
+            }
+            [Datum::Int(number), Datum::Null, Datum::Bool(is_gone)] => Seen { row, number, at: None, is_gone },
+            _ => panic!("a version ends with its number, its time and whether it is gone, not as {row:?}"),
+        }
+    }
+}
+
 /// A snapshot's decisions.
 struct Versions {
     snapshot: Arc<Snapshot>,
@@ -102,6 +126,7 @@ impl Versions {
             _ if view.rows.is_empty() => None,
             _ if view.key.iter().any(|datum| datum.is_null()) => Some("the snapshot's unique_key is NULL".to_owned()),
             1 => None,
+            _ if self.snapshot.sees == Sees::EachVersion => None,
             count => Some(format!("{count} rows have the snapshot's unique_key")),
         };
         if let Some(reason) = reason {
@@ -110,7 +135,30 @@ impl Versions {
         if !turn.live {
             return KeyOutcome::default();
         }
-        self.step(view.rows.first().map(|(row, _)| row), view.open, turn.now)
+        match self.snapshot.sees {
+            Sees::EachCut => self.step(view.rows.first().map(|(row, _)| row), view.open, turn.now),
+            Sees::EachVersion => self.steps(view, turn),
+        }
+    }
+
+    /// What becomes of a key in all versions of a turn.
+    fn steps(&self, view: &KeyView<'_>, turn: Turn) -> KeyOutcome {
+        let mut seen: Vec<Seen<'_>> = view.rows.iter().map(|(row, _)| Seen::of(row)).collect();
+        if seen.is_empty() {
+            return self.step(None, view.open, turn.now);
+        }
+        seen.sort_by_key(|seen| seen.number);
+        let mut open = view.open.to_vec();
+        let mut changes: BTreeMap<Row, Diff> = BTreeMap::new();
+        for Seen { row, at, is_gone, .. } in seen {
+            let outcome = self.step((!is_gone).then_some(row), &open, at.unwrap_or(turn.now));
+            for (version, diff) in outcome.changes {
+                *changes.entry(version).or_default() += diff;
+            }
+            open = outcome.open.unwrap_or(open);
+        }
+        let changes = changes.into_iter().filter(|(_, diff)| *diff != 0).collect();
+        KeyOutcome { changes, open: Some(open), error: None }
     }
 
     /// What becomes of a key whose row is `row` at that time.

@@ -16,6 +16,7 @@ fn snapshot(changed: Changed, hard_deletes: HardDeletes) -> Arc<Snapshot> {
         until: ScalarType::Timestamp,
         until_open: OwnedDatum::new(&Datum::Null),
         hard_deletes,
+        sees: Sees::EachCut,
     })
 }
 

@@ -86,6 +86,22 @@ impl Evolution {
         Evolution { survives, steps }
     }
 
+    /// Present columns whose values do not stay.
+    pub fn lost(&self) -> Vec<String> {
+        let name_of = |dropped: &str| {
+            let renames = self.steps.iter().filter_map(|step| match step {
+                Alteration::Rename { from, to } => Some((from, to)),
+                _ => None,
+            });
+            renames.into_iter().find(|(_, to)| *to == dropped).map_or(dropped, |(from, _)| from).to_owned()
+        };
+        let drops = self.steps.iter().filter_map(|step| match step {
+            Alteration::Drop { name } => Some(name_of(name)),
+            _ => None,
+        });
+        drops.collect()
+    }
+
     /// The present values of every key column stay, so rows can be found by the key.
     pub fn keeps_key(&self, key: &[usize]) -> bool {
         key.iter().all(|column| self.survives[*column])
@@ -128,6 +144,7 @@ mod tests {
             },
         );
         assert_eq!(evolution.survives, [true, false, false]);
+        assert_eq!(evolution.lost(), ["total", "name"]);
         assert!(evolution.keeps_key(&[0]) && !evolution.keeps_key(&[0, 1]));
         let old = "livemart_old_1".to_string();
         assert_eq!(

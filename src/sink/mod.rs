@@ -155,6 +155,9 @@ pub trait Sink: Send {
     /// Empty when the table does not exist.
     fn read_table(&mut self, table: &TableSpec) -> Result<Vec<(Row, i64)>, SinkError>;
 
+    /// Columns of the table that the given ones have no place for: what they hold would be lost.
+    fn lost_columns(&mut self, table: &TableSpec) -> Result<Vec<String>, SinkError>;
+
     /// Notes what is run around the next deploy that has a new model in it. Before `deploy`.
     fn note_hooks(&mut self, hooks: RunHooks);
 

@@ -58,6 +58,8 @@ pub struct SourceFault {
 pub struct Resolved {
     pub updates: Vec<(TableIndex, Row, Diff)>,
     pub faults: Vec<(SourceFault, Diff)>,
+    /// Where the updates of each record end, and its event's time; only where times are told (`Resolver::tell_times`).
+    pub times: Vec<(usize, Option<i64>)>,
 }
 
 /// The current row of every key of every table.
@@ -69,6 +71,8 @@ pub struct Resolver {
     /// What became of the collections since it was taken last; None where nobody keeps it.
     pub(super) journal: Option<Journal>,
     pub(super) sweeping: bool,
+    /// Somebody wants to know which record made which update.
+    tells_times: bool,
     /// Rows of append-only tables that have a value which nobody could read; found again at every restore.
     pub(super) unread: Vec<SourceFault>,
     scratch: Vec<u8>,
@@ -126,9 +130,15 @@ impl Resolver {
             homeless: FaultBook::default(),
             journal: None,
             sweeping: false,
+            tells_times: false,
             unread: Vec::new(),
             scratch: Vec::new(),
         }
+    }
+
+    /// From now on `Resolved::times` are told.
+    pub fn tell_times(&mut self) {
+        self.tells_times = true;
     }
 
     /// Resolves all records of a batch, in order.
@@ -258,6 +268,9 @@ impl Resolver {
                 }
             }
             Change::Skip => {}
+        }
+        if self.tells_times {
+            out.times.push((out.updates.len(), event_time));
         }
     }
 }

@@ -173,8 +173,7 @@ fn a_snapshot_keeps_what_it_has_seen_from_run_to_run() {
     );
     let answer = livemart(&folder, 2, &["run"]);
     assert_eq!(answer.code, 0, "{answer:#?}");
-    let history =
-        "select id, region, substr(dbt_valid_from, 9, 2), substr(dbt_valid_to, 9, 2) from items_history order by 1, 3";
+    let history = "select id, region, substr(dbt_valid_from, 9, 2), substr(dbt_valid_to, 9, 2) from items_history order by id, dbt_valid_from";
     assert_eq!(rows(&folder, history), ["1|n|01|-", "2|s|01|02", "2|n|02|-", "3|q|01|02"]);
     assert_eq!(rows(&folder, "select * from versions order by 1"), ["n|2|2", "q|1|0", "s|1|0"]);
     let before = rows(&folder, "select * from items_history order by id, dbt_valid_from");
@@ -192,7 +191,115 @@ fn a_snapshot_keeps_what_it_has_seen_from_run_to_run() {
 
     let answer = livemart(&folder, 5, &["run", "--full-refresh", "--rebuild-snapshots"]);
     assert_eq!(answer.code, 0, "{answer:#?}");
-    assert_eq!(rows(&folder, history), ["1|n|05|-", "2|n|05|-"]);
+    // Anew is every version that the source still has.
+    assert_eq!(rows(&folder, history), ["1|n|05|-", "2|s|05|05", "2|n|05|-", "3|q|05|05"]);
+}
+
+#[test]
+fn failing_rows_of_every_test_have_a_table_when_that_is_asked() {
+    let folder = project("store_failures");
+    livemart(&folder, 1, &["run"]);
+    let kept =
+        "select name from sqlite_master where type = 'table' and name in ('warns', 'stored', 'capped') order by 1";
+    assert_eq!(rows(&folder, kept), [""; 0]);
+    let answer = livemart(&folder, 2, &["test", "--store-failures"]);
+    assert_eq!(answer.code, 1, "{answer:#?}");
+    assert_eq!(rows(&folder, kept), ["capped", "stored", "warns"]);
+    assert_eq!(rows(&folder, "select value_field, n_records from stored order by 1"), ["q|1", "s|1"]);
+    assert_eq!(rows(&folder, "select * from warns"), [""; 0]);
+    // They are kept current like any table.
+    folder.append("items.jsonl", &item((9, "z", "1.00")));
+    livemart(&folder, 3, &["run"]);
+    assert_eq!(rows(&folder, "select value_field, n_records from stored order by 1"), ["q|1", "s|1", "z|1"]);
+}
+
+/// A change at a second of the first of January; no row: it goes.
+fn at(second: u32, id: i64, row: Option<(&str, &str)>) -> String {
+    let ts_ms = 1_704_067_200_000 + i64::from(second) * 1000;
+    let source = format!("\"source\":{{\"ts_ms\":{ts_ms},\"table\":\"items\"}},\"ts_ms\":{ts_ms}");
+    match row {
+        Some((region, amount)) => format!(
+            "{{\"op\":\"u\",\"before\":null,\"after\":{{\"id\":{id},\"region\":\"{region}\",\"amount\":\"{amount}\"}},{source}}}\n"
+        ),
+        None => format!("{{\"op\":\"d\",\"before\":{{\"id\":{id}}},\"after\":null,{source}}}\n"),
+    }
+}
+
+#[test]
+fn a_snapshot_over_a_keyed_source_has_every_version_at_its_sources_time() {
+    let folder = project("every_version");
+    folder.write("items.jsonl", &[at(1, 7, Some(("n", "1.00"))), at(2, 7, Some(("s", "1.00")))].concat());
+    livemart(&folder, 1, &["run"]);
+    let history = "select region, substr(dbt_valid_from, 18), substr(dbt_valid_to, 18) from items_history order by dbt_valid_from";
+    assert_eq!(rows(&folder, history), ["n|01|02", "s|02|-"]);
+    // In one cut: there and back, deleted and there again, and twice in one moment.
+    let more = [
+        at(3, 7, Some(("n", "1.00"))),
+        at(4, 7, Some(("s", "1.00"))),
+        at(5, 7, None),
+        at(6, 7, Some(("s", "1.00"))),
+        at(6, 7, Some(("s", "2.00"))),
+    ];
+    folder.append("items.jsonl", &more.concat());
+    livemart(&folder, 2, &["run"]);
+    let found = rows(&folder, history);
+    assert_eq!(found, ["n|01|02", "s|02|03", "n|03|04", "s|04|05", "s|06|06.000001", "s|06.000001|-"]);
+    let ids = rows(&folder, "select count(distinct dbt_scd_id) from items_history");
+    assert_eq!(ids, ["6"]);
+    livemart(&folder, 3, &["run"]);
+    assert_eq!(rows(&folder, history), found, "a start adds nothing");
+    let explained = livemart(&folder, 3, &["explain", "items_history"]);
+    assert!(explained.out.contains("every version at its source's time"), "{explained:#?}");
+
+    // Seen cut by cut there is one version more at most; the table takes up where it stands.
+    folder.replace(
+        "models/schema.yml",
+        "hard_deletes: invalidate}",
+        "hard_deletes: invalidate, meta: {livemart: {versions: cuts}}}",
+    );
+    folder.append("items.jsonl", &[at(7, 7, Some(("q", "2.00"))), at(8, 7, Some(("r", "2.00")))].concat());
+    livemart(&folder, 4, &["build"]);
+    let explained = livemart(&folder, 4, &["explain", "items_history"]);
+    assert!(explained.out.contains("a version per cut"), "{explained:#?}");
+    assert_eq!(rows(&folder, history)[5..], ["s|06.000001|00", "r|00|-"]);
+}
+
+#[test]
+fn a_snapshot_whose_query_cannot_tell_every_version_says_so_where_that_is_asked() {
+    let folder = project("some_versions");
+    folder.write("models/some.sql", "select id, region, amount from {{ source('raw', 'items') }} where amount > 1");
+    folder.replace("models/schema.yml", "relation: source('raw', 'items')", "relation: ref('some')");
+    let explained = livemart(&folder, 1, &["explain", "items_history"]);
+    assert!(explained.out.contains("a version per cut"), "{explained:#?}");
+    folder.replace("models/schema.yml", "hard_deletes: invalidate}", "meta: {livemart: {versions: all}}}");
+    let refused = livemart(&folder, 1, &["run"]);
+    assert_eq!(refused.code, 1, "{refused:#?}");
+    assert!(
+        refused.err.contains("not every version of its rows can be told") && refused.err.contains("or write cuts"),
+        "{refused:#?}"
+    );
+}
+
+#[test]
+fn a_snapshot_whose_query_drops_a_column_is_refused_with_a_way_out() {
+    let folder = project("dropped_column");
+    livemart(&folder, 1, &["run"]);
+    folder.write("models/fewer.sql", "select id, region from {{ source('raw', 'items') }}");
+    folder.replace("models/schema.yml", "relation: source('raw', 'items')", "relation: ref('fewer')");
+    folder.replace("models/schema.yml", "check_cols: [region, amount]", "check_cols: [region]");
+    let refused = livemart(&folder, 2, &["build"]);
+    assert_eq!(refused.code, 1, "{refused:#?}");
+    assert!(refused.err.contains("its table holds \"amount\""), "{refused:#?}");
+    assert!(refused.err.contains("--rebuild-snapshots"), "{refused:#?}");
+    folder.write(
+        "models/fewer.sql",
+        "select id, region, null::numeric(10,2) as amount from {{ source('raw', 'items') }}",
+    );
+    folder.append("items.jsonl", &item((1, "s", "9.00")));
+    livemart(&folder, 3, &["build"]);
+    let history =
+        "select id, region, amount, dbt_valid_to is null from items_history where id = 1 order by dbt_valid_from";
+    assert_eq!(rows(&folder, history), ["1|n|1.5|0", "1|s|-|1"]);
 }
 
 #[test]

@@ -192,9 +192,13 @@ class Oracle:
                 raise Different(f"{where}: source -> (records that progress says, whole lines of its file): {wrong}")
             if last and last.positions != published.positions and published.seq <= last.seq:
                 raise Different(f"{where}: the cut's number went from {last.seq} to {published.seq}")
+            judge.keeps_failing = number == len(plan) - 1
             self.check(published, judge, inputs, where)
+            judge.keeps_failing = False
             if self.arguments.verdicts == "each" or number == len(plan) - 1:
                 self.check_verdicts(where, target, events, judge)
+            if number == len(plan) - 1:
+                self.check_failing_rows(where, target, events, judge, open_sink)
             last, begin = published, end
 
     def check_verdicts(self, where, target, events, judge):
@@ -214,6 +218,29 @@ class Oracle:
         if (code == 1) != ("fail" in got.values()):
             raise Different(f"{where}: livemart test ended with exit code {code}, with {sorted(set(got.values()))}")
         say(f"  {where}: livemart test agrees with dbt on {len(expected)} verdicts")
+
+    def check_failing_rows(self, where, target, events, judge, open_sink):
+        """`livemart test --store-failures` leaves a table for each test, with the rows that dbt's query finds."""
+        process = self.start("test", target, events, "--store-failures")
+        code = process.wait(RUN_SECONDS_MAX)
+        if code not in PUBLISHED:
+            raise Different(f"livemart test --store-failures -t {target} ended with exit code {code}:\n{events.log(process)}")
+        tables = {t["alias"]: t["schema"] for t in judge.tests.values()}
+        published = sinks.read(open_sink(), tables, f"{self.instance}.{target}")
+        found, rows = [], 0
+        for unique_id, test in judge.tests.items():
+            # Which rows a limit leaves is nobody's promise.
+            if test["config"].get("limit"):
+                continue
+            expected = judge.failing[unique_id]
+            rows += len(expected.rows)
+            if test["alias"] not in published.tables:
+                found.append(f"{test['name']}: no table \"{test['alias']}\" is published")
+            else:
+                found += compare.differences(test["alias"], expected, *published.tables[test["alias"]])
+        if found:
+            raise Different(f"{where}, failing rows, against {judge.name}:\n  " + "\n  ".join(found))
+        say(f"  {where}: the tables of {len(tables)} tests hold dbt's {rows} failing rows")
 
     def killed_run(self, where, target, events, begin, end, sink, tables, last):
         """A run over part of the way that is killed at a random moment; what it left must be a cut, whichever it is."""
@@ -305,8 +332,8 @@ class Oracle:
 
     # The binary
 
-    def start(self, verb, target, events):
-        command = [self.arguments.binary, verb, "--project-dir", str(self.project.folder), "--profiles-dir", str(self.project.folder), "-t", target]
+    def start(self, verb, target, events, *words):
+        command = [self.arguments.binary, verb, *words, "--project-dir", str(self.project.folder), "--profiles-dir", str(self.project.folder), "-t", target]
         if self.without:
             command += ["--exclude", *(f"{name}+" for name in self.without)]
         log = open(events.folder / "livemart.log", "w+b")

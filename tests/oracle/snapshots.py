@@ -6,6 +6,9 @@
 
     snapshots.py --binary PATH [--cuts 8] [--seed N] [--keep]
 
+      history ──each event──> a plain fold over versions ──> equal to what livemart's snapshots of every version hold, after every cut,
+                                                        └─> and to `dbt snapshot` run after each of the first events, at its time
+
 1. Both have the same clock: livemart's is fixed at the cut's moment, and a macro gives dbt the same one, so that ids and times agree exactly.
 2. Every cut is a new process, which finds the history in its own tables.
 PostgreSQL is the one that LIVEMART_TEST_POSTGRES names; databases are made there and dropped. Exit code 1: a difference.
@@ -23,6 +26,8 @@ import tempfile
 import urllib.parse
 
 sys.dont_write_bytecode = True
+
+import hashlib
 
 import psycopg2
 
@@ -43,14 +48,18 @@ models: {versions: {+materialized: view}}
     "models/sources.yml": "sources: [{name: raw, tables: [{name: items, columns: ["
     + ", ".join(f'{{name: {name}, data_type: "{kind}"}}' for name, kind in COLUMNS.items())
     + "]}]}]",
+    "models/renamed.sql": "select upper(status) as status, id as number, note || '!' as note from {{ source('raw', 'items') }}",
     "models/by_region.sql": "select region, count(*) as items, sum(amount) as amount, max(updated_at) as updated_at from {{ source('raw', 'items') }} group by region",
     "snapshots/schema.yml": """
 snapshots:
-  - {name: by_time, relation: "source('raw', 'items')", config: {unique_key: id, strategy: timestamp, updated_at: updated_at}}
-  - {name: by_time_closed, relation: "source('raw', 'items')", config: {unique_key: id, strategy: timestamp, updated_at: updated_at, invalidate_hard_deletes: true}}
-  - {name: by_time_recorded, relation: "source('raw', 'items')", config: {unique_key: id, strategy: timestamp, updated_at: updated_at, hard_deletes: new_record}}
-  - {name: by_list, relation: "source('raw', 'items')", config: {unique_key: [region, id], strategy: check, check_cols: [status, amount], hard_deletes: invalidate}}
-  - {name: by_all, relation: "source('raw', 'items')", config: {unique_key: id, strategy: check, check_cols: all, hard_deletes: new_record, dbt_valid_to_current: "'9999-12-31 00:00:00'::timestamp"}}
+  - {name: by_time, relation: "source('raw', 'items')", config: {meta: {livemart: {versions: cuts}}, unique_key: id, strategy: timestamp, updated_at: updated_at}}
+  - {name: by_time_closed, relation: "source('raw', 'items')", config: {meta: {livemart: {versions: cuts}}, unique_key: id, strategy: timestamp, updated_at: updated_at, invalidate_hard_deletes: true}}
+  - {name: by_time_recorded, relation: "source('raw', 'items')", config: {meta: {livemart: {versions: cuts}}, unique_key: id, strategy: timestamp, updated_at: updated_at, hard_deletes: new_record}}
+  - {name: by_list, relation: "source('raw', 'items')", config: {meta: {livemart: {versions: cuts}}, unique_key: [region, id], strategy: check, check_cols: [status, amount], hard_deletes: invalidate}}
+  - {name: by_all, relation: "source('raw', 'items')", config: {meta: {livemart: {versions: cuts}}, unique_key: id, strategy: check, check_cols: all, hard_deletes: new_record, dbt_valid_to_current: "'9999-12-31 00:00:00'::timestamp"}}
+  - {name: each_by_time, relation: "source('raw', 'items')", config: {unique_key: id, strategy: timestamp, updated_at: updated_at}}
+  - {name: each_by_columns, relation: "source('raw', 'items')", config: {unique_key: id, strategy: check, check_cols: [status, amount], hard_deletes: invalidate}}
+  - {name: each_recorded, relation: ref('renamed'), config: {unique_key: number, strategy: check, check_cols: all, hard_deletes: new_record, meta: {livemart: {versions: all}}}}
   - {name: by_model, relation: "ref('by_region')", config: {unique_key: region, strategy: check, check_cols: [items, amount], hard_deletes: invalidate}}
   - name: by_model_time
     relation: ref('by_region')
@@ -58,13 +67,26 @@ snapshots:
 """,
     "snapshots/by_expression.sql": """
 {% snapshot by_expression %}
-{{ config(unique_key="region || '-' || id", strategy='check', check_cols=['status', 'note'], hard_deletes='invalidate', updated_at='updated_at',
+{{ config(meta={'livemart': {'versions': 'cuts'}}, unique_key="region || '-' || id", strategy='check', check_cols=['status', 'note'], hard_deletes='invalidate', updated_at='updated_at',
           snapshot_meta_column_names={'dbt_valid_to': 'until', 'dbt_valid_from': 'since', 'dbt_scd_id': 'version_id', 'dbt_updated_at': 'seen_at'}) }}
 """
     + QUERY
     + "\n{% endsnapshot %}\n",
 }
 SNAPSHOTS = ["by_time", "by_time_closed", "by_time_recorded", "by_list", "by_all", "by_model", "by_model_time", "by_expression"]
+# Snapshots of every version, as the fold below makes them: key and checked columns, whether rows have their own time, what a delete does.
+EACH = {
+    "each_by_time": {"row": lambda row: row, "key": "id", "checked": None, "deletes": "ignore"},
+    "each_by_columns": {"row": lambda row: row, "key": "id", "checked": ["status", "amount"], "deletes": "invalidate"},
+    "each_recorded": {
+        "row": lambda row: {"status": row["status"] and row["status"].upper(), "number": row["id"], "note": None if row["note"] is None else row["note"] + "!"},
+        "key": "number",
+        "checked": ["status", "number", "note"],
+        "deletes": "new_record",
+    },
+}
+# After so many events dbt itself is run, too.
+FOLLOWED = 8
 
 
 class History:
@@ -72,6 +94,7 @@ class History:
 
     def __init__(self, rng):
         self.rng, self.rows, self.events = rng, {}, []
+        self.at = datetime.datetime(2024, 3, 1)
         self.gone = {}
 
     def step(self, now):
@@ -85,7 +108,7 @@ class History:
                 self.put("c", None, row)
             elif self.rng.random() < 0.25:
                 self.gone[key] = self.rows.pop(key)
-                self.events.append({"op": "d", "before": row, "after": None})
+                self.say("d", row, None)
             else:
                 after = {**row}
                 for column in self.rng.sample(["status", "amount", "note"], self.rng.randrange(0, 3)):
@@ -96,7 +119,13 @@ class History:
 
     def put(self, op, before, after):
         self.rows[after["id"]] = after
-        self.events.append({"op": op, "before": before, "after": after})
+        self.say(op, before, after)
+
+    def say(self, op, before, after):
+        # now and then two events of one millisecond
+        self.at += datetime.timedelta(milliseconds=self.rng.choice([0, 1, 700]) if len(self.events) >= FOLLOWED else 1000)
+        ts_ms = round((self.at - datetime.datetime(1970, 1, 1)).total_seconds() * 1000)
+        self.events.append({"op": op, "before": before, "after": after, "source": {"ts_ms": ts_ms, "table": "items"}, "ts_ms": ts_ms})
 
     def new(self, key, now):
         return {"id": key, "region": f"r{key % 4}", "updated_at": self.moment(now), **{c: self.value(c) for c in ("status", "amount", "note")}}
@@ -108,6 +137,46 @@ class History:
         if self.rng.random() < 0.15:
             return None
         return {"status": lambda: self.rng.choice("abc"), "amount": lambda: f"{self.rng.randrange(0, 500) / 4:.2f}", "note": lambda: self.rng.choice(["", "x", "ä"])}[column]()
+
+
+def every_version(events, row, key, checked, deletes):
+    """The versions that the events make, one `dbt snapshot` after each at its time; of one moment they begin a microsecond apart."""
+    tick, versions, opened = datetime.timedelta(microseconds=1), [], {}
+
+    def text(moment):
+        return f"{moment:%Y-%m-%d %H:%M:%S}" + (f".{moment.microsecond:06}".rstrip("0") if moment.microsecond else "")
+
+    def begin(values, since, words, deleted):
+        version = {**values, "dbt_scd_id": hashlib.md5("|".join(words).encode()).hexdigest(), "dbt_updated_at": since, "dbt_valid_from": since, "dbt_valid_to": None}
+        if deletes == "new_record":
+            version["dbt_is_deleted"] = str(deleted)
+        versions.append(version)
+        opened[values[key]] = version
+
+    for event in events:
+        at = datetime.datetime(1970, 1, 1) + datetime.timedelta(milliseconds=event["source"]["ts_ms"])
+        values = row(event["after"] or event["before"])
+        before = opened.get(values[key])
+        if before and checked:
+            at = max(at, before["dbt_valid_from"] + tick)
+        is_deleted = before is not None and before.get("dbt_is_deleted") == "True"
+        if event["op"] == "d":
+            if deletes == "ignore" or before is None or is_deleted:
+                continue
+            before["dbt_valid_to"] = at
+            del opened[values[key]]
+            if deletes == "new_record":
+                own = {column: before[column] for column in values}
+                begin(own, at, [before["dbt_scd_id"], text(at)], True)
+            continue
+        since = at if checked else datetime.datetime.fromisoformat(values["updated_at"])
+        if before:
+            changed = any(values[c] != before[c] for c in checked) if checked else before["dbt_valid_from"] < since
+            if not (changed or is_deleted):
+                continue
+            before["dbt_valid_to"] = since
+        begin(values, since, [str(values[key]), text(since)], False)
+    return versions
 
 
 class Rig:
@@ -145,9 +214,31 @@ class Rig:
         if done.returncode != 0:
             raise SystemExit(f"{' '.join(map(str, command))} failed:\n{done.stdout}")
 
-    def dbt(self, verb, variables):
+    def dbt(self, verb, variables, *selection):
         program = pathlib.Path(sys.executable).parent / "dbt"
-        self.run([program, verb, "--project-dir", ".", "--profiles-dir", ".", "--vars", variables, "--target-path", "dbt_target"])
+        self.run([program, verb, "--project-dir", ".", "--profiles-dir", ".", "--vars", variables, "--target-path", "dbt_target", *selection])
+
+    def follow(self, events):
+        """`dbt snapshot` after each of these events, at its time: the fold must make the same."""
+        rows = {}
+        for event in events:
+            before, after = event["before"], event["after"]
+            rows.pop((after or before)["id"], None)
+            if after:
+                rows[after["id"]] = after
+            self.load(rows.values())
+            now = datetime.datetime(1970, 1, 1) + datetime.timedelta(milliseconds=event["source"]["ts_ms"])
+            self.dbt("snapshot", json.dumps({"now": str(now)}), "--select", *EACH)
+        found = [text for name in EACH for text in self.each_differences(name, self.relation(self.dbts, name), events)]
+        if found:
+            raise SystemExit("dbt snapshot after each event, and the fold over them:\n  " + "\n  ".join(found))
+
+    def each_differences(self, name, got, events):
+        versions = every_version(events, **EACH[name])
+        kinds = dict(zip(got.columns, got.kinds))
+        value = lambda version, c: compare.canonical(version[c], kinds[c])  # noqa: E731
+        expected = compare.Relation(got.columns, got.kinds, [tuple(value(v, c) for c in got.columns) for v in versions])
+        return compare.differences(name, expected, got.columns, got.rows)
 
     def load(self, rows):
         with psycopg2.connect(**self.dbts) as connection:
@@ -166,7 +257,7 @@ class Rig:
             cursor.execute(f"select * from shop.{name}")
             return compare.Relation([c for c, _ in columns], [kind_of(t) for _, t in columns], cursor.fetchall())
 
-    def check(self, where):
+    def check(self, where, events):
         found, versions = [], 0
         lite = sinks.Sqlite(self.work / "versions.db")
         for name in SNAPSHOTS:
@@ -176,6 +267,13 @@ class Rig:
             found += [f"PostgreSQL, {text}" for text in compare.differences(name, expected, ours.columns, ours.rows)]
             with lite.snapshot() as select:
                 found += [f"SQLite, {text}" for text in compare.differences(name, expected, *select(f'select * from "{name}"'))]
+        for name in EACH:
+            ours = self.relation(self.ours, name)
+            found += [f"PostgreSQL, {text}" for text in self.each_differences(name, ours, events)]
+            with lite.snapshot() as select:
+                columns, rows = select(f'select * from "{name}"')
+            found += [f"SQLite, {text}" for text in self.each_differences(name, compare.Relation(columns, ours.kinds, rows), events)]
+            versions += len(ours.rows)
         if found:
             raise SystemExit(f"{where}:\n  " + "\n  ".join(found))
         return versions
@@ -201,11 +299,13 @@ def main():
             variables = json.dumps({"now": str(now)})
             if cut == 1:
                 rig.dbt("run", variables)
-            rig.dbt("snapshot", variables)
+                rig.follow(history.events[:FOLLOWED])
+                rig.load(history.rows.values())
+            rig.dbt("snapshot", variables, "--exclude", *EACH)
             for target in ("pg", "lite"):
                 rig.run([rig.binary, "snapshot", "-t", target, "--vars", variables])
-            versions = rig.check(f"seed {arguments.seed}, cut {cut} at {now}")
-            print(f"cut {cut} at {now}, {len(history.events)} events: {versions} versions equal dbt's", flush=True)
+            versions = rig.check(f"seed {arguments.seed}, cut {cut} at {now}", history.events)
+            print(f"cut {cut} at {now}, {len(history.events)} events: {versions} versions equal dbt's and the fold's", flush=True)
     finally:
         rig.close()
         if not arguments.keep:

@@ -123,6 +123,10 @@ class Warehouse:
         exposed = {p for e in self.manifest["exposures"].values() for p in e["depends_on"]["nodes"]}
         self.published = [m for m in self.models if is_published(m, read, exposed)]
 
+    FOUND = "oracle_found"
+    # Tests' rows are read at a cut, too, into `failing`.
+    keeps_failing = False
+
     def cut(self, inputs, today=None):
         """What dbt would publish over these inputs on that day: relation per published table, failures per test."""
         self.today = today
@@ -135,6 +139,7 @@ class Warehouse:
                 self.create(run, snapshot, "view")
             self.queries = {s["alias"]: self.read(run, s) for s in self.snapshots}
             self.verdicts = {i: self.verdict(run, t) for i, t in self.tests.items()}
+            self.failing = {i: self.found(run, t) for i, t in self.tests.items()} if self.keeps_failing else {}
             return {m["alias"]: self.read(run, m) for m in self.published}, {i: self.failures(run, t) for i, t in self.tests.items()}
 
     def build(self, inputs):
@@ -166,6 +171,15 @@ class Warehouse:
     def failures(self, run, test):
         config, limit = test["config"], f"limit {test['config']['limit']}" if test["config"].get("limit") else ""
         return int(run(f"select {config['fail_calc']} from (select * from ({self.on_its_day(test['compiled_code'])}) as found {limit}) as counted")[0][0])
+
+    def found(self, run, test):
+        """The rows that a test finds, as `--store-failures` keeps them."""
+        schema = self.models[0]["schema"]
+        name = f'"{schema}"."{self.FOUND}"'
+        run(f"create view {name} as select * from ({self.on_its_day(test['compiled_code'])}) as found")
+        relation = self.read(run, {"schema": schema, "alias": self.FOUND, "relation_name": name})
+        run(f"drop view {name}")
+        return relation
 
     def verdict(self, run, test):
         """dbt's word on a test: pass, warn or fail."""

@@ -219,6 +219,15 @@ impl Sink for PostgresSink {
         self.with_session(async |session, _| read_table(session, &table).await)
     }
 
+    fn lost_columns(&mut self, table: &TableSpec) -> Result<Vec<String>, SinkError> {
+        let table = placed(table.clone(), &self.config);
+        self.with_session(async |session, _| {
+            let failed = |cause| failure(&format!("could not look at table {}", relation(&table)), cause);
+            let present = schema::present(session, &table).await.map_err(failed)?;
+            Ok(present.map(|present| schema::evolution(&present, &table).lost()).unwrap_or_default())
+        })
+    }
+
     fn note_hooks(&mut self, hooks: RunHooks) {
         self.run_hooks = hooks;
     }

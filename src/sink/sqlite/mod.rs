@@ -224,6 +224,12 @@ impl Sink for SqliteSink {
         read_table(&self.connection, table)
     }
 
+    fn lost_columns(&mut self, table: &TableSpec) -> Result<Vec<String>, SinkError> {
+        let failed = |cause| failure(&format!("could not look at table {}", relation(table)), cause);
+        let present = schema::present_columns(&self.connection, table).map_err(failed)?;
+        Ok(schema::evolution(&present, table).lost())
+    }
+
     fn note_hooks(&mut self, hooks: RunHooks) {
         self.run_hooks = hooks;
     }

@@ -75,6 +75,11 @@ impl Sink for Opened {
         Ok(rows.into_iter().collect())
     }
 
+    /// Tables are kept as rows, without a catalogue.
+    fn lost_columns(&mut self, _: &TableSpec) -> Result<Vec<String>, SinkError> {
+        Ok(Vec::new())
+    }
+
     fn note_hooks(&mut self, _: RunHooks) {}
 
     fn deploy(&mut self, tables: Vec<(TableSpec, Deploy)>, _: bool) -> Result<(), SinkError> {
