@@ -23,7 +23,7 @@ use super::expr::{comparison, transform};
 use super::range::RangeForm;
 use super::tree::post_order;
 use super::typ::unique_on;
-use super::{EquiTerm, Frame, FrameBound, JoinKind, Plan, WindowCall, WindowFunction};
+use super::{EquiTerm, Frame, FrameBound, FrameUnits, JoinKind, Plan, WindowCall, WindowFunction};
 
 /// How far one change may reach, the cheapest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -223,16 +223,34 @@ fn window(partition: &[Expr], order_by: &[OrderTerm], calls: &[&WindowCall]) -> 
             wide.push(name);
         }
     }
-    if wide.is_empty() {
+    let lists: Vec<String> = calls.iter().filter_map(|call| list_over(call)).collect();
+    if wide.is_empty() && lists.is_empty() {
         return cost;
     }
     let class = if partition.is_empty() { CostClass::PerTable } else { CostClass::PerPartition };
     let whole = if partition.is_empty() { "every row" } else { "every row of the partition" };
+    let mut remarks = Vec::new();
+    if !wide.is_empty() {
+        remarks.push(format!("the output itself changes widely: one change may alter {} in {whole}", wide.join(", ")));
+    }
+    if !lists.is_empty() {
+        remarks.push(format!(
+            "{} writes down all values of the frame of each row that a change reaches",
+            lists.join(", ")
+        ));
+    }
     cost.but(
         class,
-        format!("the output itself changes widely: one change may alter {} in {whole}", wide.join(", ")),
+        remarks.join("; "),
         "partition by a column; or filter row_number() <= k, use ntile, lag or a frame of a few ROWS instead",
     )
+}
+
+/// The name of a list whose frame may hold any number of rows.
+fn list_over(call: &WindowCall) -> Option<String> {
+    let WindowFunction::Aggregate(aggregate) = &call.function else { return None };
+    let has_few_rows = call.frame.units == FrameUnits::Rows && is_near(&call.frame);
+    (aggregate.function.is_list() && !has_few_rows).then(|| aggregate_name(aggregate))
 }
 
 /// The calls of a window whose values are seen as such. A number that is only compared with a constant is not: the rows

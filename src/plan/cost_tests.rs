@@ -58,6 +58,7 @@ fn windows_cost_as_far_as_their_values_move() {
         "ntile(5) over (order by order_id)",
         "sum(order_id) over (order by order_id rows 6 preceding)",
         "count(*) over (order by order_date range '7 days' preceding)",
+        "array_agg(status) over (order by order_id rows 6 preceding)",
     ] {
         check(&over(near), CostClass::PerChange, "");
     }
@@ -67,9 +68,15 @@ fn windows_cost_as_far_as_their_values_move() {
         ("cume_dist() over (partition by status order by order_date)", "alter cume_dist"),
         ("sum(order_id) over (partition by status order by order_id)", "alter sum"),
         ("max(order_id) over (partition by status)", "alter max"),
+        ("array_agg(order_id) over (partition by status)", "array_agg writes down all values of the frame"),
+        (
+            "string_agg(status, ',') over (partition by status order by order_date range '7 days' preceding)",
+            "string_agg writes down all values of the frame",
+        ),
     ] {
         check(&over(wide), CostClass::PerPartition, name);
-        check(&over(&wide.replace("partition by status", "")), CostClass::PerTable, "alter");
+        let what = if name.starts_with("alter") { "alter" } else { name };
+        check(&over(&wide.replace("partition by status", "")), CostClass::PerTable, what);
     }
 }
 

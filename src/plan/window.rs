@@ -110,7 +110,8 @@ impl WindowCall {
             | WindowFunction::DenseRank
             | WindowFunction::PercentRank
             | WindowFunction::CumeDist => false,
-            WindowFunction::Aggregate(_) => self.frame.units == FrameUnits::Rows,
+            // A list shows in which order its frame's rows stand.
+            WindowFunction::Aggregate(ref call) => self.frame.units == FrameUnits::Rows || call.function.is_list(),
             WindowFunction::RowNumber
             | WindowFunction::Ntile
             | WindowFunction::Lag

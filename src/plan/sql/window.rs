@@ -419,21 +419,23 @@ pub(super) fn ignore_nulls(name: &str) -> PlanError {
     )
 }
 
-/// Aggregates whose value over a part of an order is kept without looking at every row of it.
+/// Aggregates whose value over a part of an order is kept without looking at every row of it, and lists, which are that part.
 fn is_maintained_over(function: &AggregateFunction) -> bool {
-    matches!(
-        function,
-        AggregateFunction::CountRows
-            | AggregateFunction::Count
-            | AggregateFunction::Sum
-            | AggregateFunction::Avg
-            | AggregateFunction::Min
-            | AggregateFunction::Max
-            | AggregateFunction::BoolAnd
-            | AggregateFunction::BoolOr
-            | AggregateFunction::VarSamp
-            | AggregateFunction::VarPop
-            | AggregateFunction::StddevSamp
-            | AggregateFunction::StddevPop
-    )
+    function.is_list()
+        || matches!(
+            function,
+            AggregateFunction::CountRows
+                | AggregateFunction::Count
+                | AggregateFunction::Sum
+                | AggregateFunction::Avg
+                | AggregateFunction::Min
+                | AggregateFunction::Max
+                | AggregateFunction::AnyValue
+                | AggregateFunction::BoolAnd
+                | AggregateFunction::BoolOr
+                | AggregateFunction::VarSamp
+                | AggregateFunction::VarPop
+                | AggregateFunction::StddevSamp
+                | AggregateFunction::StddevPop
+        )
 }

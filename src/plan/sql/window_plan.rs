@@ -47,6 +47,7 @@ impl Lowering<'_> {
             }
             if leaves_open(&call, &partition, &terms, &typ) {
                 let what = match &call.function {
+                    WindowFunction::Aggregate(call) if call.function.is_list() => "a list over a window".to_owned(),
                     WindowFunction::Aggregate(_) => "a frame in ROWS".to_owned(),
                     function => format!("{}()", function.name()),
                 };

@@ -261,7 +261,7 @@ impl Columns {
 }
 
 /// An expression that is evaluated only for rows that a FILTER lets through.
-fn guarded(expr: &Expr, filter: Option<&Expr>) -> Expr {
+pub fn guarded(expr: &Expr, filter: Option<&Expr>) -> Expr {
     match (filter, expr) {
         (Some(filter), expr) if !matches!(expr, Expr::Column(_) | Expr::Literal { .. }) => Expr::Case {
             branches: vec![(filter.clone(), expr.clone())],

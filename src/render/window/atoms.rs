@@ -284,6 +284,7 @@ impl Reader<'_> {
         let positive = |expr: &Expr| matches!(expr, Expr::Literal { value, .. } if !matches!(value.datum(), Datum::Int(i64::MIN..=0)));
         match &self.calls[call].kind {
             Kind::Sum(sum) => can_fail(&self.sums[*sum]),
+            Kind::List(list) => list.can_fail,
             Kind::Ntile(buckets) => !positive(buckets),
             Kind::Nth(_, n) => !positive(n),
             _ => false,

@@ -7,6 +7,7 @@ use row::{Datum, OwnedDatum, RowBuilder, ScalarType, SortDirection, push_order_k
 use smallvec::SmallVec;
 
 use super::atoms::{Reading, read_chain};
+use super::list::ListCall;
 use crate::plan::{Frame, FrameBound, FrameUnits, WindowCall, WindowFunction};
 use crate::render::errors::Blame;
 use crate::render::mfp::Mfp;
@@ -57,6 +58,8 @@ pub enum Kind {
     Sum(usize),
     /// The least or greatest value: by its mark.
     Extreme(usize),
+    /// The values of the frame's rows, one after the other.
+    List(Box<ListCall>),
 }
 
 /// What becomes of an aggregate's argument.
@@ -139,8 +142,9 @@ fn kind(call: &WindowCall, sums: &mut Vec<AggregateCall>, arguments: &mut Vec<Ar
         WindowFunction::LastValue => Kind::Last(arg(0)),
         WindowFunction::NthValue => Kind::Nth(arg(0), arg(1)),
         WindowFunction::Aggregate(aggregate) => match aggregate.function {
-            AggregateFunction::Min | AggregateFunction::Max => {
-                let descending = aggregate.function == AggregateFunction::Min;
+            function if function.is_list() => Kind::List(Box::new(ListCall::new(aggregate))),
+            AggregateFunction::Min | AggregateFunction::Max | AggregateFunction::AnyValue => {
+                let descending = aggregate.function != AggregateFunction::Max;
                 let direction = SortDirection { descending, nulls_first: false };
                 arguments.push(Argument::Mark(direction));
                 *marks += 1;

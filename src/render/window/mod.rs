@@ -14,12 +14,14 @@
 //!    are given out. Where it only compares a value that grows along the order with a constant of the partition, the value itself
 //!    is not looked at row by row: the boundary is (`atoms`).
 //! 3. Rows of one order key are told apart by all columns of the input. Copies of a row are rows of their own.
-//! 4. A row whose partition, order, argument or frame bound fails leaves the window; a call that fails for a row takes the place
+//! 4. A list (`list`) is read off its frame's rows for each row whose frame changes: it is as long as the frame.
+//! 5. A row whose partition, order, argument or frame bound fails leaves the window; a call that fails for a row takes the place
 //!    of that row's output.
 
 mod atoms;
 mod call;
 mod emit;
+mod list;
 mod place;
 mod reach;
 mod state;
@@ -59,6 +61,11 @@ impl Context {
         let mut arguments = Vec::new();
         for (call, _) in calls {
             match &call.function {
+                WindowFunction::Aggregate(call) if call.function.is_list() => {
+                    list::fallible(call).iter().for_each(|expr| {
+                        push(expr);
+                    });
+                }
                 WindowFunction::Aggregate(call) => arguments.push(push(&argument(call))),
                 // What can fail is tried here, so that it fails once and not for each row that looks at this one.
                 _ => call.args.iter().filter(|arg| arg.is_fallible()).for_each(|arg| {

@@ -80,7 +80,7 @@ pub fn is_one_value(view: &View<'_>, call: usize) -> bool {
     let call = view.call(call);
     let (start, end) = (&call.frame.start, &call.frame.end);
     match &call.kind {
-        Kind::Sum(_) | Kind::Extreme(_) => call.is_whole(),
+        Kind::Sum(_) | Kind::Extreme(_) | Kind::List(_) => call.is_whole(),
         Kind::First(_) => {
             *start == FrameBound::Unbounded
                 && matches!(end, FrameBound::Unbounded | FrameBound::CurrentRow | FrameBound::Offset(0..))

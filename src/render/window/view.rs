@@ -4,10 +4,11 @@ use std::cell::RefCell;
 
 use eval::{Arena, EvalError, Expr};
 use index::{Entry, Index};
-use row::{Datum, RowRef, push_order_key};
+use row::{Datum, Row, RowRef, push_order_key};
 use smallvec::SmallVec;
 
 use super::call::{Call, Kind, LaneMap, Spec, value_of_mark};
+use super::list::{ListCall, lend};
 use crate::plan::{Frame, FrameBound, FrameUnits};
 
 /// An index as it is just now, with all that its calls say of it.
@@ -27,6 +28,8 @@ struct Memo<'a> {
     peers: Option<(&'a [u8], i64, i64)>,
     /// The last frame of each call and what it gave.
     frames: Vec<Option<((i64, i64), Result<Datum<'a>, EvalError>)>>,
+    /// The same of lists.
+    lists: Vec<Option<((i64, i64), Result<Row, EvalError>)>>,
     /// A vector of sums, spread out.
     lanes: Vec<i64>,
 }
@@ -35,8 +38,9 @@ type Value<'r> = Result<Datum<'r>, EvalError>;
 
 impl<'a> View<'a> {
     pub fn new(spec: &'a Spec, lanes: &'a LaneMap, index: &'a Index) -> View<'a> {
-        let frames = (0..spec.calls.len()).map(|_| None).collect();
-        View { spec, lanes, index, rows: index.len(), memo: RefCell::new(Memo { frames, ..Memo::default() }) }
+        let frames = vec![None; spec.calls.len()];
+        let lists = vec![None; spec.calls.len()];
+        View { spec, lanes, index, rows: index.len(), memo: RefCell::new(Memo { frames, lists, ..Memo::default() }) }
     }
 
     /// The same index, seen as of a time when the partition had so many rows: right for calls that look at nothing but a row's rank
@@ -93,6 +97,10 @@ impl<'a> View<'a> {
                 let (from, to) = self.frame(&own.frame, at, rank, arena)?;
                 return self.aggregate(call, from, to);
             }
+            Kind::List(list) => {
+                let frame = self.frame(&own.frame, at, rank, arena)?;
+                return self.list(call, list, frame, arena);
+            }
         })
     }
 
@@ -117,6 +125,19 @@ impl<'a> View<'a> {
         };
         memo.frames[call] = Some(((from, to), value.clone()));
         value
+    }
+
+    fn list<'r>(&self, call: usize, list: &ListCall, frame: (i64, i64), arena: &'r Arena) -> Value<'r> {
+        let memo = &mut self.memo.borrow_mut().lists[call];
+        match memo {
+            Some((known, _)) if *known == frame => {}
+            _ => *memo = Some((frame, list.over(self, frame.0, frame.1))),
+        }
+        match memo {
+            Some((_, Ok(list))) => Ok(lend(list, arena)),
+            Some((_, Err(error))) => Err(error.clone()),
+            None => Ok(Datum::Null),
+        }
     }
 
     /// The ranks `from..to` that a row sees.

@@ -155,7 +155,7 @@ fn arbitrary_call(direction: SortDirection) -> impl Strategy<Value = WindowCall>
         .prop_map(|(function, column, frame)| call(function, vec![Expr::Column(column)], frame));
     let nth = (0_i64..4, 0..WIDTH, arbitrary_frame(direction))
         .prop_map(|(n, column, frame)| call(WindowFunction::NthValue, vec![Expr::Column(column), int(n)], frame));
-    let functions = vec![A::CountRows, A::Count, A::Sum, A::Avg, A::Min, A::Max];
+    let functions = vec![A::CountRows, A::Count, A::Sum, A::Avg, A::Min, A::Max, A::AnyValue, A::ArrayAgg];
     let aggregates = (prop::sample::select(functions), 1..WIDTH, any::<bool>(), arbitrary_frame(direction)).prop_map(
         |(function, column, filters, frame)| {
             let filter = filters.then(|| op(">", &ScalarType::Int32, Expr::Column(O), Expr::Column(P)));

@@ -95,6 +95,19 @@ pub fn aggregate(call: &AggregateCall, rows: &[(Row, i64)]) -> Result<OwnedDatum
     }
 }
 
+/// A list over rows in the order in which they come.
+pub fn list_over(call: &AggregateCall, rows: impl Iterator<Item = Row>) -> Result<OwnedDatum, EvalError> {
+    let mut members = Vec::new();
+    for row in rows {
+        if let Some(member) = member(call, &row, 1)?
+            && (call.function.keeps_nulls() || !member.arg.datum().is_null())
+        {
+            members.push(member);
+        }
+    }
+    list(call, members)
+}
+
 /// Members in the order that the call asks for, then in the order of their values; equal ones once where DISTINCT asks for it.
 fn sorted(call: &AggregateCall, mut members: Vec<Member>) -> Vec<Member> {
     let directions: Vec<SortDirection> = call.order_by.iter().map(|term| term.direction).collect();

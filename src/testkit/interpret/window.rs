@@ -7,6 +7,7 @@ use eval::{EvalError, Expr, OrderTerm};
 use row::{Datum, OwnedDatum, Row, RowBuilder, SortDirection, push_order_key};
 use smallvec::SmallVec;
 
+use super::aggregate::list_over;
 use super::{Interpreter, Multiset, add, aggregate, check_arguments, evaluate, normalized};
 use crate::plan::{Column, FrameBound, FrameUnits, Plan, WindowCall, WindowFunction};
 
@@ -140,6 +141,9 @@ fn value(call: &WindowCall, order_by: &[OrderTerm], rows: &[Member], i: usize) -
             },
             _ => OwnedDatum::null(),
         },
+        WindowFunction::Aggregate(aggregated) if aggregated.function.is_list() => {
+            list_over(aggregated, frame(call, order_by, rows, i)?.into_iter().map(|j| rows[j].2.clone()))?
+        }
         WindowFunction::Aggregate(aggregated) => {
             let mut members = Multiset::new();
             for j in frame(call, order_by, rows, i)? {
