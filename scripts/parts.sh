@@ -1,7 +1,8 @@
 # A real Kafka broker and a real PostgreSQL for tests, on 127.0.0.1 and on ports that were free. Sourced by x.
 #
 #   parts_up DIR      starts both with empty data; DIR/parts.env then exports LIVEMART_TEST_KAFKA and LIVEMART_TEST_POSTGRES,
-#                     and LIVEMART_TEST_KAFKA_SASL_SSL and …_CA: the same broker behind TLS and SCRAM (user app, password app-pw)
+#                     and LIVEMART_TEST_KAFKA_SASL_SSL and …_CA: the same broker behind TLS and SCRAM (user app, password app-pw);
+#                     LIVEMART_TEST_KAFKA_BEHIND_PROXY: the same, telling its clients that it is at LIVEMART_TEST_KAFKA_PROXY, where nobody listens yet
 #   parts_alive DIR   true while both run
 #   parts_down DIR    ends both, by the process ids that DIR holds, and removes their data
 #   up_postgres DIR PORT, postgres_url PORT        one more PostgreSQL; parts_down ends it, too
@@ -88,8 +89,8 @@ certificates() (
   cat leaf.pem leaf.key >broker.pem
 )
 
-up_kafka() { # DIR PORT CONTROLLER_PORT SASL_SSL_PORT
-  local dir=$1 port=$2 controller=$3 secure=$4 data
+up_kafka() { # DIR PORT CONTROLLER_PORT SASL_SSL_PORT BEHIND_PROXY_PORT PROXY_PORT
+  local dir=$1 port=$2 controller=$3 secure=$4 behind=$5 proxy=$6 data
   [ -f "$KAFKA_HOME/complete" ] || die "Kafka's jars are not in $KAFKA_HOME" "run scripts/x setup"
   data=$(mktemp -d /tmp/livemart-kafka.XXXXXX)
   echo "$data" >"$dir/kafka.folder"
@@ -98,9 +99,9 @@ up_kafka() { # DIR PORT CONTROLLER_PORT SASL_SSL_PORT
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:$controller
-listeners=PLAINTEXT://127.0.0.1:$port,SASL_SSL://127.0.0.1:$secure,CONTROLLER://127.0.0.1:$controller
-advertised.listeners=PLAINTEXT://127.0.0.1:$port,SASL_SSL://127.0.0.1:$secure
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SASL_SSL:SASL_SSL,CONTROLLER:PLAINTEXT
+listeners=PLAINTEXT://127.0.0.1:$port,SASL_SSL://127.0.0.1:$secure,PROXIED://127.0.0.1:$behind,CONTROLLER://127.0.0.1:$controller
+advertised.listeners=PLAINTEXT://127.0.0.1:$port,SASL_SSL://127.0.0.1:$secure,PROXIED://127.0.0.1:$proxy
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,SASL_SSL:SASL_SSL,CONTROLLER:PLAINTEXT
 controller.listener.names=CONTROLLER
 ssl.keystore.type=PEM
 ssl.keystore.location=$data/broker.pem
@@ -139,17 +140,19 @@ PROPERTIES
 }
 
 parts_up() {
-  local dir=$1 kafka controller secure postgres starting
+  local dir=$1 kafka controller secure behind proxy postgres starting
   parts_alive "$dir" && return 0
   mkdir -p "$dir"
   parts_down "$dir"
-  read -r kafka controller secure postgres < <(free_ports 4)
-  (up_kafka "$dir" "$kafka" "$controller" "$secure") &
+  read -r kafka controller secure behind proxy postgres < <(free_ports 6)
+  (up_kafka "$dir" "$kafka" "$controller" "$secure" "$behind" "$proxy") &
   starting=$!
   (up_postgres "$dir" "$postgres") || { wait $starting || true; parts_down "$dir"; return 1; }
   wait $starting || { parts_down "$dir"; return 1; }
   cat >"$dir/parts.env" <<ENV
 export LIVEMART_TEST_KAFKA=127.0.0.1:$kafka
+export LIVEMART_TEST_KAFKA_BEHIND_PROXY=127.0.0.1:$behind
+export LIVEMART_TEST_KAFKA_PROXY=127.0.0.1:$proxy
 export LIVEMART_TEST_KAFKA_SASL_SSL=127.0.0.1:$secure
 export LIVEMART_TEST_KAFKA_CA=$(cat "$dir/kafka.folder")/ca.pem
 export LIVEMART_TEST_POSTGRES=$(postgres_url "$postgres")

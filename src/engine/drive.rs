@@ -277,7 +277,8 @@ impl<'a> Drive<'a> {
         let evolves = tables.iter().any(|table| table.evolves);
         let tests = deployment.test_outputs();
         let publisher = Publisher::new(stage.clone(), workers.changes(), workers.count(), tables, tests, evolves)
-            .failing_on(deployment.fails.clone());
+            .failing_on(deployment.fails.clone())
+            .parting_on(stop.clone());
         let publisher = PublisherEnd::start(publisher, EPOCHS_IN_FLIGHT_MAX);
         let several = readers.iter().flat_map(|reader| &reader.tables).filter(|(_, several)| *several);
         let several: Vec<usize> = several.map(|(table, _)| *table).collect();

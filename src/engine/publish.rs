@@ -19,6 +19,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use row::{Datum, Diff, Epoch, Row};
 
 use super::deployment::Counts;
+use super::drive::StopFlag;
 use super::workers::{Changes, Output, WorkersGone};
 use crate::render::error_columns;
 use crate::sink::{Commit, ERRORS_KEPT_MAX, ErrorRow, ProgressRow, Sink, SinkError, TestRow, net};
@@ -144,6 +145,8 @@ pub struct Publisher {
     resets_errors: bool,
     /// Models of which an error is no row set aside but the end.
     fails: BTreeSet<String>,
+    /// Somebody wants the process to end.
+    stop: StopFlag,
     /// Partly arrived epochs.
     arriving: BTreeMap<Epoch, (usize, Outputs, Due)>,
     /// What waits for a commit: table deltas of a hydration, positions, errors.
@@ -172,6 +175,9 @@ const HEIR_INTERVAL: Duration = Duration::from_millis(250);
 /// Waits between tries of a commit while the sink is unreachable.
 const RETRY_FIRST: Duration = Duration::from_millis(50);
 const RETRY_MAX: Duration = Duration::from_secs(5);
+/// How long a process that is to end goes on trying.
+const PARTING_MAX: Duration = Duration::from_secs(8);
+const PARTING_WAIT_MAX: Duration = Duration::from_millis(500);
 
 impl Publisher {
     /// `resets_errors`: the deployed models changed, so the stored errors no longer hold.
@@ -205,12 +211,19 @@ impl Publisher {
             seq: 0,
             resets_errors,
             fails: BTreeSet::new(),
+            stop: StopFlag::default(),
             arriving: BTreeMap::new(),
             pending: Pending::default(),
         }
     }
 
     /// A failing expression of one of these models ends the run, and its cut is not published.
+    /// Once this is set, a sink that cannot be reached is tried for `PARTING_MAX` and no longer.
+    pub fn parting_on(mut self, stop: StopFlag) -> Publisher {
+        self.stop = stop;
+        self
+    }
+
     pub fn failing_on(mut self, models: BTreeSet<String>) -> Publisher {
         self.fails = models;
         self
@@ -412,6 +425,7 @@ impl Publisher {
             tests: self.changed_tests(),
         };
         let (mut wait, mut attempt) = (RETRY_FIRST, 0);
+        let mut parting: Option<Instant> = None;
         loop {
             let sink = self.sink.as_mut().expect("who publishes has a sink");
             match sink.commit(&commit) {
@@ -420,8 +434,15 @@ impl Publisher {
                     attempt += 1;
                     let cause = cause.map(|cause| format!(": {cause}")).unwrap_or_default();
                     let reason = format!("{message}{cause}");
-                    self.mention(Published::Retrying { seq: commit.seq, attempt, reason });
-                    self.stage.sleep(wait);
+                    self.mention(Published::Retrying { seq: commit.seq, attempt, reason: reason.clone() });
+                    if self.stop.is_set() {
+                        let since = *parting.get_or_insert_with(|| self.stage.now());
+                        if self.stage.since(since) >= PARTING_MAX {
+                            return Err(unpublished(&commit, pending.records, &reason));
+                        }
+                        wait = wait.min(PARTING_WAIT_MAX);
+                    }
+                    self.wait_unless_stopped(wait);
                     wait = (wait * 2).min(RETRY_MAX);
                 }
                 Err(error) => return Err(error),
@@ -453,6 +474,17 @@ impl Publisher {
             latency: pending.since.map_or(Duration::ZERO, |since| self.stage.since(since)),
             records: pending.records,
         })
+    }
+
+    /// Waits; a stop that comes meanwhile ends the long pauses.
+    fn wait_unless_stopped(&self, wait: Duration) {
+        let was_stopped = self.stop.is_set();
+        let mut left = wait;
+        while left > Duration::ZERO && (was_stopped || !self.stop.is_set()) {
+            let slice = left.min(PARTING_WAIT_MAX);
+            self.stage.sleep(slice);
+            left -= slice;
+        }
     }
 
     fn floods(&self) -> Vec<(String, u64)> {
@@ -641,5 +673,22 @@ fn expression_error(row: &Row) -> ErrorRow {
         expression: Some(columns.expression.to_owned()),
         reason: columns.reason.to_owned(),
         record: Some(columns.record.to_owned()),
+    }
+}
+
+/// What a process that has to end could not publish.
+fn unpublished(commit: &Commit, records: u64, reason: &str) -> SinkError {
+    let rows: usize = commit.deltas.iter().map(|(_, updates)| updates.len()).sum();
+    SinkError::Refused {
+        message: format!(
+            "stopped while the sink was away: cut {} was not published, with {rows} changed rows in {} tables from {records} records: {reason}",
+            commit.seq,
+            commit.deltas.len()
+        ),
+        hint: Some(format!(
+            "nothing is lost: the sink stands at cut {}, and the next start goes on from its positions",
+            commit.seq - 1
+        )),
+        cause: None,
     }
 }

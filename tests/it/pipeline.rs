@@ -294,6 +294,81 @@ fn pipeline_outage_under_load_costs_little_memory_and_no_record() {
 }
 
 #[test]
+fn pipeline_stop_while_the_sink_is_away_ends_in_time_and_loses_nothing() {
+    let proxy = Proxy::new();
+    let shop = Shop::new("parting", &proxy.url(), "50ms");
+    let mut history = History::new(&shop, 17);
+    (0..100).for_each(|_| history.step());
+    shop.flush();
+    let mut live = shop.folder.serve(&[]);
+    live.await_ready();
+    let mut bystander = Bystander::new(&shop);
+    await_all(&mut bystander, &shop);
+    proxy.go_down();
+    (0..100).for_each(|_| history.step());
+    shop.flush();
+    await_that("a cut is tried in vain", || {
+        let (_, page) = live.get("/metrics");
+        let retries = page.lines().find_map(|line| line.strip_prefix("livemart_sink_retries_total "))?;
+        (retries.parse::<f64>().ok()? >= 1.0).then_some(())
+    });
+    let asked = std::time::Instant::now();
+    let (code, said) = live.terminate();
+    assert!(asked.elapsed() < std::time::Duration::from_secs(20), "{said}");
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("was not published") && said.contains("nothing is lost"), "{said}");
+    proxy.come_back();
+    let mut live = shop.folder.serve(&[]);
+    live.await_ready();
+    await_all(&mut bystander, &shop);
+    drain(live, &shop);
+}
+
+/// A minute without PostgreSQL while 2,000 records a second come.
+#[test]
+#[ignore = "takes minutes: cargo test --test it -- --ignored --nocapture pipeline_minute_without_postgresql"]
+fn pipeline_minute_without_postgresql_costs_little_memory_and_no_record() {
+    const PER_SECOND: i64 = 2_000;
+    let proxy = Proxy::new();
+    let shop = Shop::new("minute", &proxy.url(), "50ms");
+    let transfers = |from: i64, to: i64| {
+        for n in from..to {
+            shop.say_in((n % 2) as usize, Said::Transfer { customer: n % 5_000, cents: n });
+        }
+        shop.flush();
+    };
+    transfers(0, 20_000);
+    let mut live = shop.folder.serve(&[]);
+    live.await_ready();
+    let bystander = Bystander::new(&shop);
+    let totals = || bystander.look().map(|look| look.marts.0["totals"].clone());
+    let sum = |records: i64| vec![format!("{records} {}", records * (records - 1) / 2)];
+    await_that("the first records are published", || (totals()? == sum(20_000)).then_some(()));
+    let before = resident_mib(live.pid());
+    proxy.go_down();
+    let (began, mut said, mut most) = (std::time::Instant::now(), 20_000, before);
+    while began.elapsed().as_secs() < 60 {
+        let due = 20_000 + (began.elapsed().as_secs_f64() * PER_SECOND as f64) as i64;
+        transfers(said, due);
+        said = due;
+        most = most.max(resident_mib(live.pid()));
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    assert_eq!(live.get("/healthz").0, 200, "a sink that is down is no fault of ours");
+    proxy.come_back();
+    let back = std::time::Instant::now();
+    await_that("everything is published", || (totals()? == sum(said)).then_some(()));
+    println!(
+        "a minute without PostgreSQL, {} records meanwhile: resident {before} MiB before, {most} MiB at most; all published {:.1} s after it was back",
+        said - 20_000,
+        back.elapsed().as_secs_f64()
+    );
+    assert!(most - before < 300, "{before} MiB became {most} MiB");
+    let (code, said) = live.terminate();
+    assert_eq!(code, Some(0), "{said}");
+}
+
+#[test]
 fn pipeline_topic_that_was_created_anew_is_refused() {
     let shop = Shop::new("anew", &postgres_url(), "50ms");
     let transfers = |cents: i64| {

@@ -1,7 +1,7 @@
 //! Real kills: livemart, PostgreSQL and the broker die while 2,000 events a second flow, and a reader checks every cut it sees.
 //!
 //! ```text
-//!   history ──2,000/s──> broker (kill -9) ──> livemart (kill -9, SIGSTOP and a younger) ──proxy (cut, slow)──> PostgreSQL (kill -9)
+//!   history ──2,000/s──> broker (kill -9) ──proxy (cut, slow)──> livemart (kill -9, SIGSTOP and a younger) ──proxy (cut, slow)──> PostgreSQL (kill -9)
 //!                                                                                       reader: one transaction, invariants
 //! ```
 //!
@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use super::OnDrop;
 use super::binary::{Live, await_that};
 use super::history::{Dice, History};
-use super::parts::{Client, Proxy};
+use super::parts::{Client, Proxy, brokers};
 use super::shop::Shop;
 
 const EVENTS_PER_SECOND: f64 = 2_000.0;
@@ -140,6 +140,8 @@ enum Fault {
     Zombie,
     Cut,
     Slow,
+    BrokerCut,
+    BrokerSlow,
 }
 
 fn use_state_folder(shop: &Shop, number: u64) {
@@ -148,6 +150,18 @@ fn use_state_folder(shop: &Shop, number: u64) {
     let kept = text.lines().filter(|line| !line.contains("state: {path:"));
     let lines = kept.flat_map(|line| [line.starts_with("    clock:").then_some(own.as_str()), Some(line)]);
     shop.folder.write("livemart.yml", &(lines.flatten().collect::<Vec<_>>().join("\n") + "\n"));
+}
+
+/// A proxy before the broker, through which livemart reads: the broker tells its clients to come back by the proxy's port.
+fn before_broker(shop: &Shop) -> Proxy {
+    let address = |name: &str| -> (String, u16) {
+        let text = std::env::var(name).unwrap_or_else(|_| panic!("{name} holds an address"));
+        let (host, port) = text.rsplit_once(':').expect("host:port");
+        (host.to_owned(), port.parse().expect("a port"))
+    };
+    let (_, port) = address("LIVEMART_TEST_KAFKA_PROXY");
+    shop.folder.replace("livemart.yml", &brokers(), &format!("127.0.0.1:{port}"));
+    Proxy::between(port, address("LIVEMART_TEST_KAFKA_BEHIND_PROXY"))
 }
 
 #[test]
@@ -160,6 +174,7 @@ fn kills_of_everything_lose_and_double_nothing() {
     let (mut postgres, mut broker) = (Server::find(&folder, "postgres"), Server::find(&folder, "kafka"));
     let proxy = Proxy::new();
     let shop = Shop::new("kills", &proxy.url(), "50ms");
+    let broker_proxy = before_broker(&shop);
     let (is_over, seen, cuts) = (AtomicBool::new(false), AtomicU64::new(0), AtomicU64::new(0));
     let began = Instant::now();
     std::thread::scope(|scope| {
@@ -213,11 +228,14 @@ fn kills_of_everything_lose_and_double_nothing() {
         goes_on("the start");
         let mut counts = std::collections::BTreeMap::new();
         for round in 0..rounds {
-            use Fault::{Broker, Cut, Livemart, Postgres, Slow, Zombie};
+            use Fault::{Broker, BrokerCut, BrokerSlow, Cut, Livemart, Postgres, Slow, Zombie};
             let fault = match round % 20 {
                 // A zombie takes the patience that its heir has with it.
                 9 => Zombie,
-                _ => dice.one_of(&[Livemart, Livemart, Livemart, Postgres, Postgres, Broker, Cut, Cut, Slow]),
+                _ => dice.one_of(&[
+                    Livemart, Livemart, Livemart, Postgres, Postgres, Broker, Cut, Cut, Slow, BrokerCut, BrokerCut,
+                    BrokerSlow,
+                ]),
             };
             *counts.entry(fault).or_insert(0) += 1;
             std::thread::sleep(Duration::from_millis(dice.between(100, 2_000) as u64));
@@ -237,12 +255,14 @@ fn kills_of_everything_lose_and_double_nothing() {
                     std::thread::sleep(pause);
                     broker.start();
                 }
-                Cut => {
+                Cut | BrokerCut => {
+                    let proxy = if fault == Cut { &proxy } else { &broker_proxy };
                     proxy.go_down();
                     std::thread::sleep(pause);
                     proxy.come_back();
                 }
-                Slow => {
+                Slow | BrokerSlow => {
+                    let proxy = if fault == Slow { &proxy } else { &broker_proxy };
                     proxy.delay(Duration::from_millis(dice.between(20, 200) as u64));
                     std::thread::sleep(pause * 2);
                     proxy.delay(Duration::ZERO);

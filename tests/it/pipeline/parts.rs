@@ -160,7 +160,7 @@ impl Drop for Schemas {
     }
 }
 
-/// Stands between livemart and PostgreSQL; while it is down it ends every connection.
+/// Stands between livemart and a server; while it is down it ends every connection.
 pub struct Proxy {
     port: u16,
     is_down: Arc<AtomicBool>,
@@ -169,14 +169,19 @@ pub struct Proxy {
 }
 
 impl Proxy {
+    /// Before PostgreSQL.
     pub fn new() -> Proxy {
         let config: tokio_postgres::Config = postgres_url().parse().expect("a url");
         let host = match &config.get_hosts()[0] {
             tokio_postgres::config::Host::Tcp(host) => host.clone(),
             tokio_postgres::config::Host::Unix(path) => panic!("the test server must listen on TCP, not {path:?}"),
         };
-        let server = (host, config.get_ports().first().copied().unwrap_or(5432));
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        Proxy::between(0, (host, config.get_ports().first().copied().unwrap_or(5432)))
+    }
+
+    /// On a port of 127.0.0.1, 0 being any that is free.
+    pub fn between(port: u16, server: (String, u16)) -> Proxy {
+        let listener = TcpListener::bind(("127.0.0.1", port)).expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let proxy = Proxy { port, is_down: Arc::default(), delay_micros: Arc::default(), open: Arc::default() };
         let (is_down, open, delay) = (proxy.is_down.clone(), proxy.open.clone(), proxy.delay_micros.clone());
