@@ -243,9 +243,8 @@ impl Resolver {
                 match tables[table].patched(&key, &row, &kept, moved_from.as_ref(), rank, partitions) {
                     Some(row) => tables[table].put(hash, &key, Some(row), rank, partitions, &mut outlet),
                     None => {
-                        if tables[table].several_partitions {
-                            tables[table].halves.wait(Waiting { key: key.clone(), row, kept, moved_from, rank });
-                        }
+                        // Also before a second partition has been met: a topic that is found late is read one partition after the other.
+                        tables[table].halves.wait(Waiting { key: key.clone(), row, kept, moved_from, rank });
                         let reason = "its unchanged large value was left out (TOAST), and no earlier row of the key is known; \
                                       set REPLICA IDENTITY FULL on the table, or take a new snapshot";
                         let fault = Misread { column: Some(column), reason: reason.into(), record };
@@ -432,7 +431,7 @@ impl Table {
                 if let Some(journal) = outlet.journal {
                     journal.moved(outlet.index, key.bytes(), row);
                 }
-                if self.several_partitions && self.moving {
+                if self.moving {
                     self.halves.leave(key.clone(), Row::from_bytes(row), rank.sequence);
                 }
                 self.moved = Some((key.clone(), Row::from_bytes(row)));

@@ -304,3 +304,12 @@ fn a_row_that_waits_for_its_old_key_gives_way_to_what_comes_after_it() {
     assert_eq!(gone, "-1 1 large");
     assert_eq!(scene.resolver.rows(0), 0);
 }
+
+#[test]
+fn a_second_partition_that_is_met_late_has_the_other_half_of_a_changed_key() {
+    let mut scene = Scene::keyed();
+    assert_eq!(scene.say(0, 5, patch(9, Some(1))), "+1 fault 9 status at 0/0");
+    scene.say(1, 1, upsert(1, "large"));
+    let joined = scene.say(1, 5, Change::Delete { table: 0, key: key(1), moves: true });
+    assert_eq!(joined, "-1 1 large, +1 9 large, -1 fault 9 status at 0/0");
+}
