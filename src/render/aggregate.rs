@@ -393,6 +393,7 @@ pub fn can_fail(call: &AggregateCall) -> bool {
             ScalarType::Float32 | ScalarType::Float64 | ScalarType::Interval | ScalarType::Numeric(_)
         ),
         F::StddevSamp | F::StddevPop | F::VarSamp | F::VarPop => !call.arg_type.is_integer(),
+        F::PercentileDisc => !matches!(call.more.first(), Some(Expr::Literal { .. })),
         F::PercentileCont | F::JsonAgg | F::JsonbAgg | F::JsonObjectAgg | F::JsonbObjectAgg => true,
         _ => false,
     }

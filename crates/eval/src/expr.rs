@@ -292,7 +292,7 @@ pub struct AggregateCall {
     /// The type of `arg` after the casts that resolution asked for.
     pub arg_type: ScalarType,
     /// Further arguments: the delimiter of string_agg, the value of json_object_agg, and the fraction of a percentile, which is
-    /// a literal.
+    /// a literal or decided by the group.
     pub more: Vec<Expr>,
     pub distinct: bool,
     pub filter: Option<Expr>,

@@ -12,7 +12,7 @@
 
 use row::{Datum, Interval, Row, RowBuilder, RowRef, SortDirection};
 
-use crate::{AggregateCall, AggregateFunction, Arena, EvalError, Expr, OrderTerm, json};
+use crate::{AggregateCall, AggregateFunction, EvalError, Expr, OrderTerm, json};
 
 /// How the rows of a group become members of an ordered list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +44,12 @@ impl List {
             by(&mut order, &arg);
         }
         let values = match call.function {
-            F::Min | F::Max | F::AnyValue | F::PercentileCont | F::PercentileDisc | F::Mode | F::ArrayAgg => vec![arg],
+            F::Min | F::Max | F::AnyValue | F::Mode | F::ArrayAgg => vec![arg],
+            // A fraction that is decided by the group comes with each member.
+            F::PercentileCont | F::PercentileDisc => {
+                let fraction = call.more.iter().filter(|fraction| !matches!(fraction, Expr::Literal { .. }));
+                std::iter::once(arg).chain(fraction.cloned()).collect()
+            }
             F::StringAgg => {
                 let delimiter = call.more.iter().filter(|delimiter| !matches!(delimiter, Expr::Literal { .. }));
                 if call.distinct {
@@ -111,6 +116,8 @@ enum Kind {
 enum Fractions {
     One(Option<f64>),
     Several(Vec<Option<f64>>),
+    /// The second value of each member; it is the same for all of them.
+    OfMembers,
 }
 
 impl Finisher {
@@ -160,8 +167,14 @@ impl Finisher {
                         Ok(discrete_at(members, fraction, rank))
                     }
                 };
-                match fractions {
-                    Fractions::One(None) => out.push(&Datum::Null),
+                let of_members = match fractions {
+                    Fractions::OfMembers => {
+                        Some(Fractions::checked(&members.at(0).iter().nth(1).unwrap_or(Datum::Null))?)
+                    }
+                    _ => None,
+                };
+                match of_members.as_ref().unwrap_or(fractions) {
+                    Fractions::OfMembers | Fractions::One(None) => out.push(&Datum::Null),
                     Fractions::One(Some(fraction)) => out.push_row(at(*fraction)?.as_ref()),
                     Fractions::Several(fractions) => {
                         let mut elements = RowBuilder::default();
@@ -228,18 +241,29 @@ impl Finisher {
 }
 
 impl Fractions {
-    fn of(literal: &Expr) -> Fractions {
-        let arena = Arena::new();
-        let one = |datum: &Datum<'_>| match datum {
-            Datum::Float64(fraction) => Some(*fraction),
-            _ => None,
-        };
-        match literal.eval(&[], &arena) {
-            Ok(Datum::Array(elements)) => Fractions::Several(elements.iter().map(|element| one(&element)).collect()),
-            Ok(datum) => Fractions::One(one(&datum)),
-            // The planner evaluated it once already.
-            Err(_) => Fractions::One(None),
+    fn of(fraction: &Expr) -> Fractions {
+        match fraction {
+            // The planner looked at it once already.
+            Expr::Literal { value, .. } => Fractions::checked(&value.datum()).unwrap_or(Fractions::One(None)),
+            _ => Fractions::OfMembers,
         }
+    }
+
+    fn checked(datum: &Datum<'_>) -> Result<Fractions, EvalError> {
+        let one = |datum: &Datum<'_>| match datum {
+            Datum::Float64(fraction) if !(0.0..=1.0).contains(fraction) => {
+                let fraction = row::float_text::format_float8(*fraction);
+                Err(EvalError::new(format!("percentile value {fraction} is not between 0 and 1")))
+            }
+            Datum::Float64(fraction) => Ok(Some(*fraction)),
+            _ => Ok(None),
+        };
+        Ok(match datum {
+            Datum::Array(elements) => {
+                Fractions::Several(elements.iter().map(|element| one(&element)).collect::<Result<_, _>>()?)
+            }
+            datum => Fractions::One(one(datum)?),
+        })
     }
 }
 
@@ -247,7 +271,12 @@ impl Fractions {
 fn discrete_at(members: &dyn Members, fraction: f64, rank: impl Fn(u64) -> u64) -> Row {
     let count = members.count();
     let row = (fraction * count as f64).ceil() as u64;
-    members.at(rank(row.saturating_sub(1).min(count - 1))).to_row()
+    first_of(members.at(rank(row.saturating_sub(1).min(count - 1))))
+}
+
+/// A member's own value, without a fraction beside it.
+fn first_of(values: RowRef<'_>) -> Row {
+    Row::pack(values.iter().take(1))
 }
 
 /// Between two neighbours, in proportion.
@@ -257,7 +286,7 @@ fn continuous_at(members: &dyn Members, fraction: f64, rank: impl Fn(u64) -> u64
     let (below, above) = ((place.floor() as u64).min(last), (place.ceil() as u64).min(last));
     let low = members.at(rank(below));
     if below == above {
-        return Ok(low.to_row());
+        return Ok(first_of(low));
     }
     let proportion = place - below as f64;
     let high = members.at(rank(above));

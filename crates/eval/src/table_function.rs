@@ -11,6 +11,7 @@
 use row::{Datum, Interval, Numeric, Row, RowBuilder, ScalarType};
 use serde::{Deserialize, Serialize};
 
+use crate::json::Json;
 use crate::resolve::ResolveError;
 use crate::types::type_name;
 use crate::{Arena, EvalError, Expr, json, zone};
@@ -27,6 +28,10 @@ pub enum TableFunction {
     JsonElements,
     /// As `JsonElements`: strings without their quotes, JSON's null as NULL.
     JsonElementsText,
+    /// The keys of an object of json, as often as they are written.
+    JsonKeys,
+    /// The keys of an object of jsonb, in its own order.
+    JsonbKeys,
 }
 
 /// A call over the columns of a row.
@@ -113,6 +118,18 @@ pub fn resolve(name: &str, args: &[ScalarType]) -> Result<TableResolution, Resol
             };
             resolution(function, vec![json], returns, Some("value"))
         }
+        "json_object_keys" | "jsonb_object_keys" => {
+            let (function, json) = if name.starts_with("jsonb") {
+                (TableFunction::JsonbKeys, ScalarType::Jsonb)
+            } else {
+                (TableFunction::JsonKeys, ScalarType::Json)
+            };
+            match args {
+                [arg] if *arg == json || *arg == ScalarType::Unknown => {}
+                _ => return Err(none()),
+            }
+            resolution(function, vec![json], ScalarType::Text, None)
+        }
         _ => Err(ResolveError::new(format!("set-returning function {name}() is not supported"))
             .with_hint("generate_series, unnest and jsonb_array_elements are maintained")),
     }
@@ -165,6 +182,8 @@ impl TableFunction {
             TableFunction::Unnest => "unnest",
             TableFunction::JsonElements => "json_array_elements",
             TableFunction::JsonElementsText => "json_array_elements_text",
+            TableFunction::JsonKeys => "json_object_keys",
+            TableFunction::JsonbKeys => "jsonb_object_keys",
         }
     }
 
@@ -190,6 +209,13 @@ impl TableFunction {
             (TableFunction::JsonElementsText, [Datum::Text(text)]) => {
                 check_array(text)?;
                 Ok(json::elements(text).map(|element| json_text(element.trim())).collect())
+            }
+            (TableFunction::JsonKeys | TableFunction::JsonbKeys, [Datum::Text(text)]) => {
+                match json::parse(text, "json")? {
+                    Json::Object(members) => Ok(members.iter().map(|(key, _)| Row::pack([Datum::Text(key)])).collect()),
+                    Json::Array(_) => Err(EvalError::new(format!("cannot call {} on an array", self.name()))),
+                    _ => Err(EvalError::new(format!("cannot call {} on a scalar", self.name()))),
+                }
             }
             (function, args) => panic!("{}({args:?}): the plan's types are wrong", function.name()),
         }

@@ -237,7 +237,7 @@ impl<'q> Binder<'q> {
         let mut more = Vec::new();
         match function {
             F::PercentileCont | F::PercentileDisc => {
-                let fraction = if name == "median" { median() } else { constant_fraction(name, args.remove(0))? };
+                let fraction = if name == "median" { median() } else { fraction_of(args.remove(0))? };
                 more.push(fraction);
             }
             F::StringAgg => more.extend(args.drain(1..).map(|delimiter| delimiter.expr)),
@@ -351,11 +351,10 @@ fn median() -> Expr {
     Expr::Literal { value: OwnedDatum::new(&Datum::Float64(0.5)), ty: ScalarType::Float64 }
 }
 
-/// A percentile's fraction, or an array of them, as a literal.
-fn constant_fraction(name: &str, fraction: Bound) -> Result<Expr, PlanError> {
+/// A percentile's fraction, or an array of them: a literal, unless it reads columns (`Grouping::decides_fractions` looks at those).
+fn fraction_of(fraction: Bound) -> Result<Expr, PlanError> {
     if !columns_of(&fraction.expr).is_empty() {
-        return Err(unsupported(format!("a fraction of {name}() that differs from row to row"))
-            .with_hint("write a constant, as in percentile_cont(0.5)"));
+        return Ok(fraction.expr);
     }
     let value = evaluate(&fraction.expr).map_err(|error| PlanError::new(error.to_string()))?;
     let check = |datum: &Datum<'_>| match datum {
@@ -430,6 +429,31 @@ impl Grouping {
             }
         });
         failed.map_or(Ok(new), Err)
+    }
+
+    /// A percentile's fraction is one value per group: it may read nothing but what is grouped by.
+    pub fn decides_fractions(
+        &mut self,
+        binder: &mut Binder<'_>,
+        aggregates: &[(ColumnId, AggregateCall)],
+    ) -> Result<(), PlanError> {
+        use AggregateFunction as F;
+        for (_, call) in aggregates {
+            if !matches!(call.function, F::PercentileCont | F::PercentileDisc) {
+                continue;
+            }
+            for fraction in &call.more {
+                let hint = "Direct arguments of an ordered-set aggregate must use only grouped columns.";
+                let above = self.regroup(binder, fraction).map_err(|error| error.with_hint(hint))?;
+                let is_group = |id: &ColumnId| self.groups.iter().any(|(group, _)| group == id);
+                if !columns_of(&above).iter().all(is_group) {
+                    let name = if call.function == F::PercentileCont { "percentile_cont" } else { "percentile_disc" };
+                    return Err(unsupported(format!("a subquery or the clock in the fraction of {name}()"))
+                        .with_hint("select it in a WITH query below and group by it too"));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// A column whose table's key is grouped by depends on the groups: it becomes one more group.

@@ -116,6 +116,7 @@ impl<'q> Binder<'q> {
             let below = clock.iter().filter(|column| column.place == Place::From);
             grouping.clock.extend(below.map(|column| (column.id, (column.reading, None))));
             self.regroup(&mut grouping, &mut parts, &items)?;
+            grouping.decides_fractions(self, &aggregates)?;
             for arg in calls.calls.iter_mut().flat_map(|call| &mut call.args) {
                 *arg = grouping.regroup(self, arg)?;
             }

@@ -49,7 +49,7 @@ pub fn aggregate(call: &AggregateCall, rows: &[(Row, i64)]) -> Result<OwnedDatum
     }
     use AggregateFunction as F;
     match call.function {
-        F::PercentileCont | F::PercentileDisc | F::Mode => return Ok(ordered_set(call, sorted(call, members))),
+        F::PercentileCont | F::PercentileDisc | F::Mode => return ordered_set(call, sorted(call, members)),
         function if function.is_list() => return list(call, sorted(call, members)),
         _ => {}
     }
@@ -137,9 +137,9 @@ fn directed(a: &Datum<'_>, b: &Datum<'_>, direction: SortDirection) -> Ordering 
     }
 }
 
-fn ordered_set(call: &AggregateCall, members: Vec<Member>) -> OwnedDatum {
+fn ordered_set(call: &AggregateCall, members: Vec<Member>) -> Result<OwnedDatum, EvalError> {
     if members.is_empty() {
-        return OwnedDatum::null();
+        return Ok(OwnedDatum::null());
     }
     if call.function == AggregateFunction::Mode {
         let mut best: (i64, &OwnedDatum) = (0, &members[0].arg);
@@ -150,7 +150,7 @@ fn ordered_set(call: &AggregateCall, members: Vec<Member>) -> OwnedDatum {
                 best = (count, &member.arg);
             }
         }
-        return best.1.clone();
+        return Ok(best.1.clone());
     }
     let mut all = Vec::new();
     members.iter().for_each(|member| (0..member.count).for_each(|_| all.push(member.arg.clone())));
@@ -176,12 +176,20 @@ fn ordered_set(call: &AggregateCall, members: Vec<Member>) -> OwnedDatum {
         }
         _ => OwnedDatum::null(),
     };
-    let Expr::Literal { value, .. } = &call.more[0] else { panic!("a fraction is a literal") };
-    match value.datum() {
+    let one = |fraction: Datum<'_>| -> Result<OwnedDatum, EvalError> {
+        if let Datum::Float64(fraction) = fraction
+            && !(0.0..=1.0).contains(&fraction)
+        {
+            let fraction = row::float_text::format_float8(fraction);
+            return Err(EvalError::new(format!("percentile value {fraction} is not between 0 and 1")));
+        }
+        Ok(one(fraction))
+    };
+    match members[0].more[0].datum() {
         Datum::Array(fractions) => {
-            let elements: Vec<OwnedDatum> = fractions.iter().map(one).collect();
+            let elements: Vec<OwnedDatum> = fractions.iter().map(one).collect::<Result<_, _>>()?;
             let elements = Row::pack(elements.iter().map(OwnedDatum::datum));
-            OwnedDatum::new(&Datum::Array(elements.as_ref()))
+            Ok(OwnedDatum::new(&Datum::Array(elements.as_ref())))
         }
         fraction => one(fraction),
     }
