@@ -184,7 +184,7 @@ struct StreamFigures {
     operators: Vec<(String, usize, f64)>,
 }
 
-/// Operators that are named in the table, and bytes to a source row above which one is.
+/// Operators that are named in the table: those that hold most.
 const OPERATORS_NAMED: usize = 8;
 
 fn main() -> ExitCode {

@@ -16,7 +16,7 @@ use eval::Expr;
 use flow::{Emit, Keyed, LoopOp, Recursion};
 use row::{Datum, Row, RowRef};
 
-use super::arrangements::{Side, terms};
+use super::arrangements::{Side, by_key, terms};
 use super::errors::Blame;
 use super::layout::{Layout, Place};
 use super::mfp::Mfp;
@@ -201,18 +201,7 @@ impl Context {
         let at: Vec<usize> = at.into_iter().map(|output| mfp.outputs[output]).collect();
         let drops_null: Vec<bool> = keys.iter().map(|(_, null_equal)| !null_equal).collect();
         let key_count = at.len();
-        let finish = Finish::<(Row, Row)> {
-            logic: Rc::new(move |columns, key, value, out| {
-                let (keys, columns) = columns.split_at(key_count);
-                if keys.iter().zip(&drops_null).any(|(datum, drops)| *drops && datum.is_null()) {
-                    return;
-                }
-                keys.iter().for_each(|datum| key.push_normalized(datum));
-                columns.iter().for_each(|datum| value.push(datum));
-                out.push((key.finish(), value.finish()));
-            }),
-            reads: at.into_iter().chain(0..width).collect(),
-        };
+        let finish = by_key(at, (0..width).collect(), drops_null);
         let key = self.logic_over_rows(&mfp, finish);
         let (with, layout) = with;
         let own = Layout {

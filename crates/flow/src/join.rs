@@ -17,9 +17,10 @@ use row::{Diff, Epoch, Row, RowRef};
 
 use crate::arrange::{Pending, Table};
 use crate::bag::Bag;
-use crate::collection::{Inbox, Record, Sender, give_back, take_all};
+use crate::collection::{Inbox, Record, give_back, take_all};
 use crate::graph::{Node, StateSize};
 use crate::key_table::KeyTable;
+use crate::map::Told;
 use crate::{Accum, Accums, Arrangement, Collection, Emit, Keyed, Rows};
 
 /// What a join gives.
@@ -81,9 +82,8 @@ fn join<D: Record>(left: JoinInput, right: JoinInput, gives: Gives, logic: JoinL
     let (right, right_rows) = side(right);
     let graph = left.graph.clone();
     let level = left.level().max(right.level());
-    let (records, given) = Sender::new(&graph, level);
-    let (errors, failed) = Sender::new(&graph, level);
-    let answers = Answers { logic, emit: Emit::default(), records, errors };
+    let (told, given, failed) = Told::new(&graph, level);
+    let answers = Answers { logic, told };
     graph.add("Join", level, |task| {
         let inboxes = [left.read_by(task), right.read_by(task)];
         match own {
@@ -97,9 +97,7 @@ fn join<D: Record>(left: JoinInput, right: JoinInput, gives: Gives, logic: JoinL
 /// What a join has to say.
 struct Answers<D: Record> {
     logic: JoinLogic<D>,
-    emit: Emit<D>,
-    records: Sender<D>,
-    errors: Sender<Row>,
+    told: Told<D>,
 }
 
 impl<D: Record> Answers<D> {
@@ -107,18 +105,8 @@ impl<D: Record> Answers<D> {
     #[inline]
     fn give(&mut self, key: &Row, is_left: bool, own: Option<RowRef<'_>>, other: Option<RowRef<'_>>, diff: Diff) {
         let (left, right) = if is_left { (own, other) } else { (other, own) };
-        (self.logic)(key.as_ref(), left, right, &mut self.emit);
-        for record in self.emit.rows.drain(..) {
-            self.records.give(record.times(diff));
-        }
-        for error in self.emit.errors.drain(..) {
-            self.errors.give((error, diff));
-        }
-    }
-
-    fn flush(&mut self) {
-        self.records.flush();
-        self.errors.flush();
+        (self.logic)(key.as_ref(), left, right, &mut self.told.emit);
+        self.told.give(diff);
     }
 }
 
@@ -183,7 +171,7 @@ impl<D: Record> Node for OwnJoin<D> {
             drop(waiting);
             give_back(&inbox, updates);
         }
-        self.answers.flush();
+        self.answers.told.flush();
         false
     }
 
@@ -249,7 +237,7 @@ impl<D: Record> Node for SharedJoin<D> {
         } else {
             self.take_sorted(second, &later, &none);
         }
-        self.answers.flush();
+        self.answers.told.flush();
         false
     }
 

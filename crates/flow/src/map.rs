@@ -71,14 +71,14 @@ fn read<D: Record>(arrangement: &Arrangement, name: &str, logic: PairLogic<D>) -
 }
 
 /// What an operator says of each of its updates.
-struct Told<D: Record> {
-    emit: Emit<D>,
+pub(crate) struct Told<D: Record> {
+    pub emit: Emit<D>,
     records: Sender<D>,
     errors: Sender<Row>,
 }
 
 impl<D: Record> Told<D> {
-    fn new(graph: &Graph, level: usize) -> (Told<D>, Collection<D>, Rows) {
+    pub fn new(graph: &Graph, level: usize) -> (Told<D>, Collection<D>, Rows) {
         let (records, given) = Sender::new(graph, level);
         let (errors, failed) = Sender::new(graph, level);
         (Told { emit: Emit::default(), records, errors }, given, failed)
@@ -86,7 +86,7 @@ impl<D: Record> Told<D> {
 
     /// Sends what the logic gave for an update.
     #[inline]
-    fn give(&mut self, diff: Diff) {
+    pub fn give(&mut self, diff: Diff) {
         for record in self.emit.rows.drain(..) {
             self.records.give(record.times(diff));
         }
@@ -95,7 +95,7 @@ impl<D: Record> Told<D> {
         }
     }
 
-    fn flush(&mut self) {
+    pub fn flush(&mut self) {
         self.records.flush();
         self.errors.flush();
     }
