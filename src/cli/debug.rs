@@ -31,6 +31,19 @@ pub fn run(args: &Args, debug: &DebugArgs, speaker: &Speaker) -> i32 {
         Err(error) => Err(instance::VerbError::from(error).message),
     };
     checks.say("sink", sink);
+    if let Some(config) = &project.target.changelog {
+        let position = instance::changelog_broker(&project).and_then(|broker| match broker {
+            Some(broker) => Ok(broker.position()?),
+            None => Ok(None),
+        });
+        let place = format!("Kafka at {}, topics {}", config.brokers, config.topic);
+        let told = match position {
+            Ok(Some(seq)) => Ok(format!("{place}, at cut {seq}")),
+            Ok(None) => Ok(format!("{place}, nothing shipped yet")),
+            Err(error) => Err(instance::VerbError::from(error).message),
+        };
+        checks.say("changelog", told);
+    }
     check_sources(&mut checks, &mut project, debug);
     match checks.failed {
         true => {

@@ -1,13 +1,14 @@
 //! What verbs that run the engine share: the sink, the clock and the limits of a project's target.
 
-use crate::engine::{AssembleError, Deployment, EngineError, Limits};
+use crate::engine::{AssembleError, Deployment, EngineError, Limits, carries_changes};
 use crate::plan::clock::ClockNeeds;
 use crate::project::{ClockMode as ConfiguredClock, Project, ProjectError, SinkConfig};
+use crate::sink::changelog::{ChangelogSink, KafkaBroker};
 use crate::sink::postgres::{self, PostgresConfig, PostgresSink, PostgresWatch};
 use crate::sink::sqlite::{self, SqliteSink, SqliteWatch};
 use crate::sink::{Published, Sink, SinkError, SinkState, TableRows, TableSpec, Watch};
 use crate::state::StateError;
-use crate::time::{Clock, ClockMode, ClockSettings, WallTime};
+use crate::time::{Clock, ClockMode, ClockSettings, Stage, WallTime};
 
 /// An epoch never holds more records than this: it bounds the memory of a catch-up.
 const EPOCH_RECORDS_MAX: u64 = 200_000;
@@ -116,13 +117,26 @@ pub fn owner_name() -> String {
 pub fn open_sink(project: &Project) -> Result<Box<dyn Sink>, SinkError> {
     let instance = instance_name(project);
     let owner = owner_name();
-    Ok(match &project.target.sink {
-        SinkConfig::Sqlite { path } => Box::new(SqliteSink::open(path, &instance, &owner)?),
-        SinkConfig::Postgres { .. } => {
+    // What the changelog's settings get wrong is told before anything is owned.
+    let broker = changelog_broker(project)?;
+    let (sink, schema): (Box<dyn Sink>, &str) = match &project.target.sink {
+        SinkConfig::Sqlite { path } => (Box::new(SqliteSink::open(path, &instance, &owner)?), "main"),
+        SinkConfig::Postgres { schema, .. } => {
             let config = postgres_config(project).expect("the sink is PostgreSQL");
-            Box::new(PostgresSink::open(config, &instance, &owner)?)
+            (Box::new(PostgresSink::open(config, &instance, &owner)?), schema)
         }
-    })
+    };
+    let Some((config, broker)) = project.target.changelog.clone().zip(broker) else { return Ok(sink) };
+    let models = project.nodes.values().filter(|node| carries_changes(project, node).unwrap_or(false));
+    let models = models.map(|node| node.unique_id.clone()).collect();
+    Ok(Box::new(ChangelogSink::new(sink, Box::new(broker), config, &instance, schema, models, Stage::Threads)))
+}
+
+/// Kafka, as the target's changelog is shipped to it; None where there is no changelog. Nothing is connected yet.
+pub fn changelog_broker(project: &Project) -> Result<Option<KafkaBroker>, SinkError> {
+    let broker =
+        project.target.changelog.clone().map(|config| KafkaBroker::new(config, &instance_name(project))).transpose()?;
+    Ok(broker)
 }
 
 /// Looks at the target's sink without owning it.

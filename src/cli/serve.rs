@@ -322,6 +322,7 @@ impl<'a> Listener<'a> {
                     observer.state_kept(state);
                 }
             }
+            EngineEvent::Changelog { backlog } => observer.changelog(backlog),
             EngineEvent::Hydrated { took, .. } => observer.hydrated(took),
             EngineEvent::Retrying { seq, attempt, reason } => observer.commit_retried(seq, attempt, reason),
             EngineEvent::TookOver { seq } => {

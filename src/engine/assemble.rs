@@ -12,6 +12,7 @@ use md5::{Digest, Md5};
 use row::ScalarType;
 use serde_json::Value as Json;
 
+use super::changelog::check_changelog;
 use super::condition::condition_holds;
 use super::contract::check_contract;
 use super::deployment::{Counts, Deployment, ModelPlan, PublishedModel, StoredSnapshot, TestPlan, demanded_columns};
@@ -477,7 +478,9 @@ impl<'p> Planner<'p> {
                 deployment.models.push(ModelPlan { id: planned.id.clone(), plan: plan.clone() });
                 columns.push(planned.typ.columns.clone());
                 if roots.contains(&planned.id) {
-                    deployment.published.push(PublishedModel { model, table: table(node, planned, plan)? });
+                    let table = table(node, planned, plan)?;
+                    check_changelog(self.project, node, &table)?;
+                    deployment.published.push(PublishedModel { model, table });
                 }
             }
             if let Some(failures) = failures {

@@ -80,6 +80,9 @@ impl Drive<'_> {
                  the largest states of operators are {operators}"
             ));
         }
+        if let Some(reason) = self.shipping.as_ref().and_then(|shipping| shipping.holds_back()) {
+            return Some(reason);
+        }
         let kept = self.kept.as_mut()?;
         if !kept.keeping.is_full() {
             return None;
@@ -110,5 +113,8 @@ impl Drive<'_> {
         let operators = self.workers.measured();
         let status = self.kept.as_ref().map(|kept| kept.keeping.status());
         (self.on_event)(EngineEvent::Sizes { tables: &tables, operators: &operators, state: status });
+        if let Some(shipping) = &self.shipping {
+            (self.on_event)(EngineEvent::Changelog { backlog: &shipping.backlog() });
+        }
     }
 }

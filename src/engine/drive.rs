@@ -16,6 +16,7 @@ use super::publish::{
 };
 use super::versions::{Updates, VersionFeed};
 use super::workers::{OperatorState, Workers, WorkersGone};
+use crate::sink::changelog::{Backlog, Shipping};
 use crate::sink::{Deploy, ErrorRow, ProgressRow, Sink, SinkError, SinkState};
 use crate::source::feed::{Event, Feed};
 use crate::source::{Batch, Gate, OpenReader, Record, Resolved, Resolver, SourceError, SourceFault};
@@ -118,6 +119,10 @@ pub enum EngineEvent<'a> {
         /// What operators held when they were looked at last, those that hold most first.
         operators: &'a [OperatorState],
         state: Option<&'a KeeperStatus>,
+    },
+    /// What of the changelog waits to be shipped.
+    Changelog {
+        backlog: &'a Backlog,
     },
     /// Collections stand where the sink's cut does.
     Hydrated {
@@ -222,6 +227,8 @@ pub struct Drive<'a> {
     obstacle: Option<String>,
     /// Ends when another process asks for the sink.
     yields: bool,
+    /// What ships the sink's changelog.
+    pub(super) shipping: Option<Arc<Shipping>>,
 }
 
 #[derive(Default)]
@@ -321,6 +328,7 @@ impl<'a> Drive<'a> {
             memory: MemoryGuard::new(limits.memory_bytes_max),
             measured: None,
             yields: false,
+            shipping: None,
             stage,
         }
     }
@@ -350,6 +358,8 @@ impl<'a> Drive<'a> {
         }
         sink.note_hooks(deployment.run_hooks.clone());
         sink.deploy(deploys, adopt)?;
+        self.shipping = sink.shipping();
+        self.owes_cut |= sink.owes_cut();
         let seq = state.cut.as_ref().map_or(0, |cut| cut.seq);
         self.report.seq = seq;
         match self.publisher.send(Note::Sink(Box::new(Owned { sink, seq, existing }))) {
@@ -695,7 +705,10 @@ impl<'a> Drive<'a> {
         while let Some(published) = self.publisher.told() {
             self.settle(published)?;
         }
-        Ok(())
+        match self.shipping.as_ref().and_then(|shipping| shipping.end()) {
+            Some(error) => Err(error.into()),
+            None => Ok(()),
+        }
     }
 
     pub(super) fn await_published(&mut self) -> Result<(), EngineError> {

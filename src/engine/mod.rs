@@ -14,6 +14,7 @@
 
 mod assemble;
 mod backlog;
+mod changelog;
 mod columns;
 mod condition;
 mod contract;
@@ -33,6 +34,7 @@ mod versions;
 mod workers;
 
 pub use assemble::{AssembleError, Assembled, Wanted, assemble, assemble_query, is_published};
+pub use changelog::carries_changes;
 pub use columns::BoundColumns;
 pub use condition::condition_holds;
 pub use deployment::{Counts, Deployment, ModelPlan, PublishedModel, StoredSnapshot, TestPlan, demanded_columns};

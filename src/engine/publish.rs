@@ -406,6 +406,7 @@ impl Publisher {
         self.pending.deltas.values_mut().for_each(net::add_up);
         differential_dataflow::consolidation::consolidate(&mut self.pending.errors);
         self.resets_errors
+            || self.sink.as_ref().is_some_and(|sink| sink.owes_cut())
             || !self.pending.errors.is_empty()
             || self.pending.deltas.values().any(|updates| !updates.is_empty())
             || self.tests_unwritten.contains(&true) && self.seq == 0

@@ -1,5 +1,6 @@
 //! The metrics by name. One registry per observer, so that two engines in one test do not count into each other.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use prometheus::{
@@ -39,6 +40,16 @@ pub(super) struct Metrics {
     pub hydration_seconds: Gauge,
     cut_age_seconds: GaugeVec,
     ready: IntGauge,
+    changelog: OnceLock<ChangelogMetrics>,
+}
+
+/// There only when the sink has a changelog.
+pub(super) struct ChangelogMetrics {
+    pub waiting_records: IntGauge,
+    pub waiting_bytes: IntGauge,
+    pub lag_seconds: Gauge,
+    pub shipped_cuts: IntCounter,
+    pub shipped_records: IntCounter,
 }
 
 impl Metrics {
@@ -138,6 +149,7 @@ impl Metrics {
                 GaugeVec::new(Opts::new("livemart_cut_age_seconds", "Since the last cut was published."), &[]),
             ),
             ready: gauge(&r, "livemart_ready", "1 when /readyz answers 200."),
+            changelog: OnceLock::new(),
             registry: r,
         };
         // A series that starts with the first error cannot be alerted on with a rate: start at zero.
@@ -145,6 +157,20 @@ impl Metrics {
             metrics.errors.with_label_values(&[kind]).set(0);
         }
         metrics
+    }
+
+    pub fn changelog(&self) -> &ChangelogMetrics {
+        let r = &self.registry;
+        self.changelog.get_or_init(|| ChangelogMetrics {
+            waiting_records: gauge(r, "livemart_changelog_waiting_records", "Records in the outbox of the changelog."),
+            waiting_bytes: gauge(r, "livemart_changelog_waiting_bytes", "Bytes of keys and values in the outbox."),
+            lag_seconds: registered(
+                r,
+                Gauge::new("livemart_changelog_lag_seconds", "How long the oldest cut in the outbox has waited."),
+            ),
+            shipped_cuts: counter(r, "livemart_changelog_shipped_cuts_total", "Cuts whose records are in Kafka."),
+            shipped_records: counter(r, "livemart_changelog_shipped_records_total", "Records that are in Kafka."),
+        })
     }
 
     /// `cut_age` is none before the first cut of this process; there is then no such series.

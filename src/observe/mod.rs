@@ -26,6 +26,7 @@ pub use health::{HealthLimits, Verdict};
 pub use http::HttpServer;
 pub use progress::Progress;
 
+use crate::sink::changelog::Backlog;
 use crate::state::KeeperStatus;
 use crate::time::wall_micros;
 use health::Health;
@@ -168,6 +169,16 @@ impl Observer {
             Some(reason) => tracing::warn!(reason, "reading stops"),
             None => tracing::info!("reading goes on"),
         }
+    }
+
+    /// What of the changelog waits to be shipped.
+    pub fn changelog(&self, backlog: &Backlog) {
+        let metrics = self.0.metrics.changelog();
+        metrics.waiting_records.set(to_gauge(backlog.records));
+        metrics.waiting_bytes.set(to_gauge(backlog.bytes));
+        metrics.lag_seconds.set(backlog.lag.as_secs_f64());
+        metrics.shipped_cuts.inc_by(backlog.shipped_cuts.saturating_sub(metrics.shipped_cuts.get()));
+        metrics.shipped_records.inc_by(backlog.shipped_records.saturating_sub(metrics.shipped_records.get()));
     }
 
     /// Collections were filled from the state.

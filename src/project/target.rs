@@ -9,6 +9,8 @@
 //! 2. A field that nobody knows is refused with its line and the nearest known name.
 //! 3. Relative paths start at the folder of the file that names them.
 
+mod changelog;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,6 +21,7 @@ use super::files;
 use super::jinja::scope::Scope;
 use super::profile;
 use super::yaml::{self, Map, Value, Yaml};
+use crate::sink::changelog::ChangelogConfig;
 use crate::sink::postgres::{TlsMode, TlsSettings};
 
 pub const FILE: &str = "livemart.yml";
@@ -30,6 +33,8 @@ pub struct TargetConfig {
     /// By unique id of the source table; tables without an entry in livemart.yml are absent.
     pub sources: BTreeMap<String, SourceSettings>,
     pub sink: SinkConfig,
+    /// Where the tables' changes go besides.
+    pub changelog: Option<ChangelogConfig>,
     pub clock: ClockConfig,
     /// How often a cut is published.
     pub commit_interval: Duration,
@@ -276,7 +281,7 @@ impl Target {
         let kind = sink.require_text("type")?;
         Ok(Some(match kind.as_str() {
             "sqlite" => {
-                sink.only(&["type", "path"])?;
+                sink.only(&["type", "path", "changelog"])?;
                 SinkConfig::Sqlite { path: self.folder.join(sink.require_text("path")?) }
             }
             "postgres" => {
@@ -290,6 +295,7 @@ impl Target {
                     "sslkey",
                     "schema",
                     "meta_schema",
+                    "changelog",
                 ])?;
                 SinkConfig::Postgres {
                     url: sink.require_text("url")?,
@@ -358,6 +364,7 @@ impl Target {
             name: self.name.clone(),
             sources: self.sources(&fields, tables)?,
             sink,
+            changelog: self.changelog()?,
             clock,
             commit_interval: fields.duration("commit_interval")?.unwrap_or(COMMIT_INTERVAL),
             http_listen: http.unwrap_or_else(|| HTTP_LISTEN.into()),
@@ -454,18 +461,7 @@ impl Target {
                     ]
                     .concat(),
                 )?;
-                let mut properties = BTreeMap::new();
-                if let Some(map) = fields.map("properties")? {
-                    for (key, value) in map.iter() {
-                        let text = match value.value {
-                            Value::Bool(bool) => bool.to_string(),
-                            _ => value
-                                .scalar_text()
-                                .ok_or_else(|| fields.wrong(value, "a property of librdkafka is a text"))?,
-                        };
-                        properties.insert(key.scalar_text().unwrap_or_default(), text);
-                    }
-                }
+                let properties = fields.properties()?;
                 let topic = fill(fields.require_text("topic")?);
                 let transactions = match fields.text("transactions")?.as_deref() {
                     None => None,
@@ -676,6 +672,19 @@ impl<'a> Fields<'a> {
             None => Ok(None),
             Some(value) => value.as_map().map(Some).ok_or_else(|| self.wrong(value, format!("'{key}' is not a map"))),
         }
+    }
+
+    /// `properties`, which go to librdkafka as they are.
+    fn properties(&self) -> Result<BTreeMap<String, String>> {
+        let mut properties = BTreeMap::new();
+        for (key, value) in self.map("properties")?.into_iter().flat_map(Map::iter) {
+            let text = match value.value {
+                Value::Bool(bool) => bool.to_string(),
+                _ => value.scalar_text().ok_or_else(|| self.wrong(value, "a property of librdkafka is a text"))?,
+            };
+            properties.insert(key.scalar_text().unwrap_or_default(), text);
+        }
+        Ok(properties)
     }
 
     fn sub(&self, key: &str) -> Result<Option<Fields<'a>>> {

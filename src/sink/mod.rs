@@ -9,6 +9,7 @@
 //!    was lost is settled by reading `cut` again.
 //! 3. Nothing but the delta is written; tables are altered, never dropped and never truncated.
 
+pub mod changelog;
 mod delta;
 mod error;
 mod evolve;
@@ -21,8 +22,11 @@ pub mod sqlite;
 mod watch;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use row::{Row, ScalarType};
+
+use self::changelog::{Outbox, OutboxCut, Shipping};
 
 pub use postgres::{PostgresConfig, PostgresSink};
 pub use properties::{Hook, IndexSpec, RunHooks, TableProperties};
@@ -167,6 +171,22 @@ pub trait Sink: Send {
     /// Applies one cut in one transaction. An unreachable server is `SinkError::Unreachable`: the caller retries the same
     /// commit, which is settled by reading `cut`.
     fn commit(&mut self, commit: &Commit) -> Result<(), SinkError>;
+
+    /// Notes what the next commit does to the outbox, in its transaction; forgotten when that has succeeded.
+    fn stage_outbox(&mut self, cut: OutboxCut);
+
+    /// The outbox over a connection of its own.
+    fn outbox(&mut self) -> Result<Box<dyn Outbox>, SinkError>;
+
+    /// Whether a cut is to come even when nothing changes.
+    fn owes_cut(&self) -> bool {
+        false
+    }
+
+    /// What ships this sink's changelog, where it has one.
+    fn shipping(&self) -> Option<Arc<Shipping>> {
+        None
+    }
 
     /// Who asks to take this sink over; looked at now and then between commits.
     fn heir(&mut self) -> Option<String> {

@@ -2,15 +2,19 @@
 //!
 //! ```text
 //!   Said (log of records) ──> Drive ──> Store (sink: answers get lost, commits fail)      each run ends with a crash or at the
-//!                               └─────> Disk (state: crashes at a call, tears, fills up)   end; the next one goes on
+//!                               │         └─ outbox ──> MemoryLog (Kafka: the same)       end; the next one goes on
+//!                               └─────> Disk (state: crashes at a call, tears, fills up)
 //! ```
 //!
 //! 1. After every run: tables equal what plain maps make of the records up to the sink's positions and at its clock; positions and
 //!    clock never went back; no commit followed any but the one before it.
-//! 2. A seed decides everything: records, faults, when they come, who goes next and what time it is. The engine plays alone
+//! 2. After every run: what is in Kafka, and then what waits in the outbox, are all records of all cuts, each once and in order;
+//!    folded, they are the tables.
+//! 3. A seed decides everything: records, faults, when they come, who goes next and what time it is. The engine plays alone
 //!    (`time::Stage::Alone`), and a seed that is played again commits the same bytes in the same order.
-//! 3. Time passes only when somebody waits for it, so a world of minutes takes milliseconds. Wall clocks jump, forward and back.
+//! 4. Time passes only when somebody waits for it, so a world of minutes takes milliseconds. Wall clocks jump, forward and back.
 
+mod fold;
 mod sink;
 mod source;
 mod truth;
@@ -27,6 +31,7 @@ use livemart::engine::{
 };
 use livemart::plan::rewrite::{RewriteOptions, optimize};
 use livemart::plan::{self, Column, Plan, RelationId, RelationType};
+use livemart::sink::changelog::{ChangelogConfig, ChangelogSink, Envelope, MemoryLog};
 use livemart::sink::{Sink, TableColumn, TableProperties, TableSpec};
 use livemart::source::{Connector, Format, Positions, TableSource};
 use livemart::state::{KeeperLimits, StateFolder, StoredTable, resume};
@@ -98,6 +103,21 @@ fn deployment() -> Deployment {
     deployment
 }
 
+fn changelog(dice: &mut Dice) -> ChangelogConfig {
+    ChangelogConfig {
+        brokers: String::new(),
+        topic: "marts.{table}".into(),
+        envelope: if dice.between(0, 2) == 0 { Envelope::Upsert } else { Envelope::Debezium },
+        properties: BTreeMap::new(),
+        carries_all: true,
+        partitions: 1,
+        replication: 1,
+        position_topic: None,
+        outbox_records_max: dice.between(1, 300) as u64,
+        outbox_bytes_max: u64::MAX,
+    }
+}
+
 /// What outlives the processes, and how unkind the world is to them.
 struct World {
     seed: u64,
@@ -105,6 +125,8 @@ struct World {
     deployment: Deployment,
     said: Arc<Said>,
     store: Store,
+    kafka: MemoryLog,
+    changelog: ChangelogConfig,
     disk: Disk,
     /// The topics forget what the state has; else they keep everything, and the state may be lost.
     forgets: bool,
@@ -132,6 +154,8 @@ impl World {
             deployment: deployment(),
             said,
             store: Store::default(),
+            kafka: MemoryLog::default(),
+            changelog: changelog(&mut dice),
             disk: Disk::new(seed),
             forgets,
             has_threads: false,
@@ -146,6 +170,13 @@ impl World {
         }
     }
 
+    /// The models whose changes go to Kafka: `today` has no key, which only the debezium envelope can tell.
+    fn carried(&self) -> impl Iterator<Item = &'static str> {
+        let all = ["mart", "clicks", "today"];
+        let count = if self.changelog.envelope == Envelope::Upsert { 2 } else { 3 };
+        all.into_iter().take(count)
+    }
+
     fn published(&self) -> Positions {
         let rows = &self.store.inner().state.progress;
         rows.iter().map(|row| ((row.source.clone(), row.partition.clone()), (row.position, row.mark.clone()))).collect()
@@ -157,8 +188,8 @@ impl World {
         let dice = Dice::new(self.seed * 1_000 + self.runs);
         let mut throw = Dice::new(self.seed * 1_000_000 + self.runs);
         let faults = match is_last {
-            true => Faults { lost_answer: 3, away: 1, crash: 0 },
-            false => Faults { lost_answer: 3, away: 1, crash: throw.between(0, 5) },
+            true => Faults { lost_answer: 3, away: 1, crash: 0, shipping: 0 },
+            false => Faults { lost_answer: 3, away: 1, crash: throw.between(0, 5), shipping: throw.between(0, 50) },
         };
         if !is_last && throw.between(0, 3) > 0 {
             let call = throw.between(1, 60) as u64;
@@ -167,7 +198,7 @@ impl World {
         let death = Arc::new(AtomicBool::new(false));
         let (disk, dead) = (self.disk.clone(), death.clone());
         let is_dead = move || dead.load(Ordering::SeqCst) || disk.has_crashed();
-        let mut sink = self.store.open(format!("run {}", self.runs), dice.clone(), faults, is_dead.clone());
+        let mut sink = self.store.open(format!("run {}", self.runs), dice.clone(), faults, &death, is_dead.clone());
         let mut state = sink.state().map_err(|error| error.to_string())?;
         let stored: Vec<StoredTable> =
             self.deployment.sources.iter().map(|table| StoredTable::new(&table.spec, &table.spec.name)).collect();
@@ -220,6 +251,10 @@ impl World {
             EngineEvent::HeldBack { reason: Some(_) } => disk.set_room(None),
             _ => {}
         };
+        let broker = self.kafka.broker(sink.accidents(self.seed * 31 + self.runs));
+        let carried = self.carried().map(str::to_owned).collect();
+        let (sink, config) = (Box::new(sink), self.changelog.clone());
+        let sink = ChangelogSink::new(sink, Box::new(broker), config, INSTANCE, "", carried, stage.clone());
         let mut drive = Drive::without_sink(
             &self.deployment,
             &state,
@@ -264,6 +299,15 @@ impl World {
             3 => {
                 *self.store.inner() = self.backup.clone().unwrap_or_default();
                 self.restores += 1;
+                // The changelog is ahead of it: somebody deletes it, as the refusal says.
+                self.kafka.wipe();
+                self.store.inner().lose_topics(0, |_| true);
+            }
+            4 => {
+                let (at, last) = (self.dice.between(0, 2) as usize, self.carried().count() - 1);
+                let topic = self.changelog.topic_of("", self.carried().nth(at.min(last)).unwrap_or_default());
+                self.kafka.delete_topic(&topic);
+                self.store.inner().lose_topics(self.kafka.position().unwrap_or(0), |lost| lost == topic);
             }
             _ => {}
         }
@@ -301,6 +345,21 @@ impl World {
             let found = inner.tables.get(model).cloned().unwrap_or_default();
             assert_eq!(&found, expected, "seed {}, run {}: {model} at {positions:?}", self.seed, self.runs);
         }
+        // What is in Kafka, and what the outbox has beyond.
+        let mut told: Vec<_> =
+            self.kafka.committed().into_iter().map(|shipped| (shipped.seq, shipped.record)).collect();
+        let position = self.kafka.position().unwrap_or(0);
+        let waiting = inner.outbox.iter().filter(|((seq, _), _)| *seq > position);
+        told.extend(waiting.map(|((seq, _), record)| (*seq, record.clone())));
+        let place = format!("seed {}, run {}", self.seed, self.runs);
+        assert!(told == inner.told, "{place}: {} records of {} are told", told.len(), inner.told.len());
+        for model in self.carried() {
+            let topic = self.changelog.topic_of("", model);
+            if !inner.broken.contains(&topic) {
+                let folded = fold::table(told.iter().map(|(_, record)| record).filter(|record| record.topic == topic));
+                assert_eq!(&folded, &tables[model], "{place}: the changelog of {model}");
+            }
+        }
         let set_aside: i64 = inner.errors.values().sum();
         assert_eq!(set_aside, faults, "seed {}, run {}: errors at {positions:?}", self.seed, self.runs);
     }
@@ -328,12 +387,15 @@ fn simulate(seed: u64) -> Outcome {
     if let Err(error) = world.run(true) {
         panic!("seed {seed}: the last run, with nothing in its way, ends with: {error}");
     }
+    // Whatever was deleted has begun anew, or came again from the outbox.
+    world.store.inner().broken.clear();
     world.check();
     let published = world.published();
     let ends = PLACES.map(|(source, name)| {
         published.get(&(SOURCES[source].to_owned(), name.to_owned())).map_or(0, |(position, _)| *position)
     });
     assert_eq!(ends[..], world.said.ends(), "seed {seed}: everything is published");
+    assert!(world.store.inner().outbox.is_empty(), "seed {seed}: everything is shipped");
     let trace = (world.store.inner().trace, world.trace);
     Outcome { crashes, restores: world.restores, forgets: world.forgets, trace }
 }

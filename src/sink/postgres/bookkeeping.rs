@@ -7,7 +7,7 @@ use tokio_postgres::Error;
 
 use super::session::{Job, Session, instant, number, numbers, optional_text, text, texts};
 use super::value::Parameter;
-use super::{apply, failure, whole_row};
+use super::{apply, failure, outbox, whole_row};
 use crate::sink::names::quoted;
 use crate::sink::set_aside::{self, Count, Group};
 use crate::sink::{Commit, CutRow, ProgressRow, SinkError, SinkState, TableSpec, TestRow};
@@ -43,7 +43,8 @@ create table if not exists {s}.tests (
     primary key (instance, test)
 );
 "#;
-pub const TABLE_NAMES: [&str; 6] = ["progress", "cut", "models", "errors", "error_counts", "tests"];
+pub const TABLE_NAMES: [&str; 8] =
+    ["progress", "cut", "models", "errors", "error_counts", "tests", "outbox", "changelog"];
 
 /// Creates what is missing. Asks first, so that a role without the right to create works where an administrator has created.
 pub async fn create(session: &mut Session, schema: &str) -> Result<(), SinkError> {
@@ -65,7 +66,7 @@ pub async fn create(session: &mut Session, schema: &str) -> Result<(), SinkError
     let sql = format!(
         "begin; select pg_advisory_xact_lock(hashtextextended('livemart bookkeeping', 0)); create schema if not exists {s};
          {} {index}; commit",
-        TABLES.replace("{s}", &s)
+        [TABLES, outbox::TABLES].concat().replace("{s}", &s)
     );
     if let Err(cause) = session.client.batch_execute(&sql).await {
         let _ = session.client.batch_execute("rollback").await;

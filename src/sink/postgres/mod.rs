@@ -18,6 +18,7 @@ mod apply;
 mod batch;
 mod bookkeeping;
 mod hooks;
+mod outbox;
 mod properties;
 pub mod published;
 mod schema;
@@ -41,10 +42,12 @@ pub use self::address::{TlsMode, TlsSettings, database_of};
 use self::apply::Ways;
 use self::batch::Batch;
 use self::bookkeeping::Turn;
+use self::outbox::PostgresOutbox;
 use self::schema::Access;
 use self::session::{Backend, Session};
 use self::value::Raw;
 pub use self::watch::PostgresWatch;
+use super::changelog::{Outbox, OutboxCut};
 use super::names::quoted;
 use super::{Commit, Deploy, Hook, RunHooks, Sink, SinkError, SinkState, TableRows, TableSpec, properties as wanted};
 
@@ -108,6 +111,8 @@ pub struct PostgresSink {
     run_hooks: RunHooks,
     /// Hooks that are yet to run outside of the transaction, which is committed.
     late_hooks: Vec<Hook>,
+    /// For the next commit.
+    outbox: OutboxCut,
 }
 
 /// What an instance has published and what these tables hold, all in one cut, read without owning it.
@@ -162,6 +167,7 @@ impl PostgresSink {
             pending: None,
             run_hooks: RunHooks::default(),
             late_hooks: Vec::new(),
+            outbox: OutboxCut::default(),
         })
     }
 
@@ -258,12 +264,13 @@ impl Sink for PostgresSink {
     fn commit(&mut self, commit: &Commit) -> Result<(), SinkError> {
         let (first, ways) = (self.first, self.ways);
         let (tables, pending) = (std::mem::take(&mut self.tables), self.pending.take());
-        let run_hooks = std::mem::take(&mut self.run_hooks);
+        let (run_hooks, outbox) = (std::mem::take(&mut self.run_hooks), std::mem::take(&mut self.outbox));
         let outcome = self.with_session(async |session, place| {
             let deployed = pending.as_deref().unwrap_or_default();
             let early = deployed.iter().flat_map(|(table, _)| &table.properties.pre_hooks);
             hooks::run_outside(session, early).await?;
-            let done = write_cut(session, place, first, ways, &tables, pending.as_deref(), &run_hooks, commit).await;
+            let done =
+                write_cut(session, place, first, ways, &tables, pending.as_deref(), &run_hooks, &outbox, commit).await;
             if done.is_err() && session.client.batch_execute("rollback").await.is_err() {
                 return done.map_err(|error| match error {
                     // The connection is gone as well: whatever it was, it is tried again on a new one.
@@ -273,9 +280,10 @@ impl Sink for PostgresSink {
             }
             done
         });
-        (self.tables, self.pending, self.run_hooks) = (tables, pending, run_hooks);
+        (self.tables, self.pending, self.run_hooks, self.outbox) = (tables, pending, run_hooks, outbox);
         outcome?;
         self.first = false;
+        self.outbox = OutboxCut::default();
         if let Some(deployed) = self.pending.take() {
             let mut late = std::mem::take(&mut self.run_hooks);
             self.late_hooks = deployed.iter().flat_map(|(table, _)| table.properties.post_hooks.clone()).collect();
@@ -288,6 +296,14 @@ impl Sink for PostgresSink {
             self.late_hooks.remove(0);
         }
         Ok(())
+    }
+
+    fn stage_outbox(&mut self, cut: OutboxCut) {
+        self.outbox = cut;
+    }
+
+    fn outbox(&mut self) -> Result<Box<dyn Outbox>, SinkError> {
+        Ok(Box::new(PostgresOutbox::new(self.config.clone(), &self.instance, &self.owner)?))
     }
 
     fn heir(&mut self) -> Option<String> {
@@ -310,6 +326,7 @@ async fn write_cut(
     tables: &[TableSpec],
     pending: Option<&[(TableSpec, Deploy)]>,
     run_hooks: &RunHooks,
+    outbox: &OutboxCut,
     commit: &Commit,
 ) -> Result<(), SinkError> {
     let (meta, instance) = (&place.config.meta_schema, place.instance);
@@ -366,6 +383,7 @@ async fn write_cut(
     }
     batch.extend(bookkeeping::progress_job(meta, instance, &commit.progress).into_iter());
     batch.extend(bookkeeping::test_job(meta, instance, commit.seq, &commit.tests).into_iter());
+    batch.extend(outbox::jobs(meta, instance, commit.seq, outbox).into_iter());
     batch.send(session).await?;
     bookkeeping::write_errors(session, meta, instance, commit).await?;
     hooks::run_inside(session, &run_hooks.end).await?;

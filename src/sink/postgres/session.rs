@@ -243,6 +243,11 @@ pub fn texts<'a>(values: impl Iterator<Item = &'a str>) -> Parameter<'static> {
     column(&ScalarType::Text, values.map(Datum::Text))
 }
 
+/// A column of texts or NULLs.
+pub fn optional_texts<'a>(values: impl Iterator<Item = Option<&'a str>>) -> Parameter<'static> {
+    column(&ScalarType::Text, values.map(|text| text.map_or(Datum::Null, Datum::Text)))
+}
+
 /// A column of numbers.
 pub fn numbers(values: impl Iterator<Item = i64>) -> Parameter<'static> {
     column(&ScalarType::Int64, values.map(Datum::Int))

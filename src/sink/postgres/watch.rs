@@ -153,7 +153,7 @@ impl PostgresSink {
 }
 
 /// A runtime of its own for who is called from plain threads.
-fn runtime(what: &str) -> Result<Runtime, SinkError> {
+pub(super) fn runtime(what: &str) -> Result<Runtime, SinkError> {
     Builder::new_current_thread().enable_all().build().map_err(|cause| SinkError::Refused {
         message: format!("could not start a runtime for {what}"),
         hint: None,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, named_params, params};
 
-use super::{apply, failure, text};
+use super::{apply, failure, outbox, text};
 use crate::sink::set_aside::{self, Count, Group};
 use crate::sink::{Commit, CutRow, ProgressRow, SinkError, SinkState, TableSpec, TestRow};
 
@@ -41,7 +41,8 @@ create table if not exists livemart_tests (
 pub const ERRORS: &str = "livemart_errors";
 
 pub fn create(connection: &Connection) -> Result<(), SinkError> {
-    connection.execute_batch(TABLES).map_err(|cause| failure("could not create the livemart_ tables", cause))
+    let tables = [TABLES, outbox::TABLES].concat();
+    connection.execute_batch(&tables).map_err(|cause| failure("could not create the livemart_ tables", cause))
 }
 
 /// Writes the new owner into `cut`, so that a writer from before is fenced at once and not only by our first commit.

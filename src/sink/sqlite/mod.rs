@@ -13,6 +13,7 @@
 
 mod apply;
 mod bookkeeping;
+mod outbox;
 mod ownership;
 pub mod published;
 mod schema;
@@ -27,9 +28,11 @@ use row::{Row, RowBuilder};
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
 use self::bookkeeping::Turn;
+use self::outbox::SqliteOutbox;
 use self::ownership::Ownership;
 use self::schema::Access;
 pub use self::watch::SqliteWatch;
+use super::changelog::{Outbox, OutboxCut};
 use super::names::{quoted, shown};
 use super::{Commit, Deploy, Hook, RunHooks, Sink, SinkError, SinkState, TableRows, TableSpec, properties as wanted};
 
@@ -53,6 +56,8 @@ pub struct SqliteSink {
     run_hooks: RunHooks,
     /// Hooks that are yet to run outside of the transaction, which is committed.
     late_hooks: Vec<Hook>,
+    /// For the next commit.
+    outbox: OutboxCut,
 }
 
 /// What an instance has published and what these tables hold, all in one cut, read without owning it.
@@ -151,6 +156,7 @@ impl SqliteSink {
                 pending: None,
                 run_hooks: RunHooks::default(),
                 late_hooks: Vec::new(),
+                outbox: OutboxCut::default(),
             }),
             Err(error) => {
                 // What cannot be opened is left as it was, without a lock file beside it.
@@ -209,6 +215,7 @@ impl SqliteSink {
         }
         bookkeeping::write_progress(&transaction, &self.instance, &commit.progress).map_err(bookkept)?;
         bookkeeping::write_errors(&transaction, &self.instance, commit)?;
+        outbox::write(&transaction, &self.instance, commit.seq, &self.outbox).map_err(bookkept)?;
         bookkeeping::write_tests(&transaction, &self.instance, commit.seq, &commit.tests).map_err(bookkept)?;
         run(&self.run_hooks.end)?;
         transaction.commit().map_err(|cause| failure(&format!("could not commit cut {}", commit.seq), cause))
@@ -255,6 +262,7 @@ impl Sink for SqliteSink {
         }
         self.apply(commit)?;
         self.first = false;
+        self.outbox = OutboxCut::default();
         if let Some(deployed) = self.pending.take() {
             let mut late = std::mem::take(&mut self.run_hooks);
             self.late_hooks = deployed.iter().flat_map(|(table, _)| table.properties.post_hooks.clone()).collect();
@@ -268,6 +276,14 @@ impl Sink for SqliteSink {
             self.late_hooks.remove(0);
         }
         Ok(())
+    }
+
+    fn stage_outbox(&mut self, cut: OutboxCut) {
+        self.outbox = cut;
+    }
+
+    fn outbox(&mut self) -> Result<Box<dyn Outbox>, SinkError> {
+        Ok(Box::new(SqliteOutbox::open(&self.path, &self.instance, &self.owner)?))
     }
 
     fn heir(&mut self) -> Option<String> {

@@ -1,0 +1,256 @@
+//! A sink with a changelog: what is committed to the tables is committed to the outbox.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use row::Row;
+
+use super::begin::{self, Known};
+use super::config::is_topic;
+use super::records::{self, Moment};
+use super::shipper::Shipper;
+use super::shipping::{Limits, Shipping};
+use super::{Broker, BrokerError, Carried, ChangelogConfig, Outbox, OutboxCut, OutboxRecord, WaitingCut};
+use crate::sink::{Commit, Deploy, RunHooks, Sink, SinkError, SinkState, TableSpec};
+use crate::time::Stage;
+
+pub struct ChangelogSink {
+    inner: Box<dyn Sink>,
+    config: ChangelogConfig,
+    instance: String,
+    /// Of tables that name none.
+    schema: String,
+    /// The models whose changes are carried.
+    models: BTreeSet<String>,
+    stage: Stage,
+    /// Until tables are deployed.
+    broker: Option<Box<dyn Broker>>,
+    shipping: Option<Arc<Shipping>>,
+    tables: Vec<TableSpec>,
+    /// By table.
+    carried: Vec<Option<Carried>>,
+    /// What the first commit does besides.
+    begins: Option<Begin>,
+    /// The cut whose records the sink has been given.
+    staged: Option<WaitingCut>,
+}
+
+#[derive(Default)]
+struct Begin {
+    forgets: Vec<String>,
+    /// All rows of tables whose topics begin.
+    fills: Vec<(usize, Vec<(Row, i64)>)>,
+}
+
+impl ChangelogSink {
+    /// `inner` is owned. `models` are carried, of those that are deployed; `schema` is that of tables without one.
+    pub fn new(
+        inner: Box<dyn Sink>,
+        broker: Box<dyn Broker>,
+        config: ChangelogConfig,
+        instance: &str,
+        schema: &str,
+        models: BTreeSet<String>,
+        stage: Stage,
+    ) -> ChangelogSink {
+        ChangelogSink {
+            inner,
+            config,
+            instance: instance.to_owned(),
+            schema: schema.to_owned(),
+            models,
+            stage,
+            broker: Some(broker),
+            shipping: None,
+            tables: Vec::new(),
+            carried: Vec::new(),
+            begins: None,
+            staged: None,
+        }
+    }
+
+    /// Each table with its topic, which must be its own.
+    fn wanted(&self) -> Result<Vec<Option<Carried>>, SinkError> {
+        let mut topics = BTreeSet::new();
+        let mut wanted = Vec::with_capacity(self.tables.len());
+        for table in &self.tables {
+            if !self.models.contains(&table.model) {
+                wanted.push(None);
+                continue;
+            }
+            let topic = self.config.topic_of(&table.schema, &table.name);
+            if !is_topic(&topic) {
+                return Err(SinkError::refused(
+                    format!("the changelog of {} cannot go to \"{topic}\": Kafka has no such topics", table.model),
+                    "a topic's name has letters of ASCII, digits, '.', '_' and '-': give the model an alias, or leave it out with \
+                     meta: {livemart: {changelog: false}}",
+                ));
+            }
+            if !topics.insert(topic.clone()) {
+                return Err(SinkError::refused(
+                    format!(
+                        "the changelogs of {} and of another model would both go to the topic {topic}",
+                        table.model
+                    ),
+                    "write {schema} into the changelog's `topic`",
+                ));
+            }
+            let shape = self.config.shape(table)?;
+            wanted.push(Some(Carried { model: table.model.clone(), topic, shape, since: 0 }));
+        }
+        Ok(wanted)
+    }
+
+    /// Finds out which topics begin, and makes ready to ship.
+    fn prepare(&mut self) -> Result<(), SinkError> {
+        let Some(broker) = self.broker.take() else { return Ok(()) };
+        let mut wanted = self.wanted()?;
+        let seq = self.inner.state()?.cut.map_or(0, |cut| cut.seq);
+        let status = Shipping::status(self.stage.clone());
+        let mut shipper = Shipper::new(self.inner.outbox()?, broker, status.clone());
+        let known = shipper.outbox().carried()?;
+        let waiting = shipper.outbox().waiting()?;
+        let list: Vec<Carried> = wanted.iter().flatten().cloned().collect();
+        let is_known = list.iter().all(|table| begin::carried_as(&known, table).is_some());
+        let topics: Vec<String> = list.iter().map(|table| table.topic.clone()).collect();
+        let mut ask = || -> Result<Vec<Option<u64>>, BrokerError> {
+            let position = shipper.open()?;
+            let made = shipper.broker().make_topics(&topics)?;
+            let known = Known { carried: &known, waiting: &waiting, seq, position, made: &made };
+            begin::begins(&list, &known, |topic| shipper.broker().is_empty(topic))
+        };
+        let since = match ask() {
+            Ok(since) => since,
+            // Nothing begins: what comes can wait in the outbox until the broker is back.
+            Err(BrokerError::Unreachable(reason)) if is_known => {
+                tracing::warn!(reason, "the changelog cannot be shipped yet");
+                list.iter().map(|table| begin::carried_as(&known, table).map(|known| known.since)).collect()
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let mut begins = Begin::default();
+        for ((at, carried), since) in
+            wanted.iter_mut().enumerate().filter_map(|(at, table)| Some((at, table.as_mut()?))).zip(since)
+        {
+            carried.since = since.unwrap_or(seq + 1);
+            if since.is_none() {
+                begins.forgets.push(carried.topic.clone());
+                begins.fills.push((at, self.inner.read_table(&self.tables[at])?));
+            }
+        }
+        let starts_at_once = begins.forgets.is_empty();
+        for cut in waiting.into_iter().filter(|_| starts_at_once) {
+            status.committed(cut);
+        }
+        let limits = Limits { records_max: self.config.outbox_records_max, bytes_max: self.config.outbox_bytes_max };
+        let shipping = Shipping::new(shipper, status, limits);
+        if starts_at_once {
+            shipping.start();
+        }
+        self.shipping = Some(Arc::new(shipping));
+        self.carried = wanted;
+        self.begins = Some(begins);
+        Ok(())
+    }
+
+    /// Gives the sink the records of a cut, once.
+    fn stage(&mut self, commit: &Commit) -> Result<WaitingCut, SinkError> {
+        if let Some(staged) = self.staged.filter(|staged| staged.seq == commit.seq) {
+            return Ok(staged);
+        }
+        let mut records = Vec::new();
+        let moment = Moment { instance: &self.instance, seq: commit.seq, clock: commit.clock };
+        let fills = self.begins.iter().flat_map(|begins| &begins.fills);
+        for (table, rows) in fills.chain(&commit.deltas) {
+            if let Some(carried) = &self.carried[*table] {
+                records::push(&mut records, self.config.envelope, moment, &self.tables[*table], carried, rows)?;
+            }
+        }
+        let cut = WaitingCut {
+            seq: commit.seq,
+            records: records.len() as u64,
+            bytes: records.iter().map(OutboxRecord::bytes).sum(),
+        };
+        let (forgets, carried) = match &self.begins {
+            Some(begins) => (begins.forgets.clone(), Some(self.carried.iter().flatten().cloned().collect())),
+            None => (Vec::new(), None),
+        };
+        self.inner.stage_outbox(OutboxCut { forgets, carried, records });
+        self.staged = Some(cut);
+        Ok(cut)
+    }
+}
+
+impl Sink for ChangelogSink {
+    fn state(&mut self) -> Result<SinkState, SinkError> {
+        self.inner.state()
+    }
+
+    fn read_table(&mut self, table: &TableSpec) -> Result<Vec<(Row, i64)>, SinkError> {
+        self.inner.read_table(table)
+    }
+
+    fn note_hooks(&mut self, hooks: RunHooks) {
+        self.inner.note_hooks(hooks);
+    }
+
+    fn deploy(&mut self, tables: Vec<(TableSpec, Deploy)>, adopt: bool) -> Result<(), SinkError> {
+        self.tables = tables.iter().map(|(table, _)| table.clone()).collect();
+        for table in self.tables.iter_mut().filter(|table| table.schema.is_empty()) {
+            table.schema.clone_from(&self.schema);
+        }
+        self.prepare()?;
+        self.inner.deploy(tables, adopt)
+    }
+
+    fn commit(&mut self, commit: &Commit) -> Result<(), SinkError> {
+        if let Some(shipping) = &self.shipping {
+            shipping.play();
+            if let Some(error) = shipping.end() {
+                return Err(error);
+            }
+        }
+        let cut = self.stage(commit)?;
+        self.inner.commit(commit)?;
+        if let Some(shipping) = &self.shipping {
+            if self.begins.as_ref().is_some_and(|begins| !begins.forgets.is_empty()) {
+                // What waited for topics that begin is gone with this cut.
+                let waiting = self.inner.outbox()?.waiting()?;
+                waiting.into_iter().for_each(|cut| shipping.committed(cut));
+                shipping.start();
+            } else {
+                shipping.committed(cut);
+            }
+            shipping.play();
+        }
+        self.begins = None;
+        self.staged = None;
+        Ok(())
+    }
+
+    fn stage_outbox(&mut self, cut: OutboxCut) {
+        self.inner.stage_outbox(cut);
+    }
+
+    fn outbox(&mut self) -> Result<Box<dyn Outbox>, SinkError> {
+        self.inner.outbox()
+    }
+
+    fn owes_cut(&self) -> bool {
+        self.begins.as_ref().is_some_and(|begins| !begins.forgets.is_empty())
+    }
+
+    fn shipping(&self) -> Option<Arc<Shipping>> {
+        self.shipping.clone()
+    }
+
+    fn heir(&mut self) -> Option<String> {
+        self.inner.heir()
+    }
+
+    fn close(self: Box<Self>) -> Result<(), SinkError> {
+        let shipped = self.shipping.as_ref().map_or(Ok(()), |shipping| shipping.finish());
+        // The sink is let go in any case.
+        self.inner.close().and(shipped)
+    }
+}
