@@ -33,7 +33,7 @@ pub fn run(args: &Args, debug: &DebugArgs, speaker: &Speaker) -> i32 {
     checks.say("sink", sink);
     if let Some(config) = &project.target.changelog {
         let position = instance::changelog_broker(&project).and_then(|broker| match broker {
-            Some(broker) => Ok(broker.position()?),
+            Some(mut broker) => Ok(broker.position()?),
             None => Ok(None),
         });
         let place = format!("Kafka at {}, topics {}", config.brokers, config.topic);

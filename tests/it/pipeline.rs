@@ -7,6 +7,7 @@
 
 pub mod binary;
 mod bystander;
+mod changelog;
 pub mod history;
 mod kills;
 mod ownership;

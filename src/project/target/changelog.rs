@@ -64,7 +64,7 @@ fn parse(fields: &Fields<'_>) -> Result<ChangelogConfig> {
 fn count(fields: &Fields<'_>, key: &str, default: i64, max: i64) -> Result<i64> {
     let Some(yaml) = fields.value(key) else { return Ok(default) };
     let number = match yaml {
-        Yaml { value: Value::Int(number), .. } => Some(*number as i64),
+        Yaml { value: Value::Int(number), .. } => Some(*number),
         other => other.scalar_text().and_then(|text| text.parse().ok()),
     };
     number

@@ -19,7 +19,7 @@ pub struct ChangelogConfig {
     /// Of topics that are made; 1 and 1 by default.
     pub partitions: i32,
     pub replication: i32,
-    /// Where the number of the last shipped cut is; named by the instance by default.
+    /// Where the number of the last shipped cut is; named by `topic` and the instance by default.
     pub position_topic: Option<String>,
     /// With more records or bytes in the outbox nothing more is read from the sources.
     pub outbox_records_max: u64,
@@ -45,7 +45,9 @@ impl ChangelogConfig {
 
     /// Where the instance's position is.
     pub fn position_topic_of(&self, instance: &str) -> String {
-        self.position_topic.clone().unwrap_or_else(|| format!("livemart.changelog.{}", instance_topic(instance)))
+        // Changelogs of other topics, or of other instances, know nothing of each other.
+        let named = || format!("{}.{}", self.topic_of("livemart", "livemart"), instance_topic(instance));
+        self.position_topic.clone().unwrap_or_else(named)
     }
 
     /// Envelope and key of a table's records. Without a key only the debezium envelope tells how many equal rows there are.
@@ -83,7 +85,7 @@ impl fmt::Debug for ChangelogConfig {
 }
 
 /// An instance's name as part of a topic's.
-pub fn instance_topic(instance: &str) -> String {
+fn instance_topic(instance: &str) -> String {
     instance.chars().map(|c| if is_topic_char(c) { c } else { '_' }).collect()
 }
 

@@ -7,7 +7,7 @@
 //!
 //! The position is in a topic, and not an offset of a consumer group: offsets are forgotten after a week without a consumer.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
@@ -26,6 +26,8 @@ use super::{Broker, BrokerError, ChangelogConfig, OutboxRecord};
 const SEQ_HEADER: &str = "livemart.seq";
 /// How long the brokers may take to answer.
 const ANSWER_MAX: Duration = Duration::from_secs(10);
+/// Why a connection failed is told a moment after that it failed.
+const REASON_WAIT: Duration = Duration::from_millis(500);
 /// How long the rest of a transaction may be on its way.
 const COMMIT_MAX: Duration = Duration::from_secs(60);
 /// A transaction that stays open for so long is aborted by the broker. The first cut of a large table is one transaction.
@@ -44,6 +46,7 @@ pub struct KafkaBroker {
     instance: String,
     position_topic: String,
     producer: Option<BaseProducer<Talk>>,
+    consumer: OnceLock<Arc<BaseConsumer<Talk>>>,
     sent: u32,
 }
 
@@ -67,6 +70,10 @@ impl ClientContext for Talk {
 
     fn error(&self, error: KafkaError, reason: &str) {
         tracing::debug!(target: "librdkafka", %error, reason);
+        // That none is left is no reason of its own.
+        if error.rdkafka_error_code() != Some(RDKafkaErrorCode::AllBrokersDown) && !reason.is_empty() {
+            self.last_error().get_or_insert_with(|| reason.to_owned());
+        }
     }
 }
 
@@ -95,17 +102,27 @@ impl KafkaBroker {
             }
         }
         let position_topic = config.position_topic_of(instance);
-        Ok(KafkaBroker { config, instance: instance.to_owned(), position_topic, producer: None, sent: 0 })
+        Ok(KafkaBroker {
+            config,
+            instance: instance.to_owned(),
+            position_topic,
+            producer: None,
+            consumer: OnceLock::new(),
+            sent: 0,
+        })
     }
 
     /// The last committed cut, without fencing anybody.
-    pub fn position(&self) -> Result<Option<u64>, BrokerError> {
+    pub fn position(&mut self) -> Result<Option<u64>, BrokerError> {
+        match self.missing(std::slice::from_ref(&self.position_topic))?.is_empty() {
+            true => self.read_position(),
+            false => Ok(None),
+        }
+    }
+
+    fn read_position(&self) -> Result<Option<u64>, BrokerError> {
         let consumer = self.consumer()?;
         let deadline = Instant::now() + ANSWER_MAX;
-        let known = consumer.fetch_metadata(None, ANSWER_MAX).map_err(|cause| self.unreachable(&consumer, &cause))?;
-        if !known.topics().iter().any(|topic| topic.name() == self.position_topic) {
-            return Ok(None);
-        }
         let (low, high) = self.watermarks(&consumer, &self.position_topic, 0)?;
         let mut look_back = LOOK_BACK;
         loop {
@@ -116,6 +133,14 @@ impl KafkaBroker {
             }
             look_back *= 16;
         }
+    }
+
+    /// Those of the topics that the brokers do not know.
+    fn missing(&self, topics: &[String]) -> Result<Vec<String>, BrokerError> {
+        let consumer = self.consumer()?;
+        let known = consumer.fetch_metadata(None, ANSWER_MAX).map_err(|cause| self.unreachable(&consumer, &cause))?;
+        let is_known = |topic: &String| known.topics().iter().any(|known| known.name() == topic.as_str());
+        Ok(topics.iter().filter(|topic| !is_known(topic)).cloned().collect())
     }
 
     fn last_position(
@@ -130,7 +155,10 @@ impl KafkaBroker {
         at.add_partition_offset(&self.position_topic, 0, Offset::Offset(from)).map_err(failed)?;
         consumer.assign(&at).map_err(failed)?;
         let mut found = None;
-        while from < high {
+        if from >= high {
+            return Ok(found);
+        }
+        loop {
             match consumer.poll(Duration::from_millis(100)) {
                 Some(Ok(message)) => {
                     if message.key() == Some(self.instance.as_bytes()) {
@@ -151,7 +179,11 @@ impl KafkaBroker {
         Ok(found)
     }
 
-    fn consumer(&self) -> Result<BaseConsumer<Talk>, BrokerError> {
+    /// Connected once; a broken connection is made again by the client itself.
+    fn consumer(&self) -> Result<Arc<BaseConsumer<Talk>>, BrokerError> {
+        if let Some(consumer) = self.consumer.get() {
+            return Ok(consumer.clone());
+        }
         let mut config = self.client();
         config
             .set("group.id", "livemart")
@@ -160,7 +192,8 @@ impl KafkaBroker {
             .set("enable.partition.eof", "true")
             .set("auto.offset.reset", "earliest")
             .set("isolation.level", "read_committed");
-        config.create_with_context(Talk::default()).map_err(|cause| self.refused_config(&cause))
+        let made = config.create_with_context(Talk::default()).map_err(|cause| self.refused_config(&cause))?;
+        Ok(self.consumer.get_or_init(|| Arc::new(made)).clone())
     }
 
     fn client(&self) -> ClientConfig {
@@ -187,6 +220,12 @@ impl KafkaBroker {
     }
 
     fn unreachable(&self, consumer: &BaseConsumer<Talk>, cause: &KafkaError) -> BrokerError {
+        let deadline = Instant::now() + REASON_WAIT;
+        while consumer.context().last_error().is_none() && Instant::now() < deadline {
+            if let Some(Err(error)) = consumer.poll(Duration::from_millis(50)) {
+                consumer.context().error(error, "");
+            }
+        }
         self.away(consumer.context(), cause)
     }
 
@@ -218,13 +257,19 @@ impl KafkaBroker {
                 message: format!("the brokers {} do not let us write the changelog: {cause}", self.config.brokers),
                 hint: format!("allow WRITE and DESCRIBE on the transactional id {}", self.transactional_id()),
             },
-            _ => self.away(talk, cause),
+            _ => {
+                let deadline = Instant::now() + REASON_WAIT;
+                while talk.last_error().is_none() && Instant::now() < deadline {
+                    producer.poll(Duration::from_millis(50));
+                }
+                self.away(talk, cause)
+            }
         }
     }
 
     fn transactional_id(&self) -> String {
         let own = self.config.properties.get("transactional.id").cloned();
-        own.unwrap_or_else(|| format!("livemart.changelog.{}", self.instance))
+        own.unwrap_or_else(|| self.position_topic.clone())
     }
 
     fn producer(&self) -> Result<&BaseProducer<Talk>, BrokerError> {
@@ -317,18 +362,20 @@ impl Broker for KafkaBroker {
             config.create_with_context(Talk::default()).map_err(|cause| self.refused_config(&cause))?;
         self.producer = Some(producer);
         self.producer()?.init_transactions(ANSWER_MAX).map_err(|cause| self.failed(&cause))?;
-        self.create(std::slice::from_ref(&self.position_topic), true, 1)?;
-        self.position()
+        let missing = self.missing(std::slice::from_ref(&self.position_topic))?;
+        if !missing.is_empty() {
+            self.create(&missing, true, 1)?;
+            // Somebody else may have made it meanwhile, but nobody who could have shipped since we opened.
+            return Ok(None);
+        }
+        self.read_position()
     }
 
     fn make_topics(&mut self, topics: &[String]) -> Result<Vec<String>, BrokerError> {
         if topics.is_empty() {
             return Ok(Vec::new());
         }
-        let consumer = self.consumer()?;
-        let known = consumer.fetch_metadata(None, ANSWER_MAX).map_err(|cause| self.unreachable(&consumer, &cause))?;
-        let is_missing = |topic: &&String| !known.topics().iter().any(|known| known.name() == topic.as_str());
-        let missing: Vec<String> = topics.iter().filter(is_missing).cloned().collect();
+        let missing = self.missing(topics)?;
         if missing.is_empty() {
             return Ok(missing);
         }

@@ -51,6 +51,8 @@ impl OutboxRecord {
 pub struct OutboxCut {
     /// Records that wait for these topics go first: the topics begin anew.
     pub forgets: Vec<String>,
+    /// All that waits goes: it belongs to topics of another life.
+    pub forgets_all: bool,
     /// Everything the changelog carries from this cut on, where that is to be noted.
     pub carried: Option<Vec<Carried>>,
     pub records: Vec<OutboxRecord>,

@@ -134,7 +134,7 @@ impl Status {
     /// Waits until something is to be shipped, or for so long; false when it is closing.
     fn rest(&self, wait: Duration, until_work: bool) -> bool {
         let inner = self.inner();
-        let rests = |inner: &mut Inner| !inner.closing && !(until_work && !inner.cuts.is_empty());
+        let rests = |inner: &mut Inner| !inner.closing && (!until_work || inner.cuts.is_empty());
         let waited = self.changed.wait_timeout_while(inner, wait, rests);
         !waited.unwrap_or_else(PoisonError::into_inner).0.closing
     }

@@ -38,6 +38,7 @@ pub struct ChangelogSink {
 #[derive(Default)]
 struct Begin {
     forgets: Vec<String>,
+    forgets_all: bool,
     /// All rows of tables whose topics begin.
     fills: Vec<(usize, Vec<(Row, i64)>)>,
 }
@@ -113,8 +114,10 @@ impl ChangelogSink {
         let list: Vec<Carried> = wanted.iter().flatten().cloned().collect();
         let is_known = list.iter().all(|table| begin::carried_as(&known, table).is_some());
         let topics: Vec<String> = list.iter().map(|table| table.topic.clone()).collect();
+        let mut was_shipped = true;
         let mut ask = || -> Result<Vec<Option<u64>>, BrokerError> {
             let position = shipper.open()?;
+            was_shipped = position.is_some();
             let made = shipper.broker().make_topics(&topics)?;
             let known = Known { carried: &known, waiting: &waiting, seq, position, made: &made };
             begin::begins(&list, &known, |topic| shipper.broker().is_empty(topic))
@@ -123,7 +126,7 @@ impl ChangelogSink {
             Ok(since) => since,
             // Nothing begins: what comes can wait in the outbox until the broker is back.
             Err(BrokerError::Unreachable(reason)) if is_known => {
-                tracing::warn!(reason, "the changelog cannot be shipped yet");
+                status.failed(reason);
                 list.iter().map(|table| begin::carried_as(&known, table).map(|known| known.since)).collect()
             }
             Err(error) => return Err(error.into()),
@@ -138,6 +141,7 @@ impl ChangelogSink {
                 begins.fills.push((at, self.inner.read_table(&self.tables[at])?));
             }
         }
+        begins.forgets_all = !was_shipped && begins.forgets.len() == list.len() && !list.is_empty();
         let starts_at_once = begins.forgets.is_empty();
         for cut in waiting.into_iter().filter(|_| starts_at_once) {
             status.committed(cut);
@@ -171,11 +175,13 @@ impl ChangelogSink {
             records: records.len() as u64,
             bytes: records.iter().map(OutboxRecord::bytes).sum(),
         };
-        let (forgets, carried) = match &self.begins {
-            Some(begins) => (begins.forgets.clone(), Some(self.carried.iter().flatten().cloned().collect())),
-            None => (Vec::new(), None),
-        };
-        self.inner.stage_outbox(OutboxCut { forgets, carried, records });
+        let mut outbox = OutboxCut { records, ..OutboxCut::default() };
+        if let Some(begins) = &self.begins {
+            outbox.forgets.clone_from(&begins.forgets);
+            outbox.forgets_all = begins.forgets_all;
+            outbox.carried = Some(self.carried.iter().flatten().cloned().collect());
+        }
+        self.inner.stage_outbox(outbox);
         self.staged = Some(cut);
         Ok(cut)
     }

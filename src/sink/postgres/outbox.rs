@@ -27,6 +27,10 @@ const RECORDS_PER_STATEMENT: usize = 5_000;
 pub fn jobs<'a>(schema: &str, instance: &'a str, seq: u64, cut: &'a OutboxCut) -> Vec<Job<'a>> {
     let s = quoted(schema);
     let mut jobs = Vec::new();
+    if cut.forgets_all {
+        let sql = format!("delete from {s}.outbox where instance = $1");
+        jobs.push(Job { sql, values: vec![text(instance)] });
+    }
     for topic in &cut.forgets {
         let sql = format!("delete from {s}.outbox where instance = $1 and topic = $2");
         jobs.push(Job { sql, values: vec![text(instance), text(topic)] });

@@ -20,6 +20,9 @@ create table if not exists livemart_changelog (
 "#;
 
 pub fn write(transaction: &Transaction<'_>, instance: &str, seq: u64, cut: &OutboxCut) -> rusqlite::Result<()> {
+    if cut.forgets_all {
+        transaction.execute("delete from livemart_outbox where instance = ?1", [instance])?;
+    }
     for topic in &cut.forgets {
         transaction.execute("delete from livemart_outbox where instance = ?1 and topic = ?2", [instance, topic])?;
     }

@@ -226,6 +226,10 @@ fn add<T: Ord + Clone + std::fmt::Debug>(rows: &mut BTreeMap<T, i64>, deltas: &[
 }
 
 fn apply_outbox(inner: &mut Inner, seq: u64, cut: &OutboxCut) {
+    if cut.forgets_all {
+        inner.outbox.clear();
+        inner.told.clear();
+    }
     for topic in &cut.forgets {
         inner.outbox.retain(|_, record| record.topic != *topic);
         inner.told.retain(|(_, record)| record.topic != *topic);
