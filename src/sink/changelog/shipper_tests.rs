@@ -103,11 +103,11 @@ fn cuts_go_in_order_whole_and_once_whatever_call_fails() {
                 })
                 .collect();
             let mut calls = 0;
-            let mut trouble = move || {
+            let trouble = move || {
                 calls += 1;
                 (calls == fails_at).then_some(accident)
             };
-            let (mut shipper, _) = table.shipper("a", &log, move || trouble());
+            let (mut shipper, _) = table.shipper("a", &log, trouble);
             let mut steps = 0;
             while shipper.step() != Step::Idle {
                 steps += 1;
