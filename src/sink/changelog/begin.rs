@@ -4,8 +4,8 @@
 //! |---|---|---|
 //! | not carried yet, or of another shape | the topic holds nothing | it begins, with all rows of the table |
 //! | | the topic holds records | refused: they are not ours, or of another life |
-//! | carried since cut s, s was shipped | the topic is there | it goes on |
-//! | | the topic had to be made | somebody deleted it: it begins anew |
+//! | carried since cut s, s was shipped | the topic holds records | it goes on |
+//! | | it holds nothing | somebody deleted it, or nothing was ever told: it begins anew |
 //! | carried since cut s, s waits in the outbox | anything | it goes on |
 //! | at cut n | shipped up to a cut beyond n | refused: the sink was set back |
 
@@ -51,14 +51,15 @@ pub fn begins(
     let oldest_waiting = known.waiting.first().map(|cut| cut.seq);
     let mut since = Vec::with_capacity(wanted.len());
     for table in wanted {
+        let holds_nothing = known.made.contains(&table.topic) || is_empty(&table.topic)?;
         let goes_on = carried_as(known.carried, table).map(|carried| carried.since).filter(|since| {
             match known.position {
-                Some(position) if *since <= position => !known.made.contains(&table.topic),
+                Some(position) if *since <= position => !holds_nothing,
                 // Its beginning was never shipped, so it must wait still.
                 _ => oldest_waiting.is_some_and(|oldest| oldest <= *since),
             }
         });
-        if goes_on.is_none() && !known.made.contains(&table.topic) && !is_empty(&table.topic)? {
+        if goes_on.is_none() && !holds_nothing {
             return Err(BrokerError::Refused {
                 message: format!(
                     "the changelog of {} cannot begin: the topic {} holds records already",

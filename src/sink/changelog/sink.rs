@@ -135,10 +135,13 @@ impl ChangelogSink {
         for ((at, carried), since) in
             wanted.iter_mut().enumerate().filter_map(|(at, table)| Some((at, table.as_mut()?))).zip(since)
         {
-            carried.since = since.unwrap_or(seq + 1);
-            if since.is_none() {
+            let rows = if since.is_none() { self.inner.read_table(&self.tables[at])? } else { Vec::new() };
+            // An empty topic is all that there is to tell of an empty table.
+            let told = begin::carried_as(&known, carried).filter(|_| rows.is_empty() && waiting.is_empty());
+            carried.since = since.or(told.map(|known| known.since)).unwrap_or(seq + 1);
+            if since.is_none() && told.is_none() {
                 begins.forgets.push(carried.topic.clone());
-                begins.fills.push((at, self.inner.read_table(&self.tables[at])?));
+                begins.fills.push((at, rows));
             }
         }
         begins.forgets_all = !was_shipped && begins.forgets.len() == list.len() && !list.is_empty();
