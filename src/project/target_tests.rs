@@ -140,3 +140,31 @@ fn a_kafka_source_with_a_registry_and_whole_transactions() {
     let error = load("{connector: kafka, brokers: b, topic: x, transactions: mysql}").expect_err("unknown");
     assert!(error.to_string().contains("mysql"), "{error}");
 }
+
+#[test]
+fn a_changelog_is_read_whole_and_strictly() {
+    let changelog = |rest: &str| {
+        let text =
+            format!("targets:\n  dev:\n    sink:\n      type: sqlite\n      path: x.db\n      changelog: {{{rest}}}\n");
+        load(&text, "dev").map(|config| config.changelog.expect("a changelog"))
+    };
+    let full = changelog(
+        "brokers: \"{{ env_var('KAFKA_BROKERS') }}\", topic: \"{schema}.{table}\", envelope: upsert, models: marked, partitions: 3, \
+         outbox_bytes_max: 2MiB, properties: {sasl.password: x}",
+    );
+    let full = full.expect("valid");
+    assert_eq!((full.brokers.as_str(), full.partitions, full.replication, full.carries_all), ("k:9092", 3, 1, false));
+    assert_eq!((full.outbox_bytes_max, full.topic_of("a", "b").as_str()), (2 << 20, "a.b"));
+    assert_eq!(full.position_topic_of("shop.dev é"), "livemart.livemart.shop.dev__");
+    assert!(!format!("{full:?}").contains("password"), "properties may be secrets");
+    for (rest, message) in [
+        ("brokers: x, topic: \"t.{table}\", topics: y", "unknown field 'topics'"),
+        ("brokers: x, topic: t", "'topic' must hold {table}"),
+        ("topic: \"t.{table}\"", "'brokers' is missing"),
+        ("brokers: x, topic: \"t.{table}\", envelope: avro", "unknown envelope 'avro'"),
+        ("brokers: x, topic: \"t.{table}\", partitions: 0", "'partitions' is a number from 1"),
+    ] {
+        let error = changelog(rest).expect_err(rest);
+        assert!(error.message.contains(message), "{error}");
+    }
+}
