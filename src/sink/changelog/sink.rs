@@ -199,6 +199,10 @@ impl Sink for ChangelogSink {
         self.inner.read_table(table)
     }
 
+    fn lost_columns(&mut self, table: &TableSpec) -> Result<Vec<String>, SinkError> {
+        self.inner.lost_columns(table)
+    }
+
     fn note_hooks(&mut self, hooks: RunHooks) {
         self.inner.note_hooks(hooks);
     }
