@@ -705,10 +705,9 @@ impl<'a> Drive<'a> {
         while let Some(published) = self.publisher.told() {
             self.settle(published)?;
         }
-        match self.shipping.as_ref().and_then(|shipping| shipping.end()) {
-            Some(error) => Err(error.into()),
-            None => Ok(()),
-        }
+        let Some(shipping) = &self.shipping else { return Ok(()) };
+        self.owes_cut |= shipping.owes_cut();
+        shipping.end().map_or(Ok(()), |error| Err(error.into()))
     }
 
     pub(super) fn await_published(&mut self) -> Result<(), EngineError> {

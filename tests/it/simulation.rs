@@ -447,6 +447,12 @@ fn a_run_whose_worker_is_gone_ends_with_an_error_and_publishes_nothing_more() {
     assert!(world.store.inner().tables.get("clicks").is_none_or(BTreeMap::is_empty));
 }
 
+/// Its broker is away when a process begins, and a topic of a known table was deleted before.
+#[test]
+fn simulation_of_a_topic_that_was_deleted_while_the_broker_was_away() {
+    simulate(138);
+}
+
 #[test]
 fn simulation_of_a_seed_is_the_same_each_time() {
     for seed in 1_000..1_004 {

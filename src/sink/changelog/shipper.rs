@@ -6,11 +6,15 @@
 //! ```
 //!
 //! A step either gets on or leaves everything to the next opening, which learns from the broker what was committed.
+//!
+//! Where the broker could not be reached when the process began, the first opening also looks which topics are as they were: what
+//! somebody deleted meanwhile begins anew with the next commit, and nothing is sent before that.
 
 use std::sync::Arc;
 
-use super::shipping::Status;
-use super::{Broker, BrokerError, Outbox, WaitingCut};
+use super::begin::{self, Known};
+use super::shipping::{Anew, Status};
+use super::{Broker, BrokerError, Carried, Outbox, WaitingCut};
 use crate::sink::SinkError;
 
 /// A transaction takes the cuts that wait up to so many records, and at least one cut.
@@ -26,6 +30,24 @@ pub struct Shipper {
     /// Up to which cut the outbox was relieved.
     forgotten: u64,
     status: Arc<Status>,
+    /// Yet to be asked, before anything is sent.
+    question: Option<Question>,
+}
+
+/// Which topics go on, and which begin.
+pub struct Question {
+    pub wanted: Vec<Carried>,
+    /// What the sink said when the process began.
+    pub carried: Vec<Carried>,
+    pub waiting: Vec<WaitingCut>,
+    pub seq: u64,
+}
+
+pub struct Answer {
+    /// Of each wanted table, since when its topic has it; None: it begins.
+    pub since: Vec<Option<u64>>,
+    /// Kafka knows of a cut that was shipped.
+    pub was_shipped: bool,
 }
 
 /// What a step came to.
@@ -70,19 +92,37 @@ impl From<BrokerError> for Trouble {
 
 impl Shipper {
     pub fn new(outbox: Box<dyn Outbox>, broker: Box<dyn Broker>, status: Arc<Status>) -> Shipper {
-        Shipper { outbox, broker, position: None, forgotten: 0, status }
+        Shipper { outbox, broker, position: None, forgotten: 0, status, question: None }
     }
 
     pub fn outbox(&mut self) -> &mut dyn Outbox {
         &mut *self.outbox
     }
 
-    pub fn broker(&mut self) -> &mut dyn Broker {
-        &mut *self.broker
+    /// Opens the broker, makes topics that are missing, and finds out which begin.
+    pub fn ask(&mut self, question: &Question) -> Result<Answer, BrokerError> {
+        let position = self.open()?;
+        self.look(question, position)
+    }
+
+    /// The same when the broker can be reached; nothing is sent before.
+    pub fn ask_later(&mut self, question: Question) {
+        // The opening may have succeeded, and what followed failed.
+        self.position = None;
+        self.question = Some(question);
+    }
+
+    fn look(&mut self, question: &Question, position: Option<u64>) -> Result<Answer, BrokerError> {
+        let Question { wanted, carried, waiting, seq } = question;
+        let topics: Vec<String> = wanted.iter().map(|table| table.topic.clone()).collect();
+        let made = self.broker.make_topics(&topics)?;
+        let known = Known { carried, waiting, seq: *seq, position, made: &made };
+        let since = begin::begins(wanted, &known, |topic| self.broker.is_empty(topic))?;
+        Ok(Answer { since, was_shipped: position.is_some() })
     }
 
     /// Opens the broker, and gives the last cut that is there.
-    pub fn open(&mut self) -> Result<Option<u64>, BrokerError> {
+    fn open(&mut self) -> Result<Option<u64>, BrokerError> {
         self.position = None;
         let position = self.broker.open()?;
         self.position = Some(position.unwrap_or(0));
@@ -128,14 +168,18 @@ impl Shipper {
         let position = match self.position {
             Some(position) => position,
             None => {
-                let position = self.open()?.unwrap_or(0);
+                let position = self.open()?;
                 // Only now can nobody else be fenced by us any more who is the owner.
                 if !self.outbox.is_ours()? {
                     return Err(Trouble::Final(self.not_ours()));
                 }
-                position
+                self.look_once(position)?;
+                position.unwrap_or(0)
             }
         };
+        if let Some(reason) = self.status.awaits_anew() {
+            return Err(Trouble::Passes(reason));
+        }
         if self.forgotten < position {
             self.outbox.forget(position)?;
             self.forgotten = position;
@@ -149,6 +193,26 @@ impl Shipper {
         self.forgotten = through;
         self.status.shipped(through);
         Ok(true)
+    }
+
+    /// Asks what could not be asked when the process began. What has waited since then has not been shipped, so that the answer is still
+    /// to what was known then.
+    fn look_once(&mut self, position: Option<u64>) -> Result<(), Trouble> {
+        let Some(question) = self.question.take() else { return Ok(()) };
+        let answer = match self.look(&question, position) {
+            Ok(answer) => answer,
+            Err(error) => {
+                self.question = Some(question);
+                return Err(error.into());
+            }
+        };
+        let begins = question.wanted.iter().zip(&answer.since).filter(|(_, since)| since.is_none());
+        let topics: Vec<String> = begins.map(|(table, _)| table.topic.clone()).collect();
+        if !topics.is_empty() {
+            let forgets_all = !answer.was_shipped && topics.len() == question.wanted.len();
+            self.status.begin_anew(Anew { topics, forgets_all });
+        }
+        Ok(())
     }
 
     fn ship(&mut self, position: u64, through: u64, cuts: &[WaitingCut]) -> Result<(), Trouble> {

@@ -175,6 +175,44 @@ fn a_zombie_sends_nothing_and_the_owner_goes_on() {
 }
 
 #[test]
+fn a_topic_that_was_deleted_while_the_broker_was_away_begins_with_the_next_cut_and_nothing_is_sent_before() {
+    // Opening it fails, or what follows.
+    for fails_at in 1..=2 {
+        let (table, log) = (Table::default(), MemoryLog::default());
+        table.owned_by("a");
+        table.put(1, 2);
+        let (mut first, _) = table.shipper("a", &log, || None);
+        first.broker.make_topics(&["t".into()]).expect("it answers");
+        assert_eq!(first.step(), Step::Shipped);
+        log.delete_topic("t");
+        let mut calls = 0;
+        let (mut second, status) = table.shipper("a", &log, move || {
+            calls += 1;
+            (calls == fails_at).then_some(Accident::Away)
+        });
+        let carried = Carried { model: "m".into(), topic: "t".into(), shape: "upsert".into(), since: 1 };
+        let question =
+            || Question { wanted: vec![carried.clone()], carried: vec![carried.clone()], waiting: Vec::new(), seq: 1 };
+        assert!(matches!(second.ask(&question()), Err(BrokerError::Unreachable(_))));
+        second.ask_later(question());
+        status.committed(table.put(2, 1));
+        assert_eq!((second.step(), second.step()), (Step::Failed, Step::Failed));
+        assert!(log.committed().is_empty());
+        let shipping = Shipping::new(second, status.clone(), super::super::Limits { records_max: 0, bytes_max: 0 });
+        assert_eq!(shipping.anew().map(|anew| anew.topics), Some(vec!["t".to_owned()]));
+        assert!(shipping.owes_cut() && shipping.holds_back().is_none(), "reading goes on, for a cut is waited for");
+        // It forgets what waited for the topic, and fills it.
+        table.0.lock().unwrap_or_else(PoisonError::into_inner).0.clear();
+        shipping.begun(vec![table.put(3, 4)]);
+        assert!(!shipping.owes_cut() && shipping.holds_back().is_some());
+        shipping.start();
+        shipping.finish().expect("shipped");
+        assert_eq!((keys(&log).len(), log.position()), (4, Some(3)));
+        assert_eq!(shipping.backlog().records, 0);
+    }
+}
+
+#[test]
 fn records_that_somebody_deleted_are_missed() {
     let (table, log) = (Table::default(), MemoryLog::default());
     table.owned_by("a");

@@ -5,7 +5,7 @@
 //!                 └──> holds_back: more waits than the limit, reading stops      backlog: metrics
 //! ```
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -43,6 +43,14 @@ pub struct Backlog {
     pub failure: Option<String>,
 }
 
+/// Topics that begin with the next commit: nothing is shipped before it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Anew {
+    pub topics: Vec<String>,
+    /// What waits belongs to topics of another life.
+    pub forgets_all: bool,
+}
+
 #[derive(Default)]
 struct Inner {
     cuts: VecDeque<(WaitingCut, Instant)>,
@@ -52,6 +60,7 @@ struct Inner {
     shipped_records: u64,
     failure: Option<String>,
     ended: Option<SinkError>,
+    anew: Option<Anew>,
     closing: bool,
     /// Moves whenever something goes.
     progress: u64,
@@ -82,6 +91,35 @@ impl Status {
         inner.bytes += cut.bytes;
         let now = self.stage.now();
         inner.cuts.push_back((cut, now));
+        drop(inner);
+        self.changed.notify_all();
+    }
+
+    /// Topics turned out to be gone.
+    pub(super) fn begin_anew(&self, anew: Anew) {
+        tracing::warn!(topics = ?anew.topics, "topics of the changelog hold nothing any more; they begin anew");
+        self.inner().anew = Some(anew);
+    }
+
+    /// Why nothing can be shipped before the next commit.
+    pub(super) fn awaits_anew(&self) -> Option<String> {
+        let inner = self.inner();
+        let anew = inner.anew.as_ref()?;
+        Some(format!("the next cut begins topics that hold nothing any more: {}", anew.topics.join(", ")))
+    }
+
+    /// The commit with which topics begin is done; these cuts wait.
+    fn begun(&self, waiting: Vec<WaitingCut>) {
+        let mut inner = self.inner();
+        let known: BTreeMap<u64, Instant> = inner.cuts.drain(..).map(|(cut, since)| (cut.seq, since)).collect();
+        (inner.records, inner.bytes, inner.anew) = (0, 0, None);
+        let now = self.stage.now();
+        for cut in waiting {
+            inner.records += cut.records;
+            inner.bytes += cut.bytes;
+            let since = known.get(&cut.seq).copied().unwrap_or(now);
+            inner.cuts.push_back((cut, since));
+        }
         drop(inner);
         self.changed.notify_all();
     }
@@ -186,6 +224,21 @@ impl Shipping {
         self.status.committed(cut);
     }
 
+    /// Topics begin, in place of what waited for them.
+    pub(super) fn begun(&self, waiting: Vec<WaitingCut>) {
+        self.status.begun(waiting);
+    }
+
+    /// What begins with the next commit, as the broker was found.
+    pub(super) fn anew(&self) -> Option<Anew> {
+        self.status.inner().anew.clone()
+    }
+
+    /// Whether a commit is due even if no table changes.
+    pub fn owes_cut(&self) -> bool {
+        self.status.inner().anew.is_some()
+    }
+
     /// Played alone: some steps, if the dice say so.
     pub(super) fn play(&self) {
         let Stage::Alone(schedule) = &self.status.stage else { return };
@@ -202,7 +255,9 @@ impl Shipping {
     pub fn holds_back(&self) -> Option<String> {
         self.play();
         let inner = self.status.inner();
-        if inner.records <= self.limits.records_max && inner.bytes <= self.limits.bytes_max {
+        let is_within = inner.records <= self.limits.records_max && inner.bytes <= self.limits.bytes_max;
+        // Where topics begin anew the broker is back, and waits for a commit.
+        if is_within || inner.anew.is_some() {
             return None;
         }
         let why = inner.failure.clone().unwrap_or_else(|| "Kafka takes them more slowly than they come".to_owned());

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use row::Row;
 
-use super::begin::{self, Known};
+use super::begin;
 use super::config::is_topic;
 use super::records::{self, Moment};
-use super::shipper::Shipper;
+use super::shipper::{Answer, Question, Shipper};
 use super::shipping::{Limits, Shipping};
 use super::{Broker, BrokerError, Carried, ChangelogConfig, Outbox, OutboxCut, OutboxRecord, WaitingCut};
-use crate::sink::{Commit, Deploy, RunHooks, Sink, SinkError, SinkState, TableSpec};
+use crate::sink::{Commit, Deploy, RunHooks, Sink, SinkError, SinkState, TableSpec, net};
 use crate::time::Stage;
 
 pub struct ChangelogSink {
@@ -113,21 +113,17 @@ impl ChangelogSink {
         let waiting = shipper.outbox().waiting()?;
         let list: Vec<Carried> = wanted.iter().flatten().cloned().collect();
         let is_known = list.iter().all(|table| begin::carried_as(&known, table).is_some());
-        let topics: Vec<String> = list.iter().map(|table| table.topic.clone()).collect();
-        let mut was_shipped = true;
-        let mut ask = || -> Result<Vec<Option<u64>>, BrokerError> {
-            let position = shipper.open()?;
-            was_shipped = position.is_some();
-            let made = shipper.broker().make_topics(&topics)?;
-            let known = Known { carried: &known, waiting: &waiting, seq, position, made: &made };
-            begin::begins(&list, &known, |topic| shipper.broker().is_empty(topic))
-        };
-        let since = match ask() {
-            Ok(since) => since,
-            // Nothing begins: what comes can wait in the outbox until the broker is back.
+        let count = list.len();
+        let question = Question { wanted: list, carried: known.clone(), waiting: waiting.clone(), seq };
+        let Answer { since, was_shipped } = match shipper.ask(&question) {
+            Ok(answer) => answer,
+            // What comes can wait in the outbox until the broker is back.
             Err(BrokerError::Unreachable(reason)) if is_known => {
                 status.failed(reason);
-                list.iter().map(|table| begin::carried_as(&known, table).map(|known| known.since)).collect()
+                let known = |table| begin::carried_as(&known, table).map(|known| known.since);
+                let since = question.wanted.iter().map(known).collect();
+                shipper.ask_later(question);
+                Answer { since, was_shipped: true }
             }
             Err(error) => return Err(error.into()),
         };
@@ -144,7 +140,7 @@ impl ChangelogSink {
                 begins.fills.push((at, rows));
             }
         }
-        begins.forgets_all = !was_shipped && begins.forgets.len() == list.len() && !list.is_empty();
+        begins.forgets_all = !was_shipped && begins.forgets.len() == count && count > 0;
         let starts_at_once = begins.forgets.is_empty();
         for cut in waiting.into_iter().filter(|_| starts_at_once) {
             status.committed(cut);
@@ -160,17 +156,46 @@ impl ChangelogSink {
         Ok(())
     }
 
+    /// Topics that were found to hold nothing when the broker came back begin with this cut.
+    fn begin_anew(&mut self, seq: u64) -> Result<(), SinkError> {
+        let Some(anew) = self.shipping.as_ref().and_then(|shipping| shipping.anew()) else { return Ok(()) };
+        let mut begins = Begin { forgets_all: anew.forgets_all, ..Begin::default() };
+        for (at, carried) in self.carried.iter_mut().enumerate().filter_map(|(at, table)| Some((at, table.as_mut()?))) {
+            if anew.topics.contains(&carried.topic) {
+                carried.since = seq;
+                begins.forgets.push(carried.topic.clone());
+                begins.fills.push((at, self.inner.read_table(&self.tables[at])?));
+            }
+        }
+        self.begins = Some(begins);
+        Ok(())
+    }
+
     /// Gives the sink the records of a cut, once.
     fn stage(&mut self, commit: &Commit) -> Result<WaitingCut, SinkError> {
         if let Some(staged) = self.staged.filter(|staged| staged.seq == commit.seq) {
             return Ok(staged);
         }
+        self.begin_anew(commit.seq)?;
         let mut records = Vec::new();
         let moment = Moment { instance: &self.instance, seq: commit.seq, clock: commit.clock };
-        let fills = self.begins.iter().flat_map(|begins| &begins.fills);
-        for (table, rows) in fills.chain(&commit.deltas) {
-            if let Some(carried) = &self.carried[*table] {
-                records::push(&mut records, self.config.envelope, moment, &self.tables[*table], carried, rows)?;
+        let mut push = |table: usize, rows: &[(Row, i64)]| match &self.carried[table] {
+            Some(carried) => {
+                records::push(&mut records, self.config.envelope, moment, &self.tables[table], carried, rows)
+            }
+            None => Ok(()),
+        };
+        let fills = self.begins.as_ref().map_or(&[][..], |begins| &begins.fills);
+        for (table, rows) in fills {
+            // With what the cut changes of them, so that it tells each row once.
+            let deltas = commit.deltas.iter().filter(|(of, _)| of == table).flat_map(|(_, deltas)| deltas);
+            let mut rows: Vec<(Row, i64)> = rows.iter().chain(deltas).cloned().collect();
+            net::add_up(&mut rows);
+            push(*table, &rows)?;
+        }
+        for (table, deltas) in &commit.deltas {
+            if !fills.iter().any(|(filled, _)| filled == table) {
+                push(*table, deltas)?;
             }
         }
         let cut = WaitingCut {
@@ -228,8 +253,7 @@ impl Sink for ChangelogSink {
         if let Some(shipping) = &self.shipping {
             if self.begins.as_ref().is_some_and(|begins| !begins.forgets.is_empty()) {
                 // What waited for topics that begin is gone with this cut.
-                let waiting = self.inner.outbox()?.waiting()?;
-                waiting.into_iter().for_each(|cut| shipping.committed(cut));
+                shipping.begun(self.inner.outbox()?.waiting()?);
                 shipping.start();
             } else {
                 shipping.committed(cut);
@@ -251,6 +275,7 @@ impl Sink for ChangelogSink {
 
     fn owes_cut(&self) -> bool {
         self.begins.as_ref().is_some_and(|begins| !begins.forgets.is_empty())
+            || self.shipping.as_ref().is_some_and(|shipping| shipping.owes_cut())
     }
 
     fn shipping(&self) -> Option<Arc<Shipping>> {
