@@ -175,10 +175,27 @@ pub fn terms(on: &[EquiTerm], left: bool) -> Vec<(Expr, bool)> {
     on.iter().map(|term| (if left { term.left.clone() } else { term.right.clone() }, term.null_equal)).collect()
 }
 
+/// Whether a join side passes by a node that others read, on its way down to something that holds a state or can fail.
+fn reads_below_shared(input: &Arc<Plan>, base: &Arc<Plan>, readers: &HashMap<usize, usize>) -> bool {
+    let mut node = input;
+    let mut passes_shared = false;
+    while !Arc::ptr_eq(node, base) {
+        passes_shared |= readers.get(&node_key(node)).is_some_and(|count| *count > 1);
+        match node.children().first() {
+            Some(child) => node = child,
+            None => return false,
+        }
+    }
+    let (below, chain) = peel(base, &HashMap::new(), &|_| false);
+    passes_shared && (chain.is_fallible() || !matches!(*below, Plan::Get { .. } | Plan::Constant { .. }))
+}
+
 impl Demands {
-    /// Walks all plans and notes what every join side reads.
-    pub fn collect(plans: &[Arc<Plan>]) -> Demands {
+    /// Walks all plans and notes what every join side reads. What a side reads below a projection that others read, too, has a
+    /// reader more than the plan shows.
+    pub fn collect(plans: &[Arc<Plan>], readers: &mut HashMap<usize, usize>) -> Demands {
         let mut demands = Demands::default();
+        let mut below = Vec::new();
         let mut seen = BTreeSet::new();
         let mut queue: Vec<Arc<Plan>> = plans.to_vec();
         while let Some(plan) = queue.pop() {
@@ -189,11 +206,18 @@ impl Demands {
                 && !is_range_join(&plan)
             {
                 let gives = gives(*kind);
-                demands.add(&Side::new(left, &terms(on, true), true, gives.right_alone));
-                demands.add(&Side::new(right, &terms(on, false), false, gives.left_alone));
+                let sides = [(left, true, gives.right_alone), (right, false, gives.left_alone)];
+                for (input, is_left, is_padded) in sides {
+                    let side = Side::new(input, &terms(on, is_left), is_left, is_padded);
+                    demands.add(&side);
+                    if reads_below_shared(input, &side.base, readers) {
+                        below.push(node_key(&side.base));
+                    }
+                }
             }
             queue.extend(plan.children().into_iter().cloned());
         }
+        below.into_iter().for_each(|node| *readers.entry(node).or_default() += 1);
         demands
     }
 

@@ -126,8 +126,8 @@ struct Context {
 impl Context {
     fn new(graph: &Graph, inputs: BTreeMap<RelationId, Rows>, models: &[RenderModel]) -> Context {
         let plans: Vec<Arc<Plan>> = models.iter().map(|model| model.plan.clone()).collect();
-        let readers = count_readers(&plans);
-        let demands = Demands::collect(&plans);
+        let mut readers = count_readers(&plans);
+        let demands = Demands::collect(&plans, &mut readers);
         Context {
             graph: graph.clone(),
             inputs,
