@@ -10,12 +10,14 @@
    A span of days or amounts joins rows that lie close; series come from a row's own number.
 5. `Query.differs` says why DuckDB answers otherwise by design: it divides integers and numerics as doubles (so `avg`, variance, continuous
    percentiles of exact numbers), breaks the ties of `mode` by what came first, rounds the default of `lag` to its argument's scale, and
-   both sides of a set operation to one scale. Such queries have PostgreSQL alone as their judge.
+   both sides of a set operation to one scale, and keeps a clock of its own. Such queries have PostgreSQL alone as their judge.
+6. One query in six looks at the clock, in its filters and anywhere else: `clock_at` puts a cut's clock in its place.
 
 A table is written `@orders@`: whoever runs the query says how it is called.
 """
 
 import dataclasses
+import re
 
 from reference import Table
 
@@ -40,6 +42,9 @@ WORDS = ["a", "b", "ab", "Ada", "new", "paid", "card", "cash", "Oslo", "Łódź"
 FRAMES_OF_GROUPS = ["", "", " groups between 1 preceding and current row", " groups between current row and 1 following"]
 SCALARS = ["integer", "numeric", "text", "boolean", "date", "timestamp", "double", "bigint"]
 ORDERED = ["integer", "numeric", "text", "date", "timestamp", "bigint", "double"]
+
+
+CLOCK = re.compile(r"\b(now\(\)|current_timestamp|localtimestamp|current_date)")
 
 
 @dataclasses.dataclass
@@ -80,10 +85,13 @@ class Query:
 
 class Generator:
     def __init__(self, rng):
-        self.rng, self.aliases, self.differs, self.outer = rng, 0, set(), None
+        self.rng, self.aliases, self.differs, self.outer, self.moves = rng, 0, set(), None, False
 
     def query(self):
+        self.moves = self.chance(0.16)
         found = self.any_query(3 if self.chance(0.2) else 2)
+        if CLOCK.search(found.sql):
+            self.differs.add("clock")
         found.differs = self.differs
         return found
 
@@ -298,9 +306,42 @@ class Generator:
         conditions = []
         if self.chance(0.3):
             conditions.append(self.condition(relation, 2))
+        if self.moves and self.chance(0.6):
+            conditions.append(self.clock_condition(relation))
         if depth and self.chance(0.18):
             conditions.append(self.subquery_condition(relation))
         return f" from {relation.sql}" + (f" where {' and '.join(conditions)}" if conditions else "")
+
+    def clock_condition(self, relation):
+        """A moment or a day against the clock: rows come and go as time passes."""
+        rng, negated = self.rng, "not " if self.chance(0.1) else ""
+        days, moments = ([c.sql for c in relation.columns if c.kind == kind] for kind in ("date", "timestamp"))
+        few, span = rng.randrange(0, 9), rng.choice(["1 day", "36 hours", "3 days", "1 week", "1 month", "2 months 3 days", "90 minutes", "-2 days"])
+        op, turned = rng.choice([(">=", "<="), (">", "<"), ("<", ">"), ("<=", ">="), ("=", "=")])
+        now = rng.choice(["now()", "current_timestamp", "localtimestamp"])
+        forms = []
+        if days:
+            day, other = rng.choice(days), rng.choice(days)
+            forms += [
+                f"{day} {op} current_date - {few}", f"{day} + {few} {op} current_date", f"current_date - {day} {op} {few}", f"current_date {turned} {day}", f"{day} - current_date between -{few} and {few}",
+                f"{day} between current_date - {few} and current_date", f"{day} {op} {now} - interval '{span}'", f"{day} + interval '{span}' {op} {now}", f"{day} {op} date_trunc('week', {now})", f"{day} {op} current_date - interval '{span}'",
+                f"({day} <= current_date and coalesce({other}, current_date + 1) > current_date)", f"date_trunc('month', {day}) = date_trunc('month', current_date)", f"extract(dow from current_date) {op} extract(dow from {day})",
+            ]  # fmt: skip
+        if moments:
+            moment = rng.choice(moments)
+            forms += [
+                f"{moment} {op} {now} - interval '{span}'", f"{moment} + interval '{span}' {op} {now}", f"{now} - {moment} {op} interval '{span}'", f"{moment}::date {op} current_date - {few}", f"date_trunc('day', {moment}) {op} current_date",
+                f"{moment} between {now} - interval '{span}' and {now}", f"extract(epoch from ({now} - {moment})) / 3600 {op} {few * 12}", f"current_date - {moment}::date {op} {few}", f"date_trunc('day', {now}) - interval '{few} days' {op} {moment}",
+                f"({moment} > {now} - interval '{span}' or {moment} is null)", f"{now} {op} {moment} + {rng.randrange(0, 5)} * interval '12 hours'", f"age({now}, {moment}) {op} interval '{span}'",
+            ]  # fmt: skip
+        return f"{negated}({rng.choice(forms)})" if forms else f"{self.literal('date')} {op} date '2025-01-06'"
+
+    def clock_literal(self, kind):
+        rng, few = self.rng, self.rng.randrange(0, 9)
+        now = rng.choice(["now()", "current_timestamp", "localtimestamp"])
+        if kind == "date":
+            return rng.choice(["current_date", f"(current_date - {few})", f"(current_date + {few})", f"date_trunc('month', current_date)::date", f"({now} - interval '{few} days')::date"])
+        return rng.choice([f"{now}::timestamp", "localtimestamp", f"({now} - interval '{few * 6} hours')::timestamp", f"date_trunc('hour', {now})::timestamp", f"(current_date + interval '{few} days')"])
 
     def subquery_condition(self, relation):
         inner = self.table()
@@ -491,6 +532,8 @@ class Generator:
 
     def literal(self, kind):
         rng = self.rng
+        if self.moves and kind in ("date", "timestamp") and self.chance(0.5):
+            return self.clock_literal(kind)
         return {
             "integer": lambda: str(rng.randrange(0, 6)),
             "bigint": lambda: f"{rng.randrange(0, 2000)}::bigint",
@@ -524,6 +567,8 @@ class Generator:
 
     def integer_expression(self, sub, relation, depth):
         text, number = sub("text"), sub("integer")
+        if self.moves and self.chance(0.3):
+            return self.rng.choice([f"(current_date - {sub('date')})", f"extract(day from now() - {sub('timestamp')})::integer", f"extract(month from age(current_date, {sub('date')}))::integer", f"floor(extract(epoch from localtimestamp - {sub('timestamp')}) / 3600)::integer"])
         return self.rng.choice([
             f"({number} + {sub('integer')})", f"({number} - {sub('integer')})", f"({number} * {self.rng.randrange(2, 4)})", f"abs({number})", f"({number} % 3)",
             f"({number} / {self.rng.randrange(2, 5)})", f"length({text})", f"extract(year from {sub('date')})::integer", f"extract(dow from {sub('timestamp')})::integer",
@@ -586,6 +631,12 @@ class Generator:
             return rng.choice(flags) + rng.choice(["", "", " is true", " is not false"])
         right = self.expression(kind, relation, max(0, depth - 1)).sql if rng.random() < 0.4 else self.literal(kind)
         return f"{left} {rng.choice(['=', '<>', '<', '<=', '>', '>=', 'is distinct from', 'is not distinct from'])} {right}"
+
+
+def clock_at(sql, moment):
+    """The SQL with a moment (UTC) where it looks at the clock."""
+    types = {"now()": "timestamptz", "current_timestamp": "timestamptz", "localtimestamp": "timestamp", "current_date": "date"}
+    return CLOCK.sub(lambda found: f"(timestamptz '{moment:%Y-%m-%d %H:%M:%S.%f}+00')::{types[found[1]]}", sql)
 
 
 def plain(kind):

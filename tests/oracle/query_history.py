@@ -4,7 +4,7 @@
 
 1. The same random numbers give the same lines.
 2. The first third mostly makes rows, the last sixth mostly deletes them: groups appear, change and vanish.
-3. Every value is NULL at times, event times run late, and equal rows stand beside each other in the table without a key.
+3. Event times go on by twelve days or so, some run late. Every value is NULL at times, and equal rows stand beside each other in the table without a key.
 4. Doubles are multiples of 1/8: their sums do not depend on order.
 """
 
@@ -35,7 +35,7 @@ class QueryHistory:
     def lines(self, count):
         made = []
         for step in range(count):
-            self.ts_ms += self.rng.choice([0, 1, 40, 60_000, 7_200_000, -86_400_000])
+            self.ts_ms += self.rng.choice([0, 1, 40, 60_000, 3_600_000, 7_200_000])
             again = made and json.loads(made[-1])["source"]["table"] != "visits" and self.rng.random() < 0.04
             made.append(made[-1] if again else self.line(step, count))
         return made
@@ -91,4 +91,11 @@ class QueryHistory:
     def encode(self, table, op, before, after):
         if before is not None and table.key:
             before = {c: before[c] for c in table.key}
-        return json.dumps({"before": before, "after": after, "source": {"ts_ms": self.ts_ms, "table": table.name}, "op": op, "ts_ms": self.ts_ms})
+        ts_ms = self.ts_ms - (86_400_000 if self.rng.random() < 0.1 else 0)
+        return json.dumps({"before": before, "after": after, "source": {"ts_ms": ts_ms, "table": table.name}, "op": op, "ts_ms": ts_ms})
+
+
+def clock(lines):
+    """The clock of a cut behind these lines, as UTC: the greatest event time."""
+    ts_ms = max(json.loads(line)["source"]["ts_ms"] for line in lines)
+    return datetime.datetime(1970, 1, 1) + datetime.timedelta(milliseconds=ts_ms)

@@ -21,7 +21,7 @@ from query_history import QueryHistory
 from random_queries import DuckDb, Refused, different
 from reference import Inputs
 
-KINDS_OF_QUERY = ["left join", "right join", "full join", "lateral", "over (", "row_number", "lag(", "ntile", "rows between", "group by", "having", "filter (where", "distinct on", "count(distinct", "string_agg", "percentile_cont", "union", "intersect", "except", "not exists", "not in (select", "case when", "limit", "with w", "with recursive", "values", "generate_series"]
+KINDS_OF_QUERY = ["left join", "right join", "full join", "lateral", "over (", "row_number", "lag(", "ntile", "rows between", "group by", "having", "filter (where", "distinct on", "count(distinct", "string_agg", "percentile_cont", "union", "intersect", "except", "not exists", "not in (select", "case when", "limit", "with w", "with recursive", "values", "generate_series", "now()", "current_date", "localtimestamp"]
 
 
 def queries(seed, count):

@@ -9,6 +9,7 @@
 1. One process maintains all queries of a history; every cut but the first is reached from the cut before it, incrementally.
 2. PostgreSQL decides. DuckDB is asked where the dialects agree (query_generator.py says where not) and its difference is a failure too:
    either a query has more than one right answer, or a new difference of the dialects must be named.
+   The clock follows the events; PostgreSQL is asked with the cut's clock in the place of now() and current_date.
 3. Rows are compared as multisets: exact values, but for doubles, which may differ by 1e-12 of their size.
 4. What livemart refuses while planning is counted by reason and shown; what PostgreSQL itself refuses is a fault of the generator and shown too.
 5. A difference is printed with its seed, the query with as few columns and the history with as few lines as still show it.
@@ -37,8 +38,8 @@ import duckdb
 import compare
 from many_models import Crashed, Models, Postgres, Refused, declarations, on_database
 from oracle import Databases, say
-from query_generator import TABLES, Generator
-from query_history import QueryHistory
+from query_generator import TABLES, Generator, clock_at
+from query_history import QueryHistory, clock
 from reference import Inputs
 
 RELATIVE_MAX = 1e-12
@@ -104,8 +105,9 @@ class Hunt:
                 tables, errors = batch.run(lines[:end])
                 inputs.apply_up_to(source, {"shop": end})
                 self.load(inputs)
+                now = clock(lines[:end])
                 for name in batch.queries:
-                    if name not in found and (difference := self.judge(name, queries[name], tables, errors, name in agreeing)):
+                    if name not in found and (difference := self.judge(name, clock_at(queries[name], now), tables, errors, name in agreeing)):
                         found[name] = (difference[0], at, difference[1])
         except Crashed as crash:
             if len(queries) == 1:
