@@ -13,6 +13,7 @@
 pub mod accumulate;
 mod aggregates;
 mod array_text;
+pub mod by_value;
 mod cast;
 mod describe;
 mod error;

@@ -12,7 +12,7 @@
 
 use row::{Datum, Interval, Row, RowBuilder, RowRef, SortDirection};
 
-use crate::{AggregateCall, AggregateFunction, EvalError, Expr, OrderTerm, json};
+use crate::{AggregateCall, AggregateFunction, EvalError, Expr, OrderTerm, by_value, json};
 
 /// How the rows of a group become members of an ordered list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +33,9 @@ impl List {
         use AggregateFunction as F;
         let arg = call.arg.clone()?;
         let mut order = if call.function.is_list() { call.order_by.clone() } else { Vec::new() };
+        // Where it matters which members are equal, a jsonb has its place by its value.
+        let is_compared = call.distinct || matches!(call.function, F::Mode | F::PercentileDisc);
+        let place = if is_compared { by_value::key(arg.clone(), &call.arg_type) } else { arg.clone() };
         let by = |order: &mut Vec<OrderTerm>, expr: &Expr| {
             let is_known = matches!(expr, Expr::Literal { .. }) || order.iter().any(|term| term.expr == *expr);
             if !is_known {
@@ -41,7 +44,7 @@ impl List {
         };
         // Members with equal order keys are in the order of their values anyway, but only of the values that are kept.
         if order.is_empty() || call.distinct || call.function != F::ArrayAgg && call.function != F::StringAgg {
-            by(&mut order, &arg);
+            by(&mut order, &place);
         }
         let values = match call.function {
             F::Min | F::Max | F::AnyValue | F::Mode | F::ArrayAgg => vec![arg],

@@ -172,7 +172,8 @@ fn nullif(args: &[ScalarType]) -> Result<Resolution, ResolveError> {
         ScalarType::Varchar(_) | ScalarType::Char(0) => ScalarType::Text,
         other => other.clone(),
     };
-    Ok(Resolution { function: only("nullif"), arg_types: equal.arg_types, returns })
+    let name = if returns == ScalarType::Jsonb { "nullif jsonb" } else { "nullif" };
+    Ok(Resolution { function: only(name), arg_types: equal.arg_types, returns })
 }
 
 fn extreme(name: &str, args: &[ScalarType]) -> Result<Resolution, ResolveError> {
@@ -184,7 +185,12 @@ fn extreme(name: &str, args: &[ScalarType]) -> Result<Resolution, ResolveError> 
     if matches!(ty, ScalarType::Json) {
         return Err(ResolveError::new(format!("could not identify a comparison function for type {}", type_name(&ty))));
     }
-    Ok(Resolution { function: only(name), arg_types: vec![ty.clone(); args.len()], returns: ty })
+    let function = match (name, &ty) {
+        ("greatest", ScalarType::Jsonb) => only("greatest jsonb"),
+        (_, ScalarType::Jsonb) => only("least jsonb"),
+        _ => only(name),
+    };
+    Ok(Resolution { function, arg_types: vec![ty.clone(); args.len()], returns: ty })
 }
 
 fn only(name: &str) -> FunctionId {

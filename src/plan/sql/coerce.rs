@@ -1,6 +1,6 @@
 //! Casts that the binder puts in, and operators and functions applied to typed expressions.
 
-use eval::{Expr, resolve};
+use eval::{Expr, by_value, resolve};
 use row::{Datum, OwnedDatum, ScalarType};
 
 use super::{Binder, Bound, resolve_error};
@@ -209,8 +209,23 @@ fn call(resolved: resolve::Resolution, args: Vec<Bound>, may_be_null: bool) -> R
         exprs.push(arg.into_argument(ty)?.expr);
     }
     refuse_pattern(resolved.function.name(), &exprs)?;
+    let (resolved, exprs) = by_value(resolved, exprs)?;
     let expr = Expr::Call { function: resolved.function, args: exprs, ty: resolved.returns.clone() };
     Ok(Bound::new(expr, resolved.returns, nullable))
+}
+
+/// A comparison of jsonb is one of keys: what rows are matched by is found in it.
+fn by_value(resolved: resolve::Resolution, args: Vec<Expr>) -> Result<(resolve::Resolution, Vec<Expr>), PlanError> {
+    let name = resolved.function.name();
+    let compares = match name {
+        "=" | "<>" | "<" | "<=" | ">" | ">=" => true,
+        "@>" | "<@" | "&&" => resolved.arg_types.iter().all(|ty| matches!(ty, ScalarType::Array(_))),
+        _ => name.ends_with(" any") || name.ends_with(" all"),
+    };
+    let key_types: Option<Vec<ScalarType>> = resolved.arg_types.iter().map(by_value::key_type).collect();
+    let Some([left, right]) = key_types.as_deref().filter(|_| compares) else { return Ok((resolved, args)) };
+    let keys = args.into_iter().zip(&resolved.arg_types).map(|(arg, ty)| by_value::key(arg, ty)).collect();
+    Ok((resolve::binary(name, left, right).map_err(resolve_error)?, keys))
 }
 
 /// Refuses a pattern, known while planning, that uses what our regular expressions do not have.
@@ -255,6 +270,7 @@ impl Binder<'_> {
         let resolved = resolve::binary("=", &left.ty, &right.ty).map_err(resolve_error)?;
         let left = left.into_argument(&resolved.arg_types[0])?;
         let right = right.into_argument(&resolved.arg_types[1])?;
-        Ok(Bound::boolean(Expr::IsNotDistinct(Box::new(left.expr), Box::new(right.expr))))
+        let [left, right] = [left, right].map(|side| by_value::key(side.expr, &side.ty));
+        Ok(Bound::boolean(Expr::IsNotDistinct(Box::new(left), Box::new(right))))
     }
 }

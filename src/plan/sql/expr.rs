@@ -1,6 +1,6 @@
 //! Scalar expressions: names resolved, types settled, casts put in.
 
-use eval::{Expr, resolve};
+use eval::{Expr, by_value, resolve};
 use row::ScalarType;
 use sqlparser::ast::Spanned;
 use sqlparser::ast::{self, BinaryOperator, CastKind, UnaryOperator};
@@ -341,7 +341,10 @@ impl<'q> Binder<'q> {
         let input = Box::new(exprs.remove(0));
         let found = match exprs.len() {
             1 => return Ok(negate_if(negated, self.equal(*input, exprs.remove(0), &ty, nullable)?)),
-            _ => Expr::InList { input, list: exprs },
+            _ => Expr::InList {
+                input: Box::new(by_value::key(*input, &ty)),
+                list: exprs.into_iter().map(|expr| by_value::key(expr, &ty)).collect(),
+            },
         };
         Ok(negate_if(negated, Bound::new(found, ScalarType::Bool, nullable)))
     }

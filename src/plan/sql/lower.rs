@@ -11,7 +11,7 @@
 
 use std::sync::Arc;
 
-use eval::{AggregateFunction, Expr, OrderTerm, TableCall};
+use eval::{AggregateFunction, Expr, OrderTerm, TableCall, by_value};
 use row::{Row, ScalarType};
 
 use super::columns::{ColumnId, Columns};
@@ -440,6 +440,10 @@ impl Lowering<'_> {
             (SetOp::Union, true) => union_all(left, right),
             (SetOp::Union, false) => distinct(union_all(left, right)),
             (SetOp::Except, true) => minus(left, right),
+            (SetOp::Except, false) if self.typ(&left).columns.iter().any(|column| by_value::has_key(&column.ty)) => {
+                let on = self.same_rows(&left, &right);
+                Arc::new(Plan::Join { kind: JoinKind::Anti, left: distinct(left), right, on, residual: Vec::new() })
+            }
             (SetOp::Except, false) => minus(distinct(left), distinct(right)),
             // What is left of `a` without what `a` has more than `b`: the lesser count of each row.
             (SetOp::Intersect, true) => {
@@ -448,18 +452,24 @@ impl Lowering<'_> {
                 minus(left, surplus)
             }
             (SetOp::Intersect, false) => {
-                let (left_type, right_type) = (self.typ(&left), self.typ(&right));
-                let on = (0..left_type.columns.len())
-                    .map(|column| EquiTerm {
-                        left: Expr::Column(column),
-                        right: Expr::Column(column),
-                        null_equal: left_type.columns[column].nullable && right_type.columns[column].nullable,
-                    })
-                    .collect();
+                let on = self.same_rows(&left, &right);
                 Arc::new(Plan::Join { kind: JoinKind::Semi, left: distinct(left), right, on, residual: Vec::new() })
             }
         };
         Ok(Lowered { plan, columns: with_outer(outer, columns) })
+    }
+
+    /// Rows that are equal column by column, NULLs too.
+    fn same_rows(&mut self, left: &Arc<Plan>, right: &Arc<Plan>) -> Vec<EquiTerm> {
+        let (left, right) = (self.typ(left), self.typ(right));
+        let terms = left.columns.iter().zip(&right.columns).enumerate();
+        terms
+            .map(|(column, (l, r))| EquiTerm {
+                left: by_value::key(Expr::Column(column), &l.ty),
+                right: by_value::key(Expr::Column(column), &r.ty),
+                null_equal: l.nullable && r.nullable,
+            })
+            .collect()
     }
 }
 

@@ -13,6 +13,7 @@
 //!    (Neumann and Kemper, "Unnesting Arbitrary Queries").
 
 mod aggregate;
+mod by_value;
 mod clock;
 mod coerce;
 mod columns;
@@ -45,6 +46,8 @@ mod warehouses;
 mod window;
 mod window_plan;
 
+#[cfg(test)]
+mod refused_tests;
 #[cfg(test)]
 mod sql_tests;
 #[cfg(test)]
@@ -108,7 +111,11 @@ pub fn bind_query(sql: &str, resolve: &ResolveRelation<'_>) -> Result<BoundModel
         scopes: Vec::new(),
         depth: 0,
     };
-    let bound = binder.query(&query, query::Literals::Resolve)?;
+    let mut bound = binder.query(&query, query::Literals::Resolve)?;
+    for cte in &mut binder.ctes {
+        by_value::compare_by_value(&mut binder.columns, &mut cte.rel)?;
+    }
+    by_value::compare_by_value(&mut binder.columns, &mut bound.rel)?;
     let names: Vec<String> = bound.outputs.iter().map(|output| output.name.clone()).collect();
     let (plan, warnings) = lower::lower(&binder.columns, &binder.ctes, &bound)?;
     let typ = plan.typ();

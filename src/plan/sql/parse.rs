@@ -70,6 +70,8 @@ fn parse_error(error: ParserError) -> PlanError {
         .and_then(|(_, rest)| rest.split_whitespace().next())
         .map(str::to_uppercase)
         .filter(|word| matches!(word.as_str(), "EXCLUDE" | "IGNORE" | "ASOF"));
+    // DuckDB's spelling has ON where the parser waits for another's clause.
+    let unknown = if text.contains("MATCH_CONDITION") { Some("ASOF".to_owned()) } else { unknown };
     if let Some(word) = unknown {
         let error = by_name(&word);
         return place.map_or(error.clone(), |(_, line, column)| error.at(line, column));
@@ -87,7 +89,7 @@ fn by_name(word: &str) -> PlanError {
     match word {
         "EXCLUDE" => unsupported("EXCLUDE in a window frame")
             .with_hint("take the row's own value away: sum(x) over (…) - x; count(*) over (…) - 1"),
-        "IGNORE" => window::ignore_nulls("the function"),
+        "IGNORE" => window::ignore_nulls("a window function"),
         _ => unsupported("ASOF JOIN").with_hint(ASOF_HINT),
     }
 }

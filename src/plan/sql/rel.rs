@@ -214,7 +214,7 @@ impl Rel {
         }
     }
 
-    fn children_mut(&mut self) -> Vec<&mut Rel> {
+    pub fn children_mut(&mut self) -> Vec<&mut Rel> {
         match self {
             Rel::Unit | Rel::Get { .. } | Rel::Cte { .. } | Rel::Values { .. } | Rel::Recursion { .. } => Vec::new(),
             Rel::Map { input, .. }

@@ -8,7 +8,7 @@
 //!   x < all (…)       compared with the greatest or the least value of the query
 //! ```
 
-use eval::{AggregateCall, AggregateFunction, Expr, resolve};
+use eval::{AggregateCall, AggregateFunction, Expr, by_value, resolve};
 use row::ScalarType;
 use sqlparser::ast::{self, BinaryOperator, Spanned, UnaryOperator};
 use sqlparser::tokenizer::Span;
@@ -123,6 +123,10 @@ impl<'q> Binder<'q> {
             let left = left.into_argument(&resolved.arg_types[0])?;
             let right = right.into_argument(&resolved.arg_types[1])?;
             nullable |= left.nullable || right.nullable;
+            let [left, right] = [left, right].map(|side| match by_value::key_type(&side.ty) {
+                Some(ty) => Bound { expr: by_value::key(side.expr, &side.ty), ty, ..side },
+                None => side,
+            });
             let id = self.assign(right, &output.name, &mut exprs);
             pairs.push((left, id));
         }

@@ -413,7 +413,8 @@ fn refuse_clauses(name: &str, call: &ast::Function, is_aggregate: bool) -> Resul
 
 /// The refusal of IGNORE NULLS.
 pub(super) fn ignore_nulls(name: &str) -> PlanError {
-    unsupported(format!("IGNORE NULLS in {name}()")).with_hint(
+    let name = if name.contains(' ') { name.to_owned() } else { format!("{name}()") };
+    unsupported(format!("IGNORE NULLS in {name}")).with_hint(
         "number the stretches first: count(x) over (partition by … order by …) as stretch in a query below, \
          then max(x) over (partition by …, stretch)",
     )

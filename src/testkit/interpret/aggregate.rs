@@ -110,20 +110,41 @@ pub fn list_over(call: &AggregateCall, rows: impl Iterator<Item = Row>) -> Resul
 
 /// Members in the order that the call asks for, then in the order of their values; equal ones once where DISTINCT asks for it.
 fn sorted(call: &AggregateCall, mut members: Vec<Member>) -> Vec<Member> {
+    let is_compared =
+        call.distinct || matches!(call.function, AggregateFunction::Mode | AggregateFunction::PercentileDisc);
     let directions: Vec<SortDirection> = call.order_by.iter().map(|term| term.direction).collect();
     let by_value = |a: &Member, b: &Member| -> Ordering {
         let ordered = a.order.iter().zip(&b.order).zip(&directions);
         let ordered = ordered.map(|((a, b), direction)| directed(&a.datum(), &b.datum(), *direction));
         let rest = std::iter::once((&a.arg, &b.arg)).chain(a.more.iter().zip(&b.more));
         let rest = rest.map(|(a, b)| a.datum().sql_cmp(&b.datum()));
-        ordered.chain(rest).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+        let value = is_compared.then(|| by_argument(call, a, b));
+        ordered.chain(value).chain(rest).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
     };
     members.sort_by(by_value);
     if call.distinct {
-        members.dedup_by(|b, a| a.arg.datum().sql_cmp(&b.arg.datum()).is_eq() && by_value(a, b).is_eq());
+        let is_json = call.arg_type == ScalarType::Jsonb;
+        members.dedup_by(|b, a| by_argument(call, a, b).is_eq() && (is_json || by_value(a, b).is_eq()));
         members.iter_mut().for_each(|member| member.count = 1);
     }
     members
+}
+
+/// The order of two members' arguments as values of their type.
+fn by_argument(call: &AggregateCall, a: &Member, b: &Member) -> Ordering {
+    if call.arg_type != ScalarType::Jsonb || a.arg.datum().is_null() || b.arg.datum().is_null() {
+        return a.arg.datum().sql_cmp(&b.arg.datum());
+    }
+    let holds = |op: &str| {
+        let (a, b) = (literal(a.arg.clone(), &call.arg_type), literal(b.arg.clone(), &call.arg_type));
+        let compared = operate(op, a, b, &call.arg_type);
+        compared.is_ok_and(|value| value.datum().unwrap_bool() == Some(true))
+    };
+    match (holds("="), holds("<")) {
+        (true, _) => Ordering::Equal,
+        (_, true) => Ordering::Less,
+        _ => Ordering::Greater,
+    }
 }
 
 fn directed(a: &Datum<'_>, b: &Datum<'_>, direction: SortDirection) -> Ordering {
@@ -144,7 +165,7 @@ fn ordered_set(call: &AggregateCall, members: Vec<Member>) -> Result<OwnedDatum,
     if call.function == AggregateFunction::Mode {
         let mut best: (i64, &OwnedDatum) = (0, &members[0].arg);
         for (i, member) in members.iter().enumerate() {
-            let equals = members[i..].iter().take_while(|other| other.arg.datum().sql_cmp(&member.arg.datum()).is_eq());
+            let equals = members[i..].iter().take_while(|other| by_argument(call, other, member).is_eq());
             let count = equals.map(|other| other.count).sum();
             if count > best.0 {
                 best = (count, &member.arg);

@@ -25,18 +25,45 @@ pub(super) const ROWS: &[Implementation] = &[
     total(">=", SIDES, Param::Bool, |a, _| holds(a, Ordering::is_ge)),
 ];
 
+/// What `greatest`, `least` and `nullif` are for values of jsonb. No SQL can call them: a name has no blanks.
+pub(super) const CONDITIONAL: &[Implementation] = &[
+    total("greatest jsonb", &[Param::Jsonb], Param::Jsonb, |a, _| Ok(extreme(a, Ordering::Greater)))
+        .lenient()
+        .variadic(),
+    total("least jsonb", &[Param::Jsonb], Param::Jsonb, |a, _| Ok(extreme(a, Ordering::Less))).lenient().variadic(),
+    total("nullif jsonb", SIDES, Param::Jsonb, |a, _| {
+        let is_null = !a[0].is_null() && !a[1].is_null() && order(&a[0], &a[1]).is_eq();
+        Ok(if is_null { Datum::Null } else { a[0].clone() })
+    })
+    .lenient(),
+];
+
+/// The greatest or the least value, NULLs left out; of equal ones the first.
+fn extreme<'a>(args: &[Datum<'a>], wanted: Ordering) -> Datum<'a> {
+    let mut best = &Datum::Null;
+    for value in args.iter().filter(|value| !value.is_null()) {
+        if best.is_null() || order(value, best) == wanted {
+            best = value;
+        }
+    }
+    best.clone()
+}
+
 fn holds<'a>(args: &[Datum<'a>], wanted: fn(Ordering) -> bool) -> Value<'a> {
-    let (left, right) = (args[0].unwrap_text(), args[1].unwrap_text());
+    Ok(Datum::Bool(wanted(order(&args[0], &args[1]))))
+}
+
+fn order(left: &Datum<'_>, right: &Datum<'_>) -> Ordering {
+    let (left, right) = (left.unwrap_text(), right.unwrap_text());
     // What is printed alike is equal; nearly every equality that holds ends here.
     if left == right {
-        return Ok(Datum::Bool(wanted(Ordering::Equal)));
+        return Ordering::Equal;
     }
-    let order = match (json::parse(left, "json"), json::parse(right, "json")) {
+    match (json::parse(left, "json"), json::parse(right, "json")) {
         (Ok(left), Ok(right)) => compare(&left, &right),
         // A value of jsonb has been parsed once, so it is never seen here.
         _ => left.cmp(right),
-    };
-    Ok(Datum::Bool(wanted(order)))
+    }
 }
 
 fn compare(left: &Json<'_>, right: &Json<'_>) -> Ordering {

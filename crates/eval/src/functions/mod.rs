@@ -21,6 +21,7 @@ mod hyperbolic;
 mod json;
 mod json_compare;
 mod json_edit;
+pub(crate) mod json_key;
 mod math;
 mod number_picture;
 mod overlaps;
@@ -214,6 +215,8 @@ const PARTS: &[&[Implementation]] = &[
     hyperbolic::ROWS,
     overlaps::ROWS,
     time_precision::ROWS,
+    json_key::ROWS,
+    json_compare::CONDITIONAL,
 ];
 
 const COUNT: usize = {
