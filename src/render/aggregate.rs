@@ -9,6 +9,7 @@
 //! DISTINCT aggregates pass through a set of (group, argument) first and then count as any other. A grouping without groups
 //! has one row from the start, even over nothing.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -17,12 +18,11 @@ use eval::accumulate::Accumulators;
 use eval::{AggregateCall, AggregateFunction, Expr};
 use flow::{Accum, Accums, Collection, Copies};
 use row::{Datum, OwnedDatum, Row, ScalarType};
-use smallvec::SmallVec;
 
 use super::groups::Groups;
 use super::join::JoinPart;
 use super::mfp::Mfp;
-use super::parts::{Finish, Part, Source};
+use super::parts::{Finish, Logic, Part, Source};
 use super::{Context, node_key};
 use crate::plan::{Column, JoinKind, Plan};
 
@@ -244,29 +244,28 @@ impl Context {
         let (group_count, width) = (into.groups.len(), into.width);
         let (members, once) = (members.to_vec(), once.to_vec());
         let accumulators = into.accumulators.clone();
-        let finish = Finish::<(Row, Accum)> {
-            logic: Rc::new(move |columns, builder, _, out| {
-                let (group, arguments) = columns.split_at(group_count);
-                let mut lanes: LaneBuffer = SmallVec::from_elem(0, width);
-                let lanes = &mut lanes[..];
-                if counts {
-                    accumulators.add_row(lanes);
-                }
-                for (call, argument) in members.iter().zip(arguments) {
-                    accumulators.add(*call, argument, lanes);
-                }
-                for call in &once {
-                    accumulators.add(*call, &Datum::Bool(true), lanes);
-                }
-                let lanes = Accum::new(lanes);
-                if lanes.is_empty() {
-                    return;
-                }
-                group.iter().for_each(|datum| builder.push_normalized(datum));
-                out.push((builder.finish(), lanes));
-            }),
-            reads: group_columns.into_iter().chain(arguments).collect(),
-        };
+        let buffer = RefCell::new(vec![0; width]);
+        let logic: Logic<(Row, Accum)> = Rc::new(move |columns, builder, _, out| {
+            let (group, arguments) = columns.split_at(group_count);
+            let lanes = &mut *buffer.borrow_mut();
+            if counts {
+                accumulators.add_row(lanes);
+            }
+            for (call, argument) in members.iter().zip(arguments) {
+                accumulators.add(*call, argument, lanes);
+            }
+            for call in &once {
+                accumulators.add(*call, &Datum::Bool(true), lanes);
+            }
+            let lanes = Accum::take(lanes);
+            if lanes.is_empty() {
+                return;
+            }
+            group.iter().for_each(|datum| builder.push_normalized(datum));
+            out.push((builder.finish(), lanes));
+        });
+        let reads = group_columns.into_iter().chain(arguments).collect();
+        let finish = Finish::new(logic, reads).moving(0..group_count);
         self.read_form(parts, &mfp, finish, "Lanes")
     }
 
@@ -277,16 +276,14 @@ impl Context {
         let mut columns: Vec<usize> = groups.iter().map(|expr| push(&mut mfp, expr, inputs)).collect();
         columns.push(push(&mut mfp, &argument(call), inputs));
         let width = columns.len();
-        let finish = Finish::<(Row, Accum)> {
-            logic: Rc::new(|columns, key, _, out| {
-                if columns.last().is_some_and(Datum::is_null) {
-                    return;
-                }
-                columns.iter().for_each(|datum| key.push_normalized(datum));
-                out.push((key.finish(), Accum::new(&[1])));
-            }),
-            reads: columns,
-        };
+        let logic: Logic<(Row, Accum)> = Rc::new(|columns, key, _, out| {
+            if columns.last().is_some_and(Datum::is_null) {
+                return;
+            }
+            columns.iter().for_each(|datum| key.push_normalized(datum));
+            out.push((key.finish(), Accum::new(&[1])));
+        });
+        let finish = Finish::new(logic, columns).moving(0..width);
         let lanes = self.read_form(parts, &mfp, finish, "Key[DistinctArgument]");
         let groups = Groups { sides: Vec::new(), beside_hub: false, key_columns: width, can_fail: false };
         Part::new(Source::Groups { lanes, hub: None, copies: Copies::One, groups }, width)
@@ -301,18 +298,16 @@ impl Context {
         width: usize,
     ) -> Accums {
         let (members, accumulators) = (members.to_vec(), accumulators.clone());
-        let finish = Finish::<(Row, Accum)> {
-            logic: Rc::new(move |columns, builder, _, out| {
-                let mut lanes: LaneBuffer = SmallVec::from_elem(0, width);
-                let lanes = &mut lanes[..];
-                for call in &members {
-                    accumulators.add(*call, &columns[groups], lanes);
-                }
-                columns[..groups].iter().for_each(|datum| builder.push(datum));
-                out.push((builder.finish(), Accum::new(lanes)));
-            }),
-            reads: (0..=groups).collect(),
-        };
+        let buffer = RefCell::new(vec![0; width]);
+        let logic: Logic<(Row, Accum)> = Rc::new(move |columns, builder, _, out| {
+            let lanes = &mut *buffer.borrow_mut();
+            for call in &members {
+                accumulators.add(*call, &columns[groups], lanes);
+            }
+            columns[..groups].iter().for_each(|datum| builder.push(datum));
+            out.push((builder.finish(), Accum::take(lanes)));
+        });
+        let finish = Finish::new(logic, (0..=groups).collect()).moving(0..groups);
         self.read_form(vec![set], &Mfp::identity(groups + 1), finish, "Lanes[Distinct]")
     }
 
@@ -331,9 +326,6 @@ struct Into<'a> {
     accumulators: &'a Rc<Accumulators>,
     width: usize,
 }
-
-/// Lanes of one row; few are on the stack.
-type LaneBuffer = SmallVec<[i64; 16]>;
 
 /// What an aggregate over a left join has to see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -16,7 +16,7 @@ use super::groups::Groups;
 use super::keyed_join::gives;
 use super::layout::{Layout, Place};
 use super::mfp::Mfp;
-use super::parts::{Finish, Part, Source};
+use super::parts::{Finish, Logic, Part, Source};
 use super::range_join::is_range_join;
 use super::star::over_inputs;
 use super::{Context, describe, node_key, peel};
@@ -121,19 +121,17 @@ impl Side {
 
 /// Rows by key: `keys` and then `value` are read; a row is dropped where a key that drops NULL is NULL.
 pub(super) fn by_key(keys: Vec<usize>, value: Vec<usize>, drops_null: Vec<bool>) -> Finish<(Row, Row)> {
-    let key_columns = keys.len();
-    Finish {
-        logic: Rc::new(move |columns, key_builder, value_builder, out| {
-            let (key, value) = columns.split_at(key_columns);
-            if key.iter().zip(&drops_null).any(|(datum, drops)| *drops && datum.is_null()) {
-                return;
-            }
-            key.iter().for_each(|datum| key_builder.push_normalized(datum));
-            value.iter().for_each(|datum| value_builder.push(datum));
-            out.push((key_builder.finish(), value_builder.finish()));
-        }),
-        reads: keys.into_iter().chain(value).collect(),
-    }
+    let (key_columns, all) = (keys.len(), keys.len() + value.len());
+    let logic: Logic<(Row, Row)> = Rc::new(move |columns, key_builder, value_builder, out| {
+        let (key, value) = columns.split_at(key_columns);
+        if key.iter().zip(&drops_null).any(|(datum, drops)| *drops && datum.is_null()) {
+            return;
+        }
+        key.iter().for_each(|datum| key_builder.push_normalized(datum));
+        value.iter().for_each(|datum| value_builder.push(datum));
+        out.push((key_builder.finish(), value_builder.finish()));
+    });
+    Finish::new(logic, keys.into_iter().chain(value).collect()).moving(0..all)
 }
 
 /// With more readers than this, a join side's rows are arranged once for all of them.
@@ -335,16 +333,15 @@ impl Context {
         let keys: Vec<usize> = side.key.key.iter().map(|expr| mfp.push_expr(expr)).collect();
         let reads: Vec<usize> = keys.iter().map(|output| mfp.outputs[*output]).collect();
         let drops_null = side.key.drops_null.clone();
-        let finish = Finish::<(Row, Accum)> {
-            logic: Rc::new(move |columns, key, _, out| {
-                if columns.iter().zip(&drops_null).any(|(datum, drops)| *drops && datum.is_null()) {
-                    return;
-                }
-                columns.iter().for_each(|datum| key.push_normalized(datum));
-                out.push((key.finish(), Accum::new(&[1])));
-            }),
-            reads,
-        };
+        let all = reads.len();
+        let logic: Logic<(Row, Accum)> = Rc::new(move |columns, key, _, out| {
+            if columns.iter().zip(&drops_null).any(|(datum, drops)| *drops && datum.is_null()) {
+                return;
+            }
+            columns.iter().for_each(|datum| key.push_normalized(datum));
+            out.push((key.finish(), Accum::new(&[1])));
+        });
+        let finish = Finish::new(logic, reads).moving(0..all);
         let lanes = self.read_form(parts, &mfp, finish, &format!("Keys[{}]", describe(&side.base)));
         let width = side.key.key.len();
         let groups = Groups { sides: Vec::new(), beside_hub: false, key_columns: width, can_fail: false };

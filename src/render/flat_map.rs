@@ -65,8 +65,8 @@ impl Context {
                 Blame { model: self.model.clone(), expression }
             })
             .collect();
-        let reads = outputs.iter().chain(args.iter().flatten()).copied();
-        let needed = chain.needed(reads);
+        let reads: Vec<usize> = outputs.iter().chain(args.iter().flatten()).copied().collect();
+        let needed = Mfp { outputs: reads, ..chain.clone() }.needs(&[]);
         Box::new(move |row: RowRef<'_>, emit: &mut Emit<Row>| {
             let arena = Arena::new();
             let mut columns: Vec<Datum<'_>> = Vec::with_capacity(chain.width());

@@ -3,6 +3,8 @@
 use eval::Expr;
 use row::{Datum, RowRef, ScalarType};
 
+use super::mfp::{Need, unpack};
+
 /// An arrangement's key, and the place of each column of the arranged relation.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Layout {
@@ -74,27 +76,34 @@ pub fn keeps_form(ty: &ScalarType) -> bool {
 #[derive(Clone, Debug)]
 pub struct Reader {
     places: Vec<Option<Place>>,
-    key_needed: Vec<bool>,
-    value_needed: Vec<bool>,
+    key_needed: Vec<Need>,
+    value_needed: Vec<Need>,
+    /// Whether the columns lie one after the other in the value, all of it.
+    is_value: bool,
 }
 
 impl Reader {
-    pub fn new(layout: &Layout, needed: &[bool]) -> Reader {
+    pub fn new(layout: &Layout, needed: &[Need]) -> Reader {
         let mut reader = Reader {
             places: Vec::with_capacity(needed.len()),
-            key_needed: vec![false; layout.key_columns],
-            value_needed: vec![false; layout.value_columns],
+            key_needed: vec![Need::Nothing; layout.key_columns],
+            value_needed: vec![Need::Nothing; layout.value_columns],
+            is_value: false,
         };
         for (place, needed) in layout.places.iter().zip(needed) {
-            if *needed {
-                match place {
-                    Place::Key(i) => reader.key_needed[*i] = true,
-                    Place::Value(i) => reader.value_needed[*i] = true,
-                    Place::Nowhere => {}
-                }
+            let known = match place {
+                Place::Key(i) => Some(&mut reader.key_needed[*i]),
+                Place::Value(i) => Some(&mut reader.value_needed[*i]),
+                Place::Nowhere => None,
+            };
+            // A column may be read twice from one place: once for its value is enough.
+            if let Some(known) = known.filter(|known| **known != Need::Value && *needed != Need::Nothing) {
+                *known = *needed;
             }
-            reader.places.push(needed.then_some(*place));
+            reader.places.push((*needed != Need::Nothing).then_some(*place));
         }
+        let in_order = layout.places.iter().enumerate().all(|(column, place)| *place == Place::Value(column));
+        reader.is_value = in_order && layout.places.len() == layout.value_columns;
         reader
     }
 
@@ -105,6 +114,9 @@ impl Reader {
 
     /// Appends the relation's columns; those not needed are NULL.
     pub fn read<'a>(&self, key: RowRef<'a>, value: RowRef<'a>, columns: &mut Vec<Datum<'a>>) {
+        if self.is_value {
+            return unpack(value, &self.value_needed, columns);
+        }
         let start = columns.len();
         columns.resize(start + self.places.len(), Datum::Null);
         scatter(&self.key_needed, key, |i, datum| {
@@ -124,14 +136,14 @@ impl Reader {
     }
 }
 
-fn scatter<'a>(needed: &[bool], row: RowRef<'a>, mut take: impl FnMut(usize, Datum<'a>)) {
-    let Some(last) = needed.iter().rposition(|needed| *needed) else { return };
+fn scatter<'a>(needed: &[Need], row: RowRef<'a>, mut take: impl FnMut(usize, Datum<'a>)) {
+    let Some(last) = needed.iter().rposition(|need| *need != Need::Nothing) else { return };
     let mut iter = row.iter();
-    for (i, needed) in needed[..=last].iter().enumerate() {
-        if *needed {
-            take(i, iter.next().expect("a row has as many columns as its layout says"));
-        } else {
+    for (i, need) in needed[..=last].iter().enumerate() {
+        if *need == Need::Nothing {
             iter.skip_one();
+        } else {
+            take(i, need.take(&mut iter));
         }
     }
 }

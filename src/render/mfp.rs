@@ -9,7 +9,7 @@
 //! 3. Columns that no step and no output reads are skipped, not decoded.
 
 use eval::{Arena, EvalError, Expr};
-use row::{Datum, RowRef};
+use row::{Datum, DatumIter, Row, RowRef, ScalarType};
 
 use crate::plan::Plan;
 
@@ -177,6 +177,37 @@ impl Mfp {
         needed
     }
 
+    /// What is wanted of each input column by the steps and by a reader of the outputs, of which it only moves some on.
+    pub fn needs(&self, moves: &[bool]) -> Vec<Need> {
+        let mut needs = vec![Need::Nothing; self.width()];
+        for (at, column) in self.outputs.iter().enumerate() {
+            let moves = moves.get(at).copied().unwrap_or(false);
+            if needs[*column] != Need::Value {
+                needs[*column] = if moves { Need::Bytes } else { Need::Value };
+            }
+        }
+        for step in &self.steps {
+            let (Step::Map(expr) | Step::Filter(expr)) = step;
+            expr.for_each_column(&mut |column| needs[column] = Need::Value);
+        }
+        needs.truncate(self.arity);
+        needs
+    }
+
+    /// Takes filters off the front that keep rows of which one of the first `arity` columns is one of some texts.
+    pub fn take_matches(&mut self, arity: usize) -> Vec<Match> {
+        let found: Vec<Match> = self
+            .steps
+            .iter()
+            .map_while(|step| match step {
+                Step::Filter(expr) => Match::of(expr, arity),
+                Step::Map(_) => None,
+            })
+            .collect();
+        self.steps.drain(..found.len());
+        found
+    }
+
     /// Runs the steps over decoded input columns; `columns` grows by the maps. False: a filter ended the row.
     pub fn run<'a>(&'a self, columns: &mut Vec<Datum<'a>>, arena: &'a Arena) -> Result<bool, Failure> {
         for (i, step) in self.steps.iter().enumerate() {
@@ -195,21 +226,83 @@ impl Mfp {
     }
 }
 
+/// A filter `column = 'value'` or `column in ('value', …)`, which looks at packed bytes.
+#[derive(Clone, Debug)]
+pub struct Match {
+    column: usize,
+    values: Vec<Row>,
+}
+
+impl Match {
+    fn of(expr: &Expr, arity: usize) -> Option<Match> {
+        let (input, list) = match expr {
+            Expr::Call { function, args, .. } if function.name() == "=" => match &args[..] {
+                [column @ Expr::Column(_), value] | [value, column @ Expr::Column(_)] => {
+                    (column, std::slice::from_ref(value))
+                }
+                _ => return None,
+            },
+            Expr::InList { input, list } => (&**input, &list[..]),
+            _ => return None,
+        };
+        let Expr::Column(column) = input else { return None };
+        // A text is one only to itself; numbers of other widths are, too, but not those of other types.
+        let values = list.iter().map(|value| match value {
+            Expr::Literal { value, ty: ScalarType::Text | ScalarType::Varchar(_) } => match value.datum() {
+                value @ Datum::Text(_) => Some(Row::pack([value])),
+                _ => None,
+            },
+            _ => None,
+        });
+        let values: Vec<Row> = values.collect::<Option<_>>()?;
+        (*column < arity).then_some(Match { column: *column, values })
+    }
+
+    /// Whether a row passes.
+    #[inline]
+    pub fn holds(&self, row: RowRef<'_>) -> bool {
+        let mut iter = row.iter();
+        for _ in 0..self.column {
+            iter.skip_one();
+        }
+        // A packed value says how long it is, so what begins with it has it.
+        self.values.iter().any(|value| iter.rest().starts_with(value.bytes()))
+    }
+}
+
+/// What a reader wants of a column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    Nothing,
+    /// Its bytes: it is only moved on.
+    Bytes,
+    Value,
+}
+
+impl Need {
+    /// Takes a column from a row as it is wanted.
+    #[inline]
+    pub fn take<'a>(self, iter: &mut DatumIter<'a>) -> Datum<'a> {
+        match self {
+            Need::Nothing => {
+                iter.skip_one();
+                Datum::Null
+            }
+            Need::Bytes => Datum::Packed(iter.next_packed().expect("a row has as many columns as its plan says")),
+            Need::Value => iter.next().expect("a row has as many columns as its plan says"),
+        }
+    }
+}
+
 /// An empty vector that keeps its allocation but forgets the lifetime of what it held: a scratch row for the next row.
 pub fn recycle<'b>(mut columns: Vec<Datum<'_>>) -> Vec<Datum<'b>> {
     columns.clear();
-    columns.into_iter().map(|_| unreachable!("the vector is empty")).collect()
+    // SAFETY: the vector is empty, so nothing in it lives as long as either lifetime says; the types differ in nothing else.
+    unsafe { std::mem::transmute::<Vec<Datum<'_>>, Vec<Datum<'b>>>(columns) }
 }
 
 /// Decodes the needed columns of a row; the others become NULL.
-pub fn unpack<'a>(row: RowRef<'a>, needed: &[bool], columns: &mut Vec<Datum<'a>>) {
+pub fn unpack<'a>(row: RowRef<'a>, needed: &[Need], columns: &mut Vec<Datum<'a>>) {
     let mut iter = row.iter();
-    for needed in needed {
-        if *needed {
-            columns.push(iter.next().expect("a row has as many columns as its plan says"));
-        } else {
-            iter.skip_one();
-            columns.push(Datum::Null);
-        }
-    }
+    columns.extend(needed.iter().map(|need| need.take(&mut iter)));
 }

@@ -19,7 +19,7 @@ use super::errors::Blame;
 use super::groups::Groups;
 use super::keyed_join::KeyedJoin;
 use super::layout::{Layout, Reader};
-use super::mfp::{Mfp, Step, recycle, unpack};
+use super::mfp::{Match, Mfp, Need, Step, recycle, unpack};
 use crate::plan::Plan;
 
 /// Something to read: its columns, with NULL columns before and after them where an outer join pads.
@@ -84,13 +84,27 @@ pub struct Finish<D> {
     pub logic: Logic<D>,
     /// Columns (after the steps) that the logic reads.
     pub reads: Vec<usize>,
+    /// Of each of them, whether the logic only puts it into a row.
+    pub moves: Vec<bool>,
 }
 
-type Logic<D> = Rc<dyn Fn(&[Datum<'_>], &mut RowBuilder, &mut RowBuilder, &mut Vec<D>)>;
+pub type Logic<D> = Rc<dyn Fn(&[Datum<'_>], &mut RowBuilder, &mut RowBuilder, &mut Vec<D>)>;
+
+impl<D> Finish<D> {
+    pub fn new(logic: Logic<D>, reads: Vec<usize>) -> Finish<D> {
+        Finish { logic, moves: vec![false; reads.len()], reads }
+    }
+
+    /// Of the columns that it reads, those of a range are only put into rows.
+    pub fn moving(mut self, columns: std::ops::Range<usize>) -> Finish<D> {
+        self.moves[columns].fill(true);
+        self
+    }
+}
 
 impl<D> Clone for Finish<D> {
     fn clone(&self) -> Finish<D> {
-        Finish { logic: self.logic.clone(), reads: self.reads.clone() }
+        Finish { logic: self.logic.clone(), reads: self.reads.clone(), moves: self.moves.clone() }
     }
 }
 
@@ -168,16 +182,18 @@ impl Context {
         let fallible = chain.is_fallible();
         if let Source::Join(join) = part.source {
             assert_eq!(part.nulls_before + part.nulls_after, 0, "a join pads its rows itself");
-            return self.keyed_join(&join, chain, finish.logic);
+            return self.keyed_join(&join, chain, finish);
         }
-        let needed = chain.needed(chain.outputs.iter().copied());
-        let own = part.nulls_before..part.nulls_before + part.arity;
-        let stage = Stage {
-            needed: needed[own].to_vec(),
-            nulls_before: part.nulls_before,
-            nulls_after: part.nulls_after,
-            ..self.stage(&chain, Finish { logic: finish.logic, reads: chain.outputs.clone() })
+        let matches = match part.source {
+            // What rows do not have is not decoded first.
+            Source::Rows(_) if part.nulls_before == 0 => chain.take_matches(part.arity),
+            _ => Vec::new(),
         };
+        let finish = Finish { reads: chain.outputs.clone(), ..finish };
+        let mut stage = self.stage(&chain, finish);
+        stage.matches = matches;
+        stage.needed = stage.needed[part.nulls_before..part.nulls_before + part.arity].to_vec();
+        (stage.nulls_before, stage.nulls_after) = (part.nulls_before, part.nulls_after);
         let (collection, errors, groups_fail) = match part.source {
             Source::Rows(rows) => {
                 let (collection, errors) = D::map(rows, name, stage.over_rows());
@@ -202,14 +218,13 @@ impl Context {
     }
 
     /// A join; each side that it holds itself holds what the chain needs of it.
-    fn keyed_join<D: Form>(&mut self, join: &KeyedJoin, chain: Mfp, logic: Logic<D>) -> Collection<D> {
+    fn keyed_join<D: Form>(&mut self, join: &KeyedJoin, chain: Mfp, finish: Finish<D>) -> Collection<D> {
         let is_own = [&join.left, &join.right].map(|side| self.is_own_side(side) && join.left.key != join.right.key);
         let ([left_exprs, right_exprs], chain) = join.divide(&chain, is_own);
         let (left, left_layout) = self.join_input(&join.left, &left_exprs, is_own[0]);
         let (right, right_layout) = self.join_input(&join.right, &right_exprs, is_own[1]);
         let fallible = chain.is_fallible();
-        let finish = Finish { logic, reads: chain.outputs.clone() };
-        let stage = self.stage(&chain, finish);
+        let stage = self.stage(&chain, Finish { reads: chain.outputs.clone(), ..finish });
         let (collection, errors) = D::join(left, right, join.gives, stage.over_join(&left_layout, &right_layout));
         if fallible {
             self.add_errors(errors);
@@ -237,16 +252,19 @@ impl Context {
         let chain = Mfp { outputs: finish.reads, ..mfp.clone() };
         Stage {
             blames: self.blames(&chain),
-            needed: chain.needed(chain.outputs.iter().copied()),
+            needed: chain.needs(&finish.moves),
+            matches: Vec::new(),
             nulls_before: 0,
             nulls_after: 0,
-            takes: takes(&chain.outputs),
+            last: Last {
+                logic: finish.logic,
+                takes: takes(&chain.outputs),
+                outputs: Vec::new(),
+                builders: Default::default(),
+            },
             chain,
-            logic: finish.logic,
             arena: Arena::new(),
             columns: Vec::new(),
-            outputs: Vec::new(),
-            builders: Default::default(),
         }
     }
 
@@ -282,7 +300,7 @@ pub fn packed(reads: Vec<usize>) -> Finish<Row> {
         columns[..outputs].iter().for_each(|datum| builder.push(datum));
         out.push(builder.finish());
     };
-    Finish { logic: Rc::new(logic), reads }
+    Finish::new(Rc::new(logic), reads).moving(0..outputs)
 }
 
 fn takes(outputs: &[usize]) -> Vec<(usize, bool)> {
@@ -293,20 +311,18 @@ fn takes(outputs: &[usize]) -> Vec<(usize, bool)> {
 /// One operator's row logic: decode, run the chain, finish.
 struct Stage<D> {
     chain: Mfp,
-    logic: Logic<D>,
+    last: Last<D>,
     /// One per step of the chain.
     blames: Vec<Blame>,
-    /// Source columns that are needed.
-    needed: Vec<bool>,
-    /// The chain's outputs, each with whether no later output is the same column.
-    takes: Vec<(usize, bool)>,
+    /// What is needed of the source's columns.
+    needed: Vec<Need>,
+    /// Filters that look at a row before it is decoded.
+    matches: Vec<Match>,
     nulls_before: usize,
     nulls_after: usize,
     /// Buffers, reused from row to row.
     arena: Arena,
     columns: Vec<Datum<'static>>,
-    outputs: Vec<Datum<'static>>,
-    builders: (RowBuilder, RowBuilder),
 }
 
 /// Which blame, and why.
@@ -315,6 +331,9 @@ type Failed = Result<(), (usize, EvalError)>;
 impl<D: 'static> Stage<D> {
     fn over_rows(mut self) -> RowLogic<D> {
         Box::new(move |row, emit| {
+            if !self.matches.iter().all(|known| known.holds(row)) {
+                return;
+            }
             let outcome = self.run(|needed, columns| unpack(row, needed, columns), &mut emit.rows);
             if let Err((blame, error)) = outcome {
                 emit.errors.push(self.blames[blame].row(&error.0, row.iter()));
@@ -324,7 +343,7 @@ impl<D: 'static> Stage<D> {
 
     fn over_arrangement(mut self, layout: &Layout) -> PairLogic<D> {
         let reader = Reader::new(layout, &self.needed);
-        let whole = Reader::new(layout, &vec![true; self.needed.len()]);
+        let whole = Reader::new(layout, &vec![Need::Value; self.needed.len()]);
         Box::new(move |key, value, emit| {
             let outcome = self.run(|_, columns| reader.read(key, value, columns), &mut emit.rows);
             if let Err((blame, error)) = outcome {
@@ -336,39 +355,50 @@ impl<D: 'static> Stage<D> {
     }
 
     fn over_groups(mut self, hub: Option<&Layout>, groups: Groups) -> GroupLogic<D> {
-        let hub_columns = hub.map_or(0, |layout| layout.places.len());
+        let hub_columns = hub.map_or(groups.key_columns, |layout| layout.places.len());
         let reader = hub.map(|layout| Reader::new(layout, &self.needed[..hub_columns]));
-        let whole = hub.map(|layout| Reader::new(layout, &vec![true; hub_columns]));
-        let mut finished: Vec<Datum<'static>> = Vec::new();
-        let mut exists = false;
-        Box::new(move |group: GroupView<'_>, out: &mut GroupEmit<D>| {
+        let whole = hub.map(|layout| Reader::new(layout, &vec![Need::Value; hub_columns]));
+        // Of the group as it was, and as it is.
+        let mut finished: [Vec<Datum<'static>>; 2] = Default::default();
+        let mut exists = [false; 2];
+        Box::new(move |group: GroupView<'_>, outs: &mut [GroupEmit<D>; 2]| {
             let GroupView { key, hub, is_first, lanes } = group;
             if is_first {
-                finished.clear();
-                exists = groups.finish(key, lanes, &mut finished, &mut out.group_errors);
+                for (((lanes, out), finished), exists) in
+                    lanes.iter().zip(&mut *outs).zip(&mut finished).zip(&mut exists)
+                {
+                    finished.clear();
+                    *exists = lanes.is_some_and(|lanes| groups.finish(key, lanes, finished, &mut out.group_errors));
+                }
             }
-            if !exists {
+            if !exists.contains(&true) {
                 return;
             }
-            let outcome = self.run(
-                |_, columns| {
-                    match &reader {
-                        Some(reader) => reader.read(key, hub, columns),
-                        None => columns.extend(key.iter()),
-                    }
-                    groups.append(key, &finished, columns);
-                },
-                &mut out.emit.rows,
-            );
-            if let Err((blame, error)) = outcome {
-                let mut all = Vec::new();
-                match &whole {
-                    Some(whole) => whole.read(key, hub, &mut all),
-                    None => all.extend(key.iter()),
-                }
-                groups.append(key, &finished, &mut all);
-                out.emit.errors.push(self.blames[blame].row(&error.0, all.into_iter()));
+            self.arena.reset();
+            let mut columns = recycle(std::mem::take(&mut self.columns));
+            match &reader {
+                Some(reader) => reader.read(key, hub, &mut columns),
+                None => unpack(key, &self.needed[..hub_columns], &mut columns),
             }
+            for (((finished, exists), lanes), out) in finished.iter().zip(exists).zip(lanes).zip(outs) {
+                if !exists || lanes.is_none() {
+                    continue;
+                }
+                columns.truncate(hub_columns);
+                groups.append(key, finished, &mut columns);
+                if let Err((blame, error)) =
+                    self.last.give(&self.chain, &self.arena, &mut columns, false, &mut out.emit.rows)
+                {
+                    let mut all = Vec::new();
+                    match &whole {
+                        Some(whole) => whole.read(key, hub, &mut all),
+                        None => all.extend(key.iter()),
+                    }
+                    groups.append(key, finished, &mut all);
+                    out.emit.errors.push(self.blames[blame].row(&error.0, all.into_iter()));
+                }
+            }
+            self.columns = recycle(columns);
         })
     }
 
@@ -379,11 +409,11 @@ impl<D: 'static> Stage<D> {
         let needed = |side: usize| {
             let from = side * columns_of[0];
             let needed =
-                (from..from + columns_of[side]).map(|column| self.needed.get(column).copied().unwrap_or(false));
-            needed.collect::<Vec<bool>>()
+                (from..from + columns_of[side]).map(|column| self.needed.get(column).copied().unwrap_or(Need::Nothing));
+            needed.collect::<Vec<Need>>()
         };
         let readers = [Reader::new(left, &needed(0)), Reader::new(right, &needed(1))];
-        let wholes = layouts.map(|layout| Reader::new(layout, &vec![true; layout.places.len()]));
+        let wholes = layouts.map(|layout| Reader::new(layout, &vec![Need::Value; layout.places.len()]));
         Box::new(move |key, left, right, emit| {
             let outcome = self.run(|_, columns| read_sides(&readers, key, [left, right], columns), &mut emit.rows);
             if let Err((blame, error)) = outcome {
@@ -395,7 +425,7 @@ impl<D: 'static> Stage<D> {
     }
 
     /// Runs one row: `decode` appends the source's columns.
-    fn run<'r>(&mut self, decode: impl FnOnce(&[bool], &mut Vec<Datum<'r>>), out: &mut Vec<D>) -> Failed {
+    fn run<'r>(&mut self, decode: impl FnOnce(&[Need], &mut Vec<Datum<'r>>), out: &mut Vec<D>) -> Failed {
         self.arena.reset();
         let mut decoded: Vec<Datum<'r>> = recycle(std::mem::take(&mut self.columns));
         decoded.resize(self.nulls_before, Datum::Null);
@@ -404,23 +434,47 @@ impl<D: 'static> Stage<D> {
         for _ in 0..self.nulls_after {
             columns.push(Datum::Null);
         }
-        let mut outputs = recycle(std::mem::take(&mut self.outputs));
-        let result = match self.chain.run(&mut columns, &self.arena) {
+        let result = self.last.give(&self.chain, &self.arena, &mut columns, true, out);
+        self.columns = recycle(columns);
+        result
+    }
+}
+
+/// The end of a chain: its outputs become the reader's record.
+struct Last<D> {
+    logic: Logic<D>,
+    /// The chain's outputs, each with whether no later output is the same column.
+    takes: Vec<(usize, bool)>,
+    /// Buffers, reused from row to row.
+    outputs: Vec<Datum<'static>>,
+    builders: (RowBuilder, RowBuilder),
+}
+
+impl<D> Last<D> {
+    /// Runs the chain over the source's columns and hands its outputs on; `takes`: the columns are not looked at again.
+    fn give<'a>(
+        &mut self,
+        chain: &'a Mfp,
+        arena: &'a Arena,
+        columns: &mut Vec<Datum<'a>>,
+        takes: bool,
+        out: &mut Vec<D>,
+    ) -> Failed {
+        match chain.run(columns, arena) {
             Ok(false) => Ok(()),
             Err(failure) => Err((failure.step, failure.error)),
             Ok(true) => {
-                for (column, is_last) in &self.takes {
+                let mut outputs = recycle(std::mem::take(&mut self.outputs));
+                outputs.extend(self.takes.iter().map(|(column, is_last)| {
                     // The last use of a column takes it; only columns used twice are copied.
                     let datum = &mut columns[*column];
-                    outputs.push(if *is_last { std::mem::replace(datum, Datum::Null) } else { datum.clone() });
-                }
+                    if takes && *is_last { std::mem::replace(datum, Datum::Null) } else { datum.clone() }
+                }));
                 let (first, second) = &mut self.builders;
                 (self.logic)(&outputs, first, second, out);
+                self.outputs = recycle(outputs);
                 Ok(())
             }
-        };
-        self.outputs = recycle(outputs);
-        self.columns = recycle(columns);
-        result
+        }
     }
 }

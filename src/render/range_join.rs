@@ -19,7 +19,7 @@ use row::{Datum, Row, RowBuilder, RowRef, ScalarType, SortDirection, push_order_
 use smallvec::SmallVec;
 
 use super::errors::Blame;
-use super::parts::{Finish, Part};
+use super::parts::{Finish, Logic, Part};
 use super::{Context, describe};
 use crate::plan::range::{RangeEnd, RangeForm};
 use crate::plan::typ::unique_on;
@@ -107,20 +107,20 @@ impl Context {
         let keys: Vec<usize> = keys.into_iter().map(|output| mfp.outputs[output]).collect();
         let drops_null: Vec<bool> = on.iter().map(|term| !term.null_equal).collect();
         let key_count = keys.len();
-        let finish = Finish::<(Row, Row)> {
-            logic: Rc::new(move |datums, key, value, out| {
-                let (keys, columns) = datums.split_at(key_count);
-                let meets = !keys.iter().zip(&drops_null).any(|(datum, drops)| *drops && datum.is_null());
-                if !meets && !kept {
-                    return;
-                }
-                keys.iter().for_each(|datum| key.push_normalized(datum));
-                value.push(&flow::tag(side, meets));
-                columns.iter().for_each(|datum| value.push(datum));
-                out.push((key.finish(), value.finish()));
-            }),
-            reads: keys.into_iter().chain(columns).collect(),
-        };
+        let reads: Vec<usize> = keys.into_iter().chain(columns).collect();
+        let all = reads.len();
+        let logic: Logic<(Row, Row)> = Rc::new(move |datums, key, value, out| {
+            let (keys, columns) = datums.split_at(key_count);
+            let meets = !keys.iter().zip(&drops_null).any(|(datum, drops)| *drops && datum.is_null());
+            if !meets && !kept {
+                return;
+            }
+            keys.iter().for_each(|datum| key.push_normalized(datum));
+            value.push(&flow::tag(side, meets));
+            columns.iter().for_each(|datum| value.push(datum));
+            out.push((key.finish(), value.finish()));
+        });
+        let finish = Finish::new(logic, reads).moving(0..all);
         let parts = self.upstream(&base);
         self.read_form(parts, &mfp, finish, &format!("Key[{}]", describe(&base)))
     }

@@ -20,7 +20,7 @@ use super::arrangements::{Side, by_key, terms};
 use super::errors::Blame;
 use super::layout::{Layout, Place};
 use super::mfp::Mfp;
-use super::parts::{Finish, Part, packed};
+use super::parts::{Finish, Logic, Part, packed};
 use super::{Context, describe, node_key};
 use crate::plan::recursion::{ROUNDS_MAX, dependents, too_deep};
 use crate::plan::tree::NodeMap;
@@ -171,13 +171,11 @@ impl Context {
                 pad(builder);
             }
         };
-        let finish = Finish::<Row> {
-            logic: Rc::new(move |columns, builder, _, out| {
-                nulls(columns, builder);
-                out.push(builder.finish());
-            }),
-            reads: (0..width).collect(),
-        };
+        let pad: Logic<Row> = Rc::new(move |columns, builder, _, out| {
+            nulls(columns, builder);
+            out.push(builder.finish());
+        });
+        let finish = Finish::new(pad, (0..width).collect()).moving(0..width);
         let logic = self.logic_over_rows(&Mfp::identity(width), finish);
         let padded = program.push(LoopOp::Map { input: alone, logic });
         program.push(LoopOp::Union { inputs: vec![pairs, padded] })

@@ -21,7 +21,7 @@ use row::{Datum, Diff, OwnedDatum, Row, RowBuilder, RowRef, ScalarType};
 
 use super::Context;
 use super::errors::Blame;
-use super::parts::Finish;
+use super::parts::{Finish, Logic};
 use crate::plan::Plan;
 use crate::plan::snapshot::{Changed, HardDeletes, Sees, Snapshot, turns};
 use crate::plan::versions::OWN_COLUMNS;
@@ -56,14 +56,12 @@ impl Context {
     fn by_unique_key(&mut self, input: &Arc<Plan>, at: usize, width: usize, keys: usize) -> Keyed {
         let (base, mfp) = self.peel_input(input);
         let reads = mfp.outputs.clone();
-        let finish = Finish::<(Row, Row)> {
-            logic: Rc::new(move |datums, key, row, out| {
-                datums[at..at + keys].iter().for_each(|datum| key.push(&datum.clone().normalized()));
-                datums[..width].iter().for_each(|datum| row.push(datum));
-                out.push((key.finish(), row.finish()));
-            }),
-            reads: (0..reads.len()).map(|output| mfp.outputs[output]).collect(),
-        };
+        let logic: Logic<(Row, Row)> = Rc::new(move |datums, key, row, out| {
+            datums[at..at + keys].iter().for_each(|datum| key.push(&datum.clone().normalized()));
+            datums[..width].iter().for_each(|datum| row.push(datum));
+            out.push((key.finish(), row.finish()));
+        });
+        let finish = Finish::new(logic, reads);
         let parts = self.upstream(&base);
         self.read_form(parts, &mfp, finish, "Key[Snapshot]")
     }

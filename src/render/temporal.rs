@@ -8,7 +8,7 @@ use flow::Rows;
 use row::{Datum, Row, ScalarType};
 
 use super::Context;
-use super::parts::Finish;
+use super::parts::{Finish, Logic};
 use crate::plan::Plan;
 use crate::plan::clock::{ClockReading, ticks};
 use crate::plan::temporal::{TemporalBound, Turn, temporal_bound};
@@ -34,18 +34,17 @@ impl Context {
             .collect();
         let values: Vec<usize> = bounds.iter().map(|bound| mfp.push_expr(&bound.value)).collect();
         let values: Vec<usize> = values.iter().map(|output| mfp.outputs[*output]).collect();
-        let reads = values.into_iter().chain(columns).collect();
-        let finish = Finish::<(Row, Row)> {
-            logic: Rc::new(move |datums, times, row, out| {
-                let (values, columns) = datums.split_at(bounds.len());
-                let Some((from, until)) = times_of(&bounds, values) else { return };
-                times.push(&Datum::Int(from));
-                times.push(&Datum::Int(until));
-                columns.iter().for_each(|datum| row.push(datum));
-                out.push((times.finish(), row.finish()));
-            }),
-            reads,
-        };
+        let (first, reads): (usize, Vec<usize>) = (values.len(), values.into_iter().chain(columns).collect());
+        let all = reads.len();
+        let logic: Logic<(Row, Row)> = Rc::new(move |datums, times, row, out| {
+            let (values, columns) = datums.split_at(bounds.len());
+            let Some((from, until)) = times_of(&bounds, values) else { return };
+            times.push(&Datum::Int(from));
+            times.push(&Datum::Int(until));
+            columns.iter().for_each(|datum| row.push(datum));
+            out.push((times.finish(), row.finish()));
+        });
+        let finish = Finish::new(logic, reads).moving(first..all);
         let parts = self.upstream(&base);
         let keyed = self.read_form(parts, &mfp, finish, "Times[Temporal]");
         let clock = self.inputs.get(&ticks()).expect("a plan with temporal filters is given the clock's ticks").clone();

@@ -20,7 +20,7 @@ use row::{Datum, Diff, Row, RowRef, push_order_key};
 use smallvec::SmallVec;
 
 use super::ordered::Multiset;
-use super::parts::{Finish, Part};
+use super::parts::{Finish, Logic, Part};
 use super::{Context, node_key};
 use crate::plan::Plan;
 
@@ -45,21 +45,22 @@ impl Context {
         let directions: Vec<_> = order_by.iter().map(|term| term.direction).collect();
         let groups: Vec<usize> = group.iter().map(|column| columns[*column]).collect();
         let (group_count, order_count) = (groups.len(), order.len());
-        let finish = Finish::<(Row, Row)> {
-            logic: Rc::new(move |datums, key, value, out| {
-                let (group, rest) = datums.split_at(group_count);
-                let (order, columns) = rest.split_at(order_count);
-                group.iter().for_each(|datum| key.push_normalized(datum));
-                let mut order_key: SmallVec<[u8; 32]> = SmallVec::new();
-                for (datum, direction) in order.iter().zip(&directions) {
-                    push_order_key(&mut order_key, datum, *direction);
-                }
-                value.push(&Datum::Bytes(&order_key));
-                columns.iter().for_each(|datum| value.push(datum));
-                out.push((key.finish(), value.finish()));
-            }),
-            reads: groups.into_iter().chain(order).chain(columns).collect(),
-        };
+        let reads: Vec<usize> = groups.into_iter().chain(order).chain(columns).collect();
+        let all = reads.len();
+        let logic: Logic<(Row, Row)> = Rc::new(move |datums, key, value, out| {
+            let (group, rest) = datums.split_at(group_count);
+            let (order, columns) = rest.split_at(order_count);
+            group.iter().for_each(|datum| key.push_normalized(datum));
+            let mut order_key: SmallVec<[u8; 32]> = SmallVec::new();
+            for (datum, direction) in order.iter().zip(&directions) {
+                push_order_key(&mut order_key, datum, *direction);
+            }
+            value.push(&Datum::Bytes(&order_key));
+            columns.iter().for_each(|datum| value.push(datum));
+            out.push((key.finish(), value.finish()));
+        });
+        let rest = group_count + order_count..all;
+        let finish = Finish::new(logic, reads).moving(0..group_count).moving(rest);
         let parts = self.upstream(&base);
         let keyed = self.read_form(parts, &mfp, finish, "Key[TopK]");
         let ranks = |rank: u64| i64::try_from(rank).unwrap_or(i64::MAX);

@@ -163,12 +163,12 @@ impl Finisher {
             Kind::Last => out.push_row(members.at(count - 1)),
             Kind::Percentile { fractions, continuous, descending } => {
                 let rank = |rank: u64| if *descending { count - 1 - rank } else { rank };
-                let at = |fraction: f64| {
+                let push = |fraction: f64, out: &mut RowBuilder| {
                     if *continuous {
-                        continuous_at(members, fraction, rank)
-                    } else {
-                        Ok(discrete_at(members, fraction, rank))
+                        return push_continuous(members, fraction, rank, out);
                     }
+                    push_discrete(members, fraction, rank, out);
+                    Ok(())
                 };
                 let of_members = match fractions {
                     Fractions::OfMembers => {
@@ -178,12 +178,12 @@ impl Finisher {
                 };
                 match of_members.as_ref().unwrap_or(fractions) {
                     Fractions::OfMembers | Fractions::One(None) => out.push(&Datum::Null),
-                    Fractions::One(Some(fraction)) => out.push_row(at(*fraction)?.as_ref()),
+                    Fractions::One(Some(fraction)) => push(*fraction, out)?,
                     Fractions::Several(fractions) => {
                         let mut elements = RowBuilder::default();
                         for fraction in fractions {
                             match fraction {
-                                Some(fraction) => elements.push_row(at(*fraction)?.as_ref()),
+                                Some(fraction) => push(*fraction, &mut elements)?,
                                 None => elements.push(&Datum::Null),
                             }
                         }
@@ -271,25 +271,33 @@ impl Fractions {
 }
 
 /// The value that a fraction of the members does not exceed: itself one of them.
-fn discrete_at(members: &dyn Members, fraction: f64, rank: impl Fn(u64) -> u64) -> Row {
+fn push_discrete(members: &dyn Members, fraction: f64, rank: impl Fn(u64) -> u64, out: &mut RowBuilder) {
     let count = members.count();
     let row = (fraction * count as f64).ceil() as u64;
-    first_of(members.at(rank(row.saturating_sub(1).min(count - 1))))
+    push_first(members.at(rank(row.saturating_sub(1).min(count - 1))), out);
 }
 
 /// A member's own value, without a fraction beside it.
-fn first_of(values: RowRef<'_>) -> Row {
-    Row::pack(values.iter().take(1))
+fn push_first(values: RowRef<'_>, out: &mut RowBuilder) {
+    if let Some(value) = values.iter().next_packed() {
+        out.push_row(value);
+    }
 }
 
 /// Between two neighbours, in proportion.
-fn continuous_at(members: &dyn Members, fraction: f64, rank: impl Fn(u64) -> u64) -> Result<Row, EvalError> {
+fn push_continuous(
+    members: &dyn Members,
+    fraction: f64,
+    rank: impl Fn(u64) -> u64,
+    out: &mut RowBuilder,
+) -> Result<(), EvalError> {
     let last = members.count() - 1;
     let place = fraction * last as f64;
     let (below, above) = ((place.floor() as u64).min(last), (place.ceil() as u64).min(last));
     let low = members.at(rank(below));
     if below == above {
-        return Ok(first_of(low));
+        push_first(low, out);
+        return Ok(());
     }
     let proportion = place - below as f64;
     let high = members.at(rank(above));
@@ -298,7 +306,8 @@ fn continuous_at(members: &dyn Members, fraction: f64, rank: impl Fn(u64) -> u64
         (Some(Datum::Interval(low)), Some(Datum::Interval(high))) => Datum::Interval(lerp(low, high, proportion)?),
         other => panic!("nothing lies between {other:?}: the plan's types are wrong"),
     };
-    Ok(Row::pack([between]))
+    out.push(&between);
+    Ok(())
 }
 
 fn lerp(low: Interval, high: Interval, proportion: f64) -> Result<Interval, EvalError> {

@@ -12,15 +12,21 @@ use smallvec::SmallVec;
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Accum {
     start: u32,
-    lanes: SmallVec<[i64; 3]>,
+    lanes: SmallVec<[i64; 7]>,
 }
 
 impl Accum {
     /// From all lanes; zeros at both ends are left out.
     pub fn new(lanes: &[i64]) -> Accum {
-        let Some(start) = lanes.iter().position(|lane| *lane != 0) else { return Accum::default() };
-        let end = lanes.iter().rposition(|lane| *lane != 0).map_or(start, |last| last + 1);
-        Accum { start: start as u32, lanes: SmallVec::from_slice(&lanes[start..end]) }
+        let Some((start, lanes)) = used(lanes) else { return Accum::default() };
+        Accum { start, lanes: SmallVec::from_slice(lanes) }
+    }
+
+    /// Takes all lanes out of a buffer, which is left with zeros.
+    pub fn take(lanes: &mut [i64]) -> Accum {
+        let accum = Accum::new(lanes);
+        lanes[accum.start as usize..accum.end() as usize].fill(0);
+        accum
     }
 
     /// Appends the lanes from the first on, up to the last that is not zero.
@@ -38,13 +44,40 @@ impl Accum {
         self.start + self.lanes.len() as u32
     }
 
-    /// Adds lanes that lie inside the window.
-    fn add_inside(&mut self, other: &Accum) {
-        let at = (other.start - self.start) as usize;
-        for (lane, more) in self.lanes[at..].iter_mut().zip(&other.lanes) {
-            *lane = lane.wrapping_add(*more);
+    /// Widens the window to hold these lanes, too.
+    fn reach(&mut self, from: u32, to: u32) {
+        if self.lanes.is_empty() {
+            *self = Accum { start: from, lanes: smallvec::smallvec![0; (to - from) as usize] };
+        } else if self.start > from || self.end() < to {
+            let (start, end) = (self.start.min(from), self.end().max(to));
+            let wider = Accum { start, lanes: smallvec::smallvec![0; (end - start) as usize] };
+            let narrower = std::mem::replace(self, wider);
+            self.add_inside(narrower.start, &narrower.lanes, 1);
         }
     }
+
+    /// Adds so many times lanes that lie inside the window.
+    #[inline]
+    fn add_inside(&mut self, start: u32, lanes: &[i64], times: Diff) {
+        let at = (start - self.start) as usize;
+        for (lane, more) in self.lanes[at..].iter_mut().zip(lanes) {
+            *lane = lane.wrapping_add(more.wrapping_mul(times));
+        }
+    }
+}
+
+/// The lanes without the zeros at both ends, and the number of the first; None where all are zero.
+fn used(lanes: &[i64]) -> Option<(u32, &[i64])> {
+    // Most lanes of a wide group are zero: many at a time are looked at.
+    let mut end = lanes.len();
+    while let Some(last) = lanes[..end].last_chunk::<16>()
+        && last.iter().fold(0, |any, lane| any | lane) == 0
+    {
+        end -= 16;
+    }
+    let start = lanes[..end].iter().position(|lane| *lane != 0)?;
+    let end = lanes[..end].iter().rposition(|lane| *lane != 0).map_or(start, |last| last + 1);
+    Some((start as u32, &lanes[start..end]))
 }
 
 impl Accum {
@@ -62,14 +95,16 @@ impl Accum {
             *self = other.clone();
             return;
         }
-        if self.start > other.start || self.end() < other.end() {
-            let start = self.start.min(other.start);
-            let end = self.end().max(other.end());
-            let wider = Accum { start, lanes: smallvec::smallvec![0; (end - start) as usize] };
-            let narrower = std::mem::replace(self, wider);
-            self.add_inside(&narrower);
+        self.reach(other.start, other.end());
+        self.add_inside(other.start, &other.lanes, 1);
+    }
+
+    /// Adds so many times all lanes of a row.
+    pub fn add_times(&mut self, lanes: &[i64], times: Diff) {
+        if let Some((start, lanes)) = used(lanes) {
+            self.reach(start, start + lanes.len() as u32);
+            self.add_inside(start, lanes, times);
         }
-        self.add_inside(other);
     }
 
     pub fn negate(&mut self) {
@@ -116,6 +151,9 @@ mod tests {
             order.rotate_left(1);
             let mut sum = Accum::default();
             order.iter().for_each(|i| sum.add(&Accum::new(&parts[*i])));
+            let mut directly = Accum::default();
+            order.iter().for_each(|i| directly.add_times(&parts[*i], 3));
+            assert_eq!(lanes(&directly), [3, 6, 24, 12, 0, 21]);
             assert_eq!(lanes(&sum), [1, 2, 8, 4, 0, 7]);
             let mut back = sum.clone();
             back.negate();

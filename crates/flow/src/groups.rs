@@ -6,10 +6,12 @@
 //!   (key, hub row) ────┘
 //! ```
 //!
-//! 1. A group's output is a function of its state, so what it was is computed when the epoch first touches it: no output is stored.
-//! 2. A group that ends an epoch as it began it gives nothing.
+//! 1. A group's output is a function of its state. When an epoch first touches a group its lanes are copied, and when it ends what they
+//!    were and are is computed side by side: no output is stored.
+//! 2. A group that ends an epoch as it began it gives nothing; one whose lanes have come back to what they were is not looked at.
 //! 3. The hub's rows are held here, or in an arrangement that others read, too.
 
+use hashbrown::HashMap;
 use row::{Diff, Epoch, Row, RowRef};
 
 use crate::arrange::{Pending, Table};
@@ -27,7 +29,8 @@ pub struct GroupView<'a> {
     pub hub: RowRef<'a>,
     /// The first row: what concerns the group as a whole is computed then, and its errors told.
     pub is_first: bool,
-    pub lanes: &'a [i64],
+    /// Of the group as it was and as it is; None where it does not have the hub's row.
+    pub lanes: [Option<&'a [i64]>; 2],
 }
 
 /// What a group gives. Rows and errors count as often as the hub's row is there, those of the group as a whole once.
@@ -42,8 +45,8 @@ impl<D> Default for GroupEmit<D> {
     }
 }
 
-/// Gives the records of a group for one of its hub rows; without a hub it is called once per group.
-pub type GroupLogic<D> = Box<dyn FnMut(GroupView<'_>, &mut GroupEmit<D>)>;
+/// Gives the records of a group for one of its hub rows, as it was and as it is; without a hub it is called once per group.
+pub type GroupLogic<D> = Box<dyn FnMut(GroupView<'_>, &mut [GroupEmit<D>; 2])>;
 
 /// How often a group's record is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,9 +106,9 @@ fn groups<D: Record + PartialEq>(
             hubs: Vec::new(),
             touched: Vec::new(),
             is_touched: Vec::new(),
-            before: Given::default(),
-            now: Given::default(),
-            view: Viewer { logic, copies, out: GroupEmit::default(), lanes: Vec::new() },
+            hubs_before: HashMap::new(),
+            given: Default::default(),
+            view: Viewer { logic, copies, out: Default::default(), lanes: Default::default() },
             records,
             errors,
         })
@@ -120,7 +123,7 @@ enum HubPlace {
     There(Table),
 }
 
-/// The groups of one worker, those that the open epoch has touched, and what these gave before it.
+/// The groups of one worker, and those that the open epoch has touched as they were before it.
 struct Groups<D: Record> {
     lanes: Inbox<(Row, Accum)>,
     hub: Inbox<(Row, Row)>,
@@ -128,12 +131,14 @@ struct Groups<D: Record> {
     lanes_by_key: KeyTable<Accum>,
     /// The rows of a hub that is held here, by the place of their key.
     hubs: Vec<Bag>,
-    /// Each touched group, and how many of the records and errors `before` are its own.
-    touched: Vec<(At, usize, usize)>,
+    /// Each touched group, and its lanes as they were.
+    touched: Vec<(At, Accum)>,
     /// The touched groups, a bit each by their place.
     is_touched: Vec<u64>,
-    before: Given<D>,
-    now: Given<D>,
+    /// The hub's rows as they were, where they have changed.
+    hubs_before: HashMap<At, Bag>,
+    /// What a group gave and gives.
+    given: [Given<D>; 2],
     view: Viewer<D>,
     records: Sender<D>,
     errors: Sender<Row>,
@@ -151,138 +156,153 @@ impl<D> Default for Given<D> {
     }
 }
 
-/// Computes what a group gives.
+/// Computes what a group gave and gives.
 struct Viewer<D> {
     logic: GroupLogic<D>,
     copies: Copies,
-    out: GroupEmit<D>,
-    lanes: Vec<i64>,
+    out: [GroupEmit<D>; 2],
+    lanes: [Vec<i64>; 2],
 }
 
 impl<D> Viewer<D> {
-    /// Appends what a group gives; `hub` is None where there is no hub at all.
-    fn append(&mut self, key: &Row, lanes: &Accum, hub: Option<&Bag>, given: &mut Given<D>) {
-        if hub.is_none() && lanes.is_zero() {
-            return;
-        }
-        self.lanes.clear();
-        lanes.write_to(&mut self.lanes);
-        let Some(hub) = hub else {
-            let count = match self.copies {
-                Copies::One => 1,
-                Copies::FirstLane => self.lanes.first().copied().unwrap_or(0).max(0),
-            };
-            if count > 0 {
-                self.view(key, RowRef::new(&[]), count, true, given);
-            }
-            return;
-        };
-        for (at, (row, count)) in hub.iter().enumerate() {
-            self.view(key, row, count, at == 0, given);
+    /// Without a hub.
+    fn append(&mut self, key: &Row, lanes: [&Accum; 2], given: &mut [Given<D>; 2]) {
+        self.spread(lanes);
+        let counts = [0, 1].map(|time| match self.copies {
+            _ if lanes[time].is_zero() => 0,
+            Copies::One => 1,
+            Copies::FirstLane => self.lanes[time].first().copied().unwrap_or(0).max(0),
+        });
+        if counts != [0, 0] {
+            self.view(key, RowRef::new(&[]), counts, true, given);
         }
     }
 
-    fn view(&mut self, key: &Row, hub: RowRef<'_>, count: Diff, is_first: bool, given: &mut Given<D>) {
-        (self.logic)(GroupView { key: key.as_ref(), hub, is_first, lanes: &self.lanes }, &mut self.out);
-        given.records.extend(self.out.emit.rows.drain(..).map(|record| (record, count)));
-        given.errors.extend(self.out.emit.errors.drain(..).map(|error| (error, count)));
-        given.errors.extend(self.out.group_errors.drain(..).map(|error| (error, 1)));
+    /// Beside the rows of a hub, which may have been others.
+    fn append_beside(&mut self, key: &Row, lanes: [&Accum; 2], hubs: [&Bag; 2], given: &mut [Given<D>; 2]) {
+        self.spread(lanes);
+        let [was, is] = hubs;
+        if std::ptr::eq(was, is) {
+            for (at, (row, count)) in is.iter().enumerate() {
+                self.view(key, row, [count; 2], at == 0, given);
+            }
+            return;
+        }
+        for (at, (row, count)) in was.iter().enumerate() {
+            self.view(key, row, [count, 0], at == 0, given);
+        }
+        for (at, (row, count)) in is.iter().enumerate() {
+            self.view(key, row, [0, count], at == 0, given);
+        }
+    }
+
+    fn spread(&mut self, lanes: [&Accum; 2]) {
+        for (all, lanes) in self.lanes.iter_mut().zip(lanes) {
+            all.clear();
+            lanes.write_to(all);
+        }
+    }
+
+    /// One row of the hub, which is there so often before and after.
+    fn view(&mut self, key: &Row, hub: RowRef<'_>, counts: [Diff; 2], is_first: bool, given: &mut [Given<D>; 2]) {
+        let [was, is] = &self.lanes;
+        let lanes = [(counts[0] != 0).then_some(&was[..]), (counts[1] != 0).then_some(&is[..])];
+        (self.logic)(GroupView { key: key.as_ref(), hub, is_first, lanes }, &mut self.out);
+        for ((given, out), count) in given.iter_mut().zip(&mut self.out).zip(counts) {
+            given.records.extend(out.emit.rows.drain(..).map(|record| (record, count)));
+            given.errors.extend(out.emit.errors.drain(..).map(|error| (error, count)));
+            given.errors.extend(out.group_errors.drain(..).map(|error| (error, 1)));
+        }
     }
 }
 
 impl<D: Record + PartialEq> Groups<D> {
-    /// The group of a key that is about to change; `ahead` is what the hub's arrangement is ahead of the group by.
-    fn touch(&mut self, key: &Row, ahead: &Pending) -> At {
+    /// The group of a key that is about to change.
+    fn touch(&mut self, key: &Row) -> At {
         let at = self.lanes_by_key.place(key);
         let (word, bit) = (at as usize / 64, 1 << (at % 64));
         if word >= self.is_touched.len() {
             self.is_touched.resize(word + 1, 0);
         }
-        if self.is_touched[word] & bit != 0 {
-            return at;
-        }
-        self.is_touched[word] |= bit;
-        if matches!(self.place, HubPlace::Here) && self.hubs.len() <= at as usize {
-            self.hubs.resize(at as usize + 1, Bag::default());
-        }
-        let (_, lanes) = self.lanes_by_key.get_mut(at);
-        let (records, errors) = (self.before.records.len(), self.before.errors.len());
-        match &self.place {
-            HubPlace::Nowhere => self.view.append(key, lanes, None, &mut self.before),
-            HubPlace::Here => self.view.append(key, lanes, Some(&self.hubs[at as usize]), &mut self.before),
-            HubPlace::There(table) => {
-                let table = table.borrow();
-                let nothing = Bag::default();
-                let now = table.get(key).unwrap_or(&nothing);
-                match ahead.of(key) {
-                    [] => self.view.append(key, lanes, Some(now), &mut self.before),
-                    ahead => {
-                        let mut hub = now.clone();
-                        ahead.iter().for_each(|((_, row), diff)| hub.add(row.as_ref(), -*diff));
-                        self.view.append(key, lanes, Some(&hub), &mut self.before);
-                    }
-                }
+        if self.is_touched[word] & bit == 0 {
+            self.is_touched[word] |= bit;
+            if matches!(self.place, HubPlace::Here) && self.hubs.len() <= at as usize {
+                self.hubs.resize(at as usize + 1, Bag::default());
             }
+            self.touched.push((at, self.lanes_by_key.get_mut(at).1.clone()));
         }
-        let own = (self.before.records.len() - records, self.before.errors.len() - errors);
-        self.touched.push((at, own.0, own.1));
         at
     }
 
     fn take_in(&mut self) {
         let mut hub = take_all(&self.hub);
-        let ahead = match self.place {
-            HubPlace::There(_) => Pending::new(std::mem::take(&mut hub)),
-            _ => Pending::new(Vec::new()),
-        };
-        for updates in ahead.by_key() {
-            self.touch(&updates[0].0.0, &ahead);
+        if let HubPlace::There(table) = &self.place {
+            // The table has these changes already; what it was before them is it without them.
+            let table = table.clone();
+            let changes = Pending::new(std::mem::take(&mut hub));
+            for changes in changes.by_key() {
+                let key = &changes[0].0.0;
+                let at = self.touch(key);
+                self.hubs_before.entry(at).or_insert_with(|| {
+                    let mut bag = table.borrow().get(key).cloned().unwrap_or_default();
+                    changes.iter().for_each(|((_, row), diff)| bag.add(row.as_ref(), -*diff));
+                    bag
+                });
+            }
         }
         let mut lanes = take_all(&self.lanes);
         for (key, lanes) in lanes.drain(..) {
-            let at = self.touch(&key, &ahead);
+            let at = self.touch(&key);
             self.lanes_by_key.get_mut(at).1.add(&lanes);
         }
         give_back(&self.lanes, lanes);
         for ((key, row), diff) in hub.drain(..) {
-            let at = self.touch(&key, &ahead);
-            self.hubs[at as usize].add(row.as_ref(), diff);
+            let at = self.touch(&key);
+            let bag = &mut self.hubs[at as usize];
+            self.hubs_before.entry(at).or_insert_with(|| bag.clone());
+            bag.add(row.as_ref(), diff);
         }
         give_back(&self.hub, hub);
     }
 
     /// Gives what the touched groups were and are.
     fn answer(&mut self) {
-        let mut records = self.before.records.drain(..);
-        let mut errors = self.before.errors.drain(..);
-        for (at, own_records, own_errors) in self.touched.drain(..) {
+        let nothing = Bag::default();
+        for (at, was) in self.touched.drain(..) {
             let (key, lanes) = self.lanes_by_key.get_mut(at);
             self.is_touched[at as usize / 64] = 0;
-            match &self.place {
-                HubPlace::Nowhere => self.view.append(key, lanes, None, &mut self.now),
-                HubPlace::Here => self.view.append(key, lanes, Some(&self.hubs[at as usize]), &mut self.now),
-                HubPlace::There(table) => {
-                    let nothing = Bag::default();
-                    let table = table.borrow();
-                    self.view.append(key, lanes, Some(table.get(key).unwrap_or(&nothing)), &mut self.now);
+            let hub_before = if self.hubs_before.is_empty() { None } else { self.hubs_before.remove(&at) };
+            if hub_before.is_some() || was != *lanes {
+                let both = [&was, &*lanes];
+                match &self.place {
+                    HubPlace::Nowhere => self.view.append(key, both, &mut self.given),
+                    HubPlace::Here => {
+                        let hub = &self.hubs[at as usize];
+                        let hubs = [hub_before.as_ref().unwrap_or(hub), hub];
+                        self.view.append_beside(key, both, hubs, &mut self.given);
+                    }
+                    HubPlace::There(table) => {
+                        let table = table.borrow();
+                        let hub = table.get(key).unwrap_or(&nothing);
+                        let hubs = [hub_before.as_ref().unwrap_or(hub), hub];
+                        self.view.append_beside(key, both, hubs, &mut self.given);
+                    }
                 }
             }
             if lanes.is_zero() && self.hubs.get(at as usize).is_none_or(Bag::is_empty) {
                 self.lanes_by_key.remove(at);
             }
-            if records.as_slice()[..own_records] == self.now.records[..] {
-                records.by_ref().take(own_records).for_each(drop);
-                self.now.records.clear();
+            let [was, is] = &mut self.given;
+            if was.records == is.records {
+                was.records.clear();
+                is.records.clear();
             } else {
-                let was = records.by_ref().take(own_records);
-                was.for_each(|(record, count)| self.records.give(record.times(-count)));
-                self.now.records.drain(..).for_each(|(record, count)| self.records.give(record.times(count)));
+                was.records.drain(..).for_each(|(record, count)| self.records.give(record.times(-count)));
+                is.records.drain(..).for_each(|(record, count)| self.records.give(record.times(count)));
             }
-            let was = errors.by_ref().take(own_errors);
-            was.for_each(|(error, count)| self.errors.give((error, -count)));
-            self.now.errors.drain(..).for_each(|update| self.errors.give(update));
+            was.errors.drain(..).for_each(|(error, count)| self.errors.give((error, -count)));
+            is.errors.drain(..).for_each(|update| self.errors.give(update));
         }
-        drop((records, errors));
         self.records.flush();
         self.errors.flush();
     }

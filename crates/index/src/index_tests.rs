@@ -91,7 +91,19 @@ fn check(index: &Index, model: &Model) {
     assert_eq!(index.peer_groups(), groups(rows.len()));
     assert_eq!(padded(&index.total()), model.sum(0, rows.len()));
     let step = rows.len() / 40 + 1;
+    let (mut finder, mut walk) = (index.finder(), index.iter());
     for i in (0..=rows.len()).step_by(step) {
+        // A little on, far on, and back.
+        for rank in [i, i + 1, i / 2] {
+            walk.seek(index, rank as i64);
+            let found = walk.next().map(|entry| (entry.key.to_vec(), entry.row.to_row()));
+            assert_eq!(found.as_ref(), rows.get(rank));
+            if let Some((key, row)) = &found {
+                assert_eq!(finder.find(key, row.as_ref()), index.find(key, row.as_ref()));
+                let missing = Row::pack([Datum::Int(-1)]);
+                assert_eq!(finder.find(key, missing.as_ref()), (index.rank(key, missing.as_ref()), 0));
+            }
+        }
         assert_eq!(padded(&index.sum_of_first(i as i64)), model.sum(0, i));
         assert_eq!(index.groups_among_first(i as i64), groups(i));
         let from = i / 3;

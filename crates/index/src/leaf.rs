@@ -2,7 +2,7 @@
 
 use row::RowRef;
 
-use crate::target::Target;
+use crate::target::{Target, head};
 
 /// Entries in a leaf, and bytes above which a leaf of several entries is split, so that inserting moves little.
 pub const ENTRIES_MAX: usize = 64;
@@ -59,7 +59,7 @@ impl Leaf {
         while low < high {
             let middle = (low + high) / 2;
             let (key, row) = self.entry(middle);
-            match target.compare(key, row) {
+            match target.compare_with_head(head(key), key, row) {
                 std::cmp::Ordering::Less => low = middle + 1,
                 std::cmp::Ordering::Equal => return (middle, true),
                 std::cmp::Ordering::Greater => high = middle,

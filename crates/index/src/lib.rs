@@ -27,7 +27,7 @@ mod index_tests;
 use row::RowRef;
 use smallvec::SmallVec;
 
-pub use query::Iter;
+pub use query::{Finder, Iter};
 pub use sums::Lanes;
 pub use target::compare_rows;
 
@@ -126,10 +126,9 @@ impl Index {
         delta.extend(weight.lanes.iter().map(|lane| lane * diff));
         if !path.found {
             assert!(diff > 0, "more copies taken away than there are");
-            let has_peer_before = self.before(&path).is_some_and(|at| self.root.key_at(&at) == key);
-            if !has_peer_before {
+            if !self.has_peer_before(&path, key) {
                 delta[GROUPS] = 1;
-                self.mark_first(self.after(&path, false), key, -1);
+                self.mark_first(&path, false, key, -1);
             }
             self.insert(&path, key, row, &delta, weight.marks);
             return diff;
@@ -143,7 +142,7 @@ impl Index {
         }
         if is_first {
             delta[GROUPS] = -1;
-            self.mark_first(self.after(&path, true), key, 1);
+            self.mark_first(&path, true, key, 1);
         }
         self.root.remove(&path.steps, path.slot, &delta);
         self.root.shrink();
@@ -157,10 +156,24 @@ impl Index {
         }
     }
 
+    /// Whether the entry before a place has this key.
+    fn has_peer_before(&self, path: &Path, key: &[u8]) -> bool {
+        match path.slot.checked_sub(1) {
+            Some(slot) => self.root.key_in_leaf(path, slot) == key,
+            None => self.before(path).is_some_and(|at| self.root.key_in_leaf(&at, at.slot) == key),
+        }
+    }
+
     /// The entry after the one that left or came becomes (or is no longer) the first of its peers, if it is a peer.
-    fn mark_first(&mut self, at: Option<Path>, key: &[u8], change: i64) {
-        if let Some(at) = at
-            && self.root.key_at(&at) == key
+    fn mark_first(&mut self, path: &Path, holds_entry: bool, key: &[u8], change: i64) {
+        let slot = path.slot + usize::from(holds_entry);
+        if slot < self.root.leaf_at(path).sums.len() {
+            // Nearly always its neighbour in the leaf.
+            if self.root.key_in_leaf(path, slot) == key {
+                self.root.add(&path.steps, slot, &[0, change]);
+            }
+        } else if let Some(at) = self.after(path, holds_entry)
+            && self.root.key_in_leaf(&at, at.slot) == key
         {
             self.root.add(&at.steps, at.slot, &[0, change]);
         }

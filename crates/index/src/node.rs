@@ -115,9 +115,10 @@ impl Node {
         })
     }
 
-    pub fn key_at(&self, path: &Path) -> &[u8] {
+    /// The key of an entry of the leaf that a path leads to.
+    pub fn key_in_leaf(&self, path: &Path, slot: usize) -> &[u8] {
         match &self.leaf_at(path).body {
-            Body::Leaf(leaf) => leaf.entry(path.slot).0,
+            Body::Leaf(leaf) => leaf.entry(slot).0,
             Body::Inner(_) => unreachable!("a path ends at a leaf"),
         }
     }

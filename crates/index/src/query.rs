@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 use crate::leaf::Leaf;
 use crate::node::{Body, Node};
 use crate::sums::{GROUPS, Lanes, OWN, ROWS};
-use crate::target::Target;
+use crate::target::{Target, head};
 use crate::{Entry, Index};
 
 impl Index {
@@ -41,22 +41,27 @@ impl Index {
 
     /// Rows before a target, and its copies where it is a row that is there.
     fn search(&self, target: &Target<'_>) -> (i64, i64) {
+        self.leaf_of(target).search(target)
+    }
+
+    /// The leaf in which a target lies or would be put.
+    fn leaf_of(&self, target: &Target<'_>) -> LeafAt<'_> {
         let (mut node, mut rank) = (&self.root, 0);
         loop {
-            let rows = |children: usize| (0..children).map(|i| node.sums.row(i)[ROWS]).sum::<i64>();
             match &node.body {
                 Body::Inner(inner) => {
                     let child = inner.child_of(target);
-                    rank += rows(child);
+                    rank += node.sums.rows_among_first(child);
                     node = &inner.children[child];
                 }
-                Body::Leaf(leaf) => {
-                    let (slot, found) = leaf.search(target);
-                    let copies = if found { node.sums.row(slot)[ROWS] } else { 0 };
-                    return (rank + rows(slot), copies);
-                }
+                Body::Leaf(leaf) => return LeafAt { node, leaf, rank },
             }
         }
+    }
+
+    /// Looks rows up that come in order.
+    pub fn finder(&self) -> Finder<'_> {
+        Finder { index: self, last: None }
     }
 
     /// The row of a rank.
@@ -237,6 +242,51 @@ fn greatest(node: &Node, mark: usize, from: i64, to: i64) -> Option<&[u8]> {
     found
 }
 
+/// A leaf, and the rows before it.
+#[derive(Clone, Copy)]
+struct LeafAt<'a> {
+    node: &'a Node,
+    leaf: &'a Leaf,
+    rank: i64,
+}
+
+impl LeafAt<'_> {
+    fn search(&self, target: &Target<'_>) -> (i64, i64) {
+        let (slot, found) = self.leaf.search(target);
+        let copies = if found { self.node.sums.row(slot)[ROWS] } else { 0 };
+        (self.rank + self.node.sums.rows_among_first(slot), copies)
+    }
+
+    /// Whether a target lies among the leaf's entries.
+    fn surrounds(&self, target: &Target<'_>) -> bool {
+        let Some(last) = self.leaf.len().checked_sub(1) else { return false };
+        let stands = |slot: usize| {
+            let (key, row) = self.leaf.entry(slot);
+            target.compare_with_head(head(key), key, row)
+        };
+        stands(last).is_ge() && stands(0).is_le()
+    }
+}
+
+/// Finds rows one after the other: one that lies beside the last is found without a walk from the root.
+pub struct Finder<'a> {
+    index: &'a Index,
+    last: Option<LeafAt<'a>>,
+}
+
+impl Finder<'_> {
+    /// The rank of a row, whether or not it is there, and its copies.
+    pub fn find(&mut self, key: &[u8], row: RowRef<'_>) -> (i64, i64) {
+        let target = Target::row(key, row);
+        let leaf = match self.last {
+            Some(leaf) if leaf.surrounds(&target) => leaf,
+            _ => self.index.leaf_of(&target),
+        };
+        self.last = Some(leaf);
+        leaf.search(&target)
+    }
+}
+
 /// Entries in order.
 pub struct Iter<'a> {
     /// The inner nodes above the leaf, each with the child that was taken.
@@ -268,6 +318,28 @@ impl<'a> Iterator for Iter<'a> {
 }
 
 impl<'a> Iter<'a> {
+    /// The rank of the next entry's first row.
+    pub fn rank(&self) -> i64 {
+        self.rank
+    }
+
+    /// Goes to the entry that holds the row of a rank; a few entries on, it is reached without a walk from the root.
+    pub fn seek(&mut self, index: &'a Index, rank: i64) {
+        if let Some((node, leaf)) = self.leaf
+            && self.rank <= rank
+        {
+            while self.slot < leaf.len() {
+                let copies = node.sums.row(self.slot)[ROWS];
+                if rank < self.rank + copies {
+                    return;
+                }
+                self.rank += copies;
+                self.slot += 1;
+            }
+        }
+        *self = index.iter_from(rank);
+    }
+
     fn next_leaf(&mut self) -> Option<(&'a Node, &'a Leaf)> {
         while let Some((node, child)) = self.above.pop() {
             let Body::Inner(inner) = &node.body else { unreachable!("inner nodes are above leaves") };

@@ -43,6 +43,12 @@ impl Sums {
         &self.cells[i * self.width..(i + 1) * self.width]
     }
 
+    /// How many rows lie below the first children.
+    #[inline]
+    pub fn rows_among_first(&self, children: usize) -> i64 {
+        self.cells[..children * self.width].iter().skip(ROWS).step_by(self.width).sum()
+    }
+
     /// One lane over all rows.
     pub fn total(&self, lane: usize) -> i64 {
         self.cells.iter().skip(lane).step_by(self.width).sum()

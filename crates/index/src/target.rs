@@ -50,6 +50,7 @@ impl<'a> Target<'a> {
     }
 
     /// As `compare`, with the first bytes of the entry's key at hand.
+    #[inline]
     pub fn compare_with_head(&self, entry_head: u64, key: &[u8], row: RowRef<'_>) -> Ordering {
         // No key is a proper prefix of another, so heads that differ decide.
         entry_head.cmp(&self.head).then_with(|| self.compare(key, row))
@@ -57,10 +58,13 @@ impl<'a> Target<'a> {
 }
 
 /// The first eight bytes of a key as a number.
+#[inline]
 pub fn head(key: &[u8]) -> u64 {
+    if let Some(eight) = key.first_chunk::<8>() {
+        return u64::from_be_bytes(*eight);
+    }
     let mut bytes = [0; 8];
-    let length = key.len().min(8);
-    bytes[..length].copy_from_slice(&key[..length]);
+    bytes[..key.len()].copy_from_slice(key);
     u64::from_be_bytes(bytes)
 }
 

@@ -27,11 +27,18 @@ pub enum Datum<'a> {
     Interval(Interval),
     /// Elements as a packed row; one dimension.
     Array(RowRef<'a>),
+    /// Any value as it lies in a row, a row of one column: for what is only moved from one row to another. Nothing else is done
+    /// with it but asking whether it is NULL.
+    Packed(RowRef<'a>),
 }
 
 impl<'a> Datum<'a> {
     pub fn is_null(&self) -> bool {
-        matches!(self, Datum::Null)
+        match self {
+            Datum::Null => true,
+            Datum::Packed(value) => value.is_null(),
+            _ => false,
+        }
     }
 
     pub fn from_bool(value: Option<bool>) -> Datum<'static> {

@@ -47,6 +47,7 @@ fn push_value(key: &mut SmallVec<[u8; 32]>, datum: &Datum<'_>) {
         Datum::Interval(value) => {
             key.extend_from_slice(&((value.comparison_micros() as u128) ^ (1 << 127)).to_be_bytes())
         }
+        Datum::Packed(value) => value.iter().for_each(|value| push_value(key, &value)),
         Datum::Array(elements) => {
             for element in elements.iter() {
                 push_order_key(key, &element, SortDirection::ASCENDING);

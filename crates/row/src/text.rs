@@ -32,6 +32,7 @@ impl Datum<'_> {
             Datum::Timestamp(micros) => calendar::write_timestamp(*micros, out),
             Datum::TimestampTz(micros) => calendar::write_timestamptz(*micros, zone, out),
             Datum::Interval(interval) => calendar::write_interval(*interval, out),
+            Datum::Packed(value) => value.iter().for_each(|value| value.write_text(ty, zone, out)),
             Datum::Array(elements) => {
                 let element_type = match ty {
                     ScalarType::Array(of) => of,

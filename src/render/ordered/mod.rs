@@ -15,6 +15,7 @@ mod state;
 #[cfg(test)]
 mod state_tests;
 
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -28,7 +29,7 @@ use smallvec::SmallVec;
 use super::aggregate::{argument, can_fail, describe};
 use super::errors::Blame;
 use super::mfp::Mfp;
-use super::parts::{Finish, Part};
+use super::parts::{Finish, Logic, Part};
 use super::{Context, node_key};
 use crate::plan::{Column, Plan};
 pub use multiset::Multiset;
@@ -167,35 +168,34 @@ impl Context {
             lists.push((list.clone(), !feeds.is_empty()));
         }
         let (group_count, direct_count) = (groups.len(), shape.direct.len());
-        let finish = Finish::<(Row, Row)> {
-            logic: Rc::new(move |columns, key, value, out| {
-                let (group, rest) = columns.split_at(group_count);
-                let (direct, mut rest) = rest.split_at(direct_count);
-                group.iter().for_each(|datum| key.push_normalized(datum));
-                value.push(&Datum::Bool(true));
-                direct.iter().for_each(|datum| value.push(datum));
-                let mut scratch = RowBuilder::default();
-                for (list, is_normalized) in &lists {
-                    let is_member = match (&list.filter, rest) {
-                        (Some(_), [filter, others @ ..]) => {
-                            rest = others;
-                            matches!(filter, Datum::Bool(true))
-                        }
-                        _ => true,
-                    };
-                    let (order, others) = rest.split_at(list.order.len());
-                    let (values, others) = others.split_at(list.values.len());
-                    rest = others;
-                    if is_member && !(list.skips_null && values[0].is_null()) {
-                        value.push(&Datum::Bytes(&entry(&list.order, order, values, *is_normalized, &mut scratch)));
-                    } else {
-                        value.push(&Datum::Null);
+        let scratch = RefCell::new(RowBuilder::default());
+        let logic: Logic<(Row, Row)> = Rc::new(move |columns, key, value, out| {
+            let (group, rest) = columns.split_at(group_count);
+            let (direct, mut rest) = rest.split_at(direct_count);
+            group.iter().for_each(|datum| key.push_normalized(datum));
+            value.push(&Datum::Bool(true));
+            direct.iter().for_each(|datum| value.push(datum));
+            let scratch = &mut *scratch.borrow_mut();
+            for (list, is_normalized) in &lists {
+                let is_member = match (&list.filter, rest) {
+                    (Some(_), [filter, others @ ..]) => {
+                        rest = others;
+                        matches!(filter, Datum::Bool(true))
                     }
+                    _ => true,
+                };
+                let (order, others) = rest.split_at(list.order.len());
+                let (values, others) = others.split_at(list.values.len());
+                rest = others;
+                if is_member && !(list.skips_null && values[0].is_null()) {
+                    value.push(&Datum::Bytes(&entry(&list.order, order, values, *is_normalized, scratch)));
+                } else {
+                    value.push(&Datum::Null);
                 }
-                out.push((key.finish(), value.finish()));
-            }),
-            reads,
-        };
+            }
+            out.push((key.finish(), value.finish()));
+        });
+        let finish = Finish::new(logic, reads).moving(0..group_count + direct_count);
         let parts: Vec<Part> = self.upstream(&base);
         let keyed: Keyed = self.read_form(parts, &columns.mfp, finish, "Key[OrderedGroup]");
         if !groups.is_empty() {

@@ -145,7 +145,7 @@ impl Group {
     }
 
     fn add_lanes(&mut self, buffer: &mut [i64], diff: Diff) {
-        self.lanes.add(&Accum::new(buffer).times(diff));
+        self.lanes.add_times(buffer, diff);
         buffer.fill(0);
     }
 

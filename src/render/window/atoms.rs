@@ -16,12 +16,12 @@ use row::{Datum, ScalarType};
 
 use super::call::{Call, Kind};
 use crate::render::aggregate::can_fail;
-use crate::render::mfp::{Mfp, Step};
+use crate::render::mfp::{Mfp, Need, Step};
 
 /// What the chain reads, and how.
 pub struct Reading {
     /// Input columns that the chain reads.
-    pub columns: Vec<bool>,
+    pub columns: Vec<Need>,
     /// Calls that the chain reads.
     pub used: Vec<bool>,
     /// Calls whose value is read otherwise than by an atom.
@@ -30,6 +30,18 @@ pub struct Reading {
     pub filters: Vec<Filter>,
     /// Sums (by number) that grow along the order only while no argument is negative.
     pub growing: Vec<usize>,
+    /// The chain where the outcomes of atoms are known.
+    pub told: Option<Told>,
+}
+
+/// The chain with comparisons told instead of computed: after the calls each has a column.
+pub struct Told {
+    pub chain: Mfp,
+    pub columns: Vec<Need>,
+    /// Calls that are read otherwise.
+    pub used: Vec<bool>,
+    /// The atom of each comparison, and which of its outcomes are true.
+    pub tests: Vec<(usize, fn(Ordering) -> bool)>,
 }
 
 /// A comparison of a value that grows (or shrinks) along the order with a constant of the partition.
@@ -61,12 +73,13 @@ pub fn read_chain(calls: &[Call], sums: &[AggregateCall], arity: usize, chain: &
         sums,
         arity,
         reading: Reading {
-            columns: needed[..arity].to_vec(),
+            columns: chain.needs(&vec![true; chain.outputs.len()])[..arity].to_vec(),
             used: needed[arity..].to_vec(),
             visible: vec![false; calls.len()],
             atoms: Vec::new(),
             filters: Vec::new(),
             growing: Vec::new(),
+            told: None,
         },
     };
     for call in 0..calls.len() {
@@ -120,6 +133,7 @@ pub fn read_chain(calls: &[Call], sums: &[AggregateCall], arity: usize, chain: &
     for output in &chain.outputs {
         reader.read(&columns[*output]);
     }
+    reader.reading.told = reader.told(chain);
     reader.reading
 }
 
@@ -210,6 +224,46 @@ impl Reader<'_> {
         } else {
             None
         }
+    }
+
+    fn told(&self, chain: &Mfp) -> Option<Told> {
+        const TESTS: usize = usize::MAX / 2;
+        let width = self.arity + self.calls.len();
+        let mut tests: Vec<(usize, fn(Ordering) -> bool)> = Vec::new();
+        let mut told = chain.clone();
+        for step in &mut told.steps {
+            let (Step::Map(expr) | Step::Filter(expr)) = step;
+            expr.replace_parts(&mut |part| {
+                if matches!(part, Expr::Try(_)) {
+                    return Some(part.clone());
+                }
+                let (left, right, passes) = self.comparison(part)?;
+                let is_it = |atom: &Atom| atom.left == left && atom.right == right;
+                tests.push((self.reading.atoms.iter().position(is_it)?, passes));
+                Some(Expr::Column(TESTS + tests.len() - 1))
+            });
+        }
+        if tests.is_empty() {
+            return None;
+        }
+        let number = |column: usize| match column {
+            test if test >= TESTS => width + test - TESTS,
+            map if map >= width => map + tests.len(),
+            input => input,
+        };
+        for step in &mut told.steps {
+            let (Step::Map(expr) | Step::Filter(expr)) = step;
+            expr.map_columns(&mut |column| number(column));
+        }
+        told.outputs.iter_mut().for_each(|column| *column = number(*column));
+        told.arity = width + tests.len();
+        let needs = told.needs(&vec![true; told.outputs.len()]);
+        let of_atoms = |call: usize| tests.iter().any(|(atom, _)| self.reading.atoms[*atom].calls.contains(&call));
+        let used = (0..self.calls.len()).map(|call| {
+            // One that nobody else reads has failed with its atom.
+            needs[self.arity + call] != Need::Nothing || self.reading.used[call] && !of_atoms(call)
+        });
+        Some(Told { used: used.collect(), columns: needs[..self.arity].to_vec(), chain: told, tests })
     }
 
     fn add_atom(&mut self, left: &Expr, right: &Expr) -> usize {

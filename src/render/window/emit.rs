@@ -2,77 +2,87 @@
 
 use eval::Arena;
 use flow::Changes;
-use index::{Entry, compare_rows};
+use index::Entry;
 use row::{Datum, Diff, Row, RowBuilder};
 
-use super::reach::Change;
+use super::atoms::Told;
+use super::call::Spec;
+use super::moves::{Moves, Range};
+use super::steps::{Outcome, Stretches};
 use super::view::View;
-use crate::render::mfp::unpack;
+use crate::render::mfp::{recycle, unpack};
 
 /// Buffers, reused from row to row.
 #[derive(Default)]
 pub struct Emitter {
     arena: Arena,
     builder: RowBuilder,
+    columns: Vec<Datum<'static>>,
 }
 
 impl Emitter {
     /// Appends the outputs of the rows of some ranks, each with `sign`.
-    pub fn emit<'a>(&mut self, view: &View<'a>, ranges: &[(i64, i64)], sign: Diff, changes: &mut Changes) {
-        for (from, to) in ranges {
-            for entry in view.index.iter_from(*from).take_while(|entry| entry.rank < *to) {
-                let (first, last) = (entry.rank.max(*from), (entry.rank + entry.copies).min(*to));
-                for rank in first..last {
-                    self.emit_row(view, &entry, rank, sign, changes);
-                }
-            }
-        }
-    }
-
-    /// Takes away the outputs that rows of these ranks had before the changes, which the index has already and which are in order.
-    /// None of the rows is among the changes.
-    pub fn take_back<'a>(
+    pub fn emit<'a>(
         &mut self,
-        before: &View<'a>,
-        ranges: &[(i64, i64)],
-        applied: &[Change],
+        view: &View<'a>,
+        atoms: &[Option<Stretches>],
+        ranges: &[Range],
+        sign: Diff,
         changes: &mut Changes,
     ) {
-        let added: Vec<i64> = applied
-            .iter()
-            .scan(0, |sum, change| {
-                *sum += change.diff;
-                Some(*sum)
-            })
-            .collect();
+        let Some((first, _)) = ranges.first() else { return };
+        let mut known = Known::of(view.spec, atoms);
+        let mut entries = view.index.iter_from(*first);
         for (from, to) in ranges {
-            let mut next: Option<usize> = None;
-            for entry in before.index.iter_from(*from).take_while(|entry| entry.rank < *to) {
-                let is_earlier = |change: &Change| {
-                    let rows = || compare_rows(change.row.as_ref().as_ref(), entry.row);
-                    change.key.as_ref().cmp(entry.key).then_with(rows).is_lt()
-                };
-                let mut at = next.unwrap_or_else(|| applied.partition_point(is_earlier));
-                while applied.get(at).is_some_and(is_earlier) {
-                    at += 1;
-                }
-                next = Some(at);
-                let shift = at.checked_sub(1).map_or(0, |last| added[last]);
+            entries.seek(view.index, *from);
+            while entries.rank() < *to
+                && let Some(entry) = entries.next()
+            {
                 let (first, last) = (entry.rank.max(*from), (entry.rank + entry.copies).min(*to));
                 for rank in first..last {
-                    self.emit_row(before, &entry, rank - shift, -1, changes);
+                    self.emit_row(view, known.as_mut(), &entry, rank, sign, changes);
                 }
             }
         }
     }
 
-    fn emit_row<'a>(&mut self, view: &View<'a>, entry: &Entry<'a>, rank: i64, sign: Diff, changes: &mut Changes) {
+    /// Takes away the outputs that rows of these ranks had before the changes, which the index has already. None of the rows has
+    /// changed.
+    pub fn take_back<'a>(&mut self, before: &View<'a>, ranges: &[Range], moves: &Moves, changes: &mut Changes) {
+        let Some((first, _)) = ranges.first() else { return };
+        let mut entries = before.index.iter_from(*first);
+        for (from, to) in ranges {
+            entries.seek(before.index, *from);
+            while entries.rank() < *to
+                && let Some(entry) = entries.next()
+            {
+                let (first, last) = (entry.rank.max(*from), (entry.rank + entry.copies).min(*to));
+                let shift = moves.row_before(entry.rank) - entry.rank;
+                for rank in first..last {
+                    self.emit_row(before, None, &entry, rank + shift, -1, changes);
+                }
+            }
+        }
+    }
+
+    fn emit_row<'a>(
+        &mut self,
+        view: &View<'a>,
+        known: Option<&mut Known<'_>>,
+        entry: &Entry<'a>,
+        rank: i64,
+        sign: Diff,
+        changes: &mut Changes,
+    ) {
         self.arena.reset();
-        match output(view, entry, rank, &self.arena, &mut self.builder) {
+        let mut columns = recycle(std::mem::take(&mut self.columns));
+        let told = known.and_then(|known| known.at(rank));
+        match output(view, told, entry, rank, &self.arena, &mut columns, &mut self.builder) {
             Output::Row(row) => push(&mut changes.rows, row, sign),
             Output::Error(error) => push(&mut changes.errors, error, sign),
             Output::Nothing => {}
         }
+        self.columns = recycle(columns);
     }
 }
 
@@ -90,12 +100,59 @@ fn push(changes: &mut Vec<(Row, Diff)>, row: Row, diff: Diff) {
     }
 }
 
-fn output<'a>(view: &View<'a>, entry: &Entry<'a>, rank: i64, arena: &Arena, builder: &mut RowBuilder) -> Output {
+/// What is known of the comparisons of all rows.
+struct Known<'a> {
+    told: &'a Told,
+    /// Of each comparison the stretches, and the one that the last row was in.
+    stretches: Vec<(&'a Stretches, usize)>,
+    outcomes: Vec<Datum<'static>>,
+}
+
+impl<'a> Known<'a> {
+    /// None where the outcomes of some are not to be had.
+    fn of(spec: &'a Spec, atoms: &'a [Option<Stretches>]) -> Option<Known<'a>> {
+        let told = spec.reading.told.as_ref()?;
+        let stretches = told.tests.iter().map(|(atom, _)| match atoms.get(*atom) {
+            Some(Some(stretches)) if !stretches.is_empty() => Some((stretches, 0)),
+            _ => None,
+        });
+        Some(Known { told, stretches: stretches.collect::<Option<_>>()?, outcomes: Vec::new() })
+    }
+
+    /// The comparisons at a rank, which is not before the one last asked for; None where one fails.
+    fn at(&mut self, rank: i64) -> Option<(&'a Told, &[Datum<'static>])> {
+        self.outcomes.clear();
+        for ((stretches, at), (_, passes)) in self.stretches.iter_mut().zip(&self.told.tests) {
+            while stretches.get(*at + 1).is_some_and(|next| next.0 <= rank) {
+                *at += 1;
+            }
+            self.outcomes.push(match &stretches[*at].1 {
+                Outcome::Is(order) => Datum::Bool(passes(*order)),
+                Outcome::Null => Datum::Null,
+                Outcome::Failed(_) | Outcome::Bucket(_) => return None,
+            });
+        }
+        Some((self.told, &self.outcomes))
+    }
+}
+
+fn output<'a: 'r, 'r>(
+    view: &View<'a>,
+    told: Option<(&'r Told, &[Datum<'static>])>,
+    entry: &Entry<'a>,
+    rank: i64,
+    arena: &'r Arena,
+    columns: &mut Vec<Datum<'r>>,
+    builder: &mut RowBuilder,
+) -> Output {
     let spec = view.spec;
-    let mut columns: Vec<Datum<'_>> = Vec::with_capacity(spec.chain.width());
-    unpack(entry.row, &spec.reading.columns, &mut columns);
-    for call in 0..spec.calls.len() {
-        if !spec.reading.used[call] {
+    let (chain, needs, used) = match told {
+        Some((told, _)) => (&told.chain, &told.columns, &told.used),
+        None => (&spec.chain, &spec.reading.columns, &spec.reading.used),
+    };
+    unpack(entry.row, needs, columns);
+    for (call, is_used) in used.iter().enumerate() {
+        if !is_used {
             columns.push(Datum::Null);
             continue;
         }
@@ -104,9 +161,12 @@ fn output<'a>(view: &View<'a>, entry: &Entry<'a>, rank: i64, arena: &Arena, buil
             Err(error) => return Output::Error(spec.calls[call].blame.row(&error.0, entry.row.iter())),
         }
     }
-    match spec.chain.run(&mut columns, arena) {
+    if let Some((_, outcomes)) = told {
+        columns.extend_from_slice(outcomes);
+    }
+    match chain.run(columns, arena) {
         Ok(true) => {
-            spec.chain.outputs.iter().for_each(|column| builder.push(&columns[*column]));
+            chain.outputs.iter().for_each(|column| builder.push(&columns[*column]));
             Output::Row(builder.finish())
         }
         Ok(false) => Output::Nothing,

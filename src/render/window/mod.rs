@@ -22,7 +22,7 @@ mod atoms;
 mod call;
 mod emit;
 mod list;
-mod place;
+mod moves;
 mod reach;
 mod state;
 mod steps;
@@ -41,7 +41,7 @@ use smallvec::SmallVec;
 use super::Context;
 use super::aggregate::argument;
 use super::mfp::Mfp;
-use super::parts::Finish;
+use super::parts::{Finish, Logic};
 use crate::plan::{FrameBound, Plan, WindowCall, WindowFunction};
 use call::Spec;
 use state::WindowState;
@@ -78,21 +78,22 @@ impl Context {
         }
         let directions: Vec<_> = order_by.iter().map(|term| term.direction).collect();
         let (partition_count, order_count) = (partitions.len(), order.len());
-        let finish = Finish::<(Row, Row)> {
-            logic: Rc::new(move |datums, key, value, out| {
-                let (partition, rest) = datums.split_at(partition_count);
-                let (order, rest) = rest.split_at(order_count);
-                partition.iter().for_each(|datum| key.push_normalized(datum));
-                let mut order_key: SmallVec<[u8; 32]> = SmallVec::new();
-                for (datum, direction) in order.iter().zip(&directions) {
-                    push_order_key(&mut order_key, datum, *direction);
-                }
-                value.push(&Datum::Bytes(&order_key));
-                rest.iter().for_each(|datum| value.push(datum));
-                out.push((key.finish(), value.finish()));
-            }),
-            reads: partitions.into_iter().chain(order).chain(arguments).chain(columns).collect(),
-        };
+        let reads: Vec<usize> = partitions.into_iter().chain(order).chain(arguments).chain(columns).collect();
+        let all = reads.len();
+        let logic: Logic<(Row, Row)> = Rc::new(move |datums, key, value, out| {
+            let (partition, rest) = datums.split_at(partition_count);
+            let (order, rest) = rest.split_at(order_count);
+            partition.iter().for_each(|datum| key.push_normalized(datum));
+            let mut order_key: SmallVec<[u8; 32]> = SmallVec::new();
+            for (datum, direction) in order.iter().zip(&directions) {
+                push_order_key(&mut order_key, datum, *direction);
+            }
+            value.push(&Datum::Bytes(&order_key));
+            rest.iter().for_each(|datum| value.push(datum));
+            out.push((key.finish(), value.finish()));
+        });
+        let rest = partition_count + order_count..all;
+        let finish = Finish::new(logic, reads).moving(0..partition_count).moving(rest);
         let parts = self.upstream(&base);
         let keyed = self.read_form(parts, &mfp, finish, "Key[Window]");
         let calls: Vec<WindowCall> = calls.iter().map(|(call, _)| call.clone()).collect();

@@ -1,43 +1,48 @@
 //! Which rows a change can reach, by what each call looks at.
 //!
-//! All spans are found in the index as it is before the changes: a row that stays and that a change reaches stood near it, or
-//! after it, already.
+//! All rows are found in the index as it is before the changes: a row that stays and that a change reaches stood near it, or
+//! after it, already. So they are told by their ranks in it; the changed rows themselves may or may not be among them.
 
 use std::cell::OnceCell;
-use std::rc::Rc;
 
 use eval::{Arena, Expr};
 use index::{Entry, Lanes};
-use row::{Datum, Row};
+use row::{Datum, RowRef};
 
 use super::call::Kind;
-use super::place::{Place, Span};
+use super::moves::Range;
 use super::view::View;
 use crate::plan::{FrameBound, FrameUnits};
 
 /// One row's change, as it is put into the index.
-pub struct Change {
-    pub key: Rc<[u8]>,
-    pub row: Rc<Row>,
+pub struct Change<'a> {
+    pub key: &'a [u8],
+    pub row: RowRef<'a>,
     pub diff: i64,
+    /// Its rank before the changes, whether or not it is there, and its copies then.
+    pub rank: i64,
+    pub copies: i64,
     /// Of one copy.
     pub lanes: Lanes,
     pub marks: Vec<Option<Vec<u8>>>,
 }
 
 /// All changes of a key.
-struct Group {
-    key: Rc<[u8]>,
+struct Group<'a> {
+    key: &'a [u8],
+    /// The ranks of the rows that had it.
+    range: Range,
     rows: i64,
     lanes: Lanes,
     /// -1: no row of the key is left; 1: there was none before.
     exists: i64,
 }
 
-/// Appends the spans that the changes, which are in order, can reach.
-pub fn reach(view: &View<'_>, changes: &[Change], spans: &mut Vec<Span>) {
-    let groups: OnceCell<Vec<Group>> = OnceCell::new();
+/// Appends the rows that the changes, which are in order, can reach.
+pub fn reach(view: &View<'_>, changes: &[Change<'_>], spans: &mut Vec<Range>) {
+    let groups: OnceCell<Vec<Group<'_>>> = OnceCell::new();
     let groups = || &**groups.get_or_init(|| by_key(view, changes));
+    let rows = view.index.len();
     let rows_change = changes.iter().map(|change| change.diff).sum::<i64>() != 0;
     for call in (0..view.spec.calls.len()).filter(|call| view.spec.reading.visible[*call]) {
         match &view.call(call).kind {
@@ -46,24 +51,24 @@ pub fn reach(view: &View<'_>, changes: &[Change], spans: &mut Vec<Span>) {
                 for (i, change) in changes.iter().enumerate() {
                     shift += change.diff;
                     if shift != 0 {
-                        spans.push((change.after(), changes.get(i + 1).map_or(Place::End, Change::before)));
+                        spans.push((change.end(), changes.get(i + 1).map_or(rows, |next| next.rank)));
                     }
                 }
             }
-            Kind::PercentRank | Kind::CumeDist if rows_change => spans.push((Place::Start, Place::End)),
-            Kind::Rank | Kind::PercentRank => gaps(groups(), Place::AfterKey, |group| &group.rows, spans),
-            Kind::DenseRank => gaps(groups(), Place::AfterKey, |group| &group.exists, spans),
-            Kind::CumeDist => gaps(groups(), Place::BeforeKey, |group| &group.rows, spans),
+            Kind::PercentRank | Kind::CumeDist if rows_change => spans.push((0, rows)),
+            Kind::Rank | Kind::PercentRank => gaps(groups(), rows, |range| range.1, |group| group.rows, spans),
+            Kind::DenseRank => gaps(groups(), rows, |range| range.1, |group| group.exists, spans),
+            Kind::CumeDist => gaps(groups(), rows, |range| range.0, |group| group.rows, spans),
             // What lies between old and new boundaries.
             Kind::Ntile(_) => {}
             Kind::Beside { offset, back, .. } => match constant(offset) {
-                None => spans.push((Place::Start, Place::End)),
+                None => spans.push((0, rows)),
                 Some(None) => {}
                 Some(Some(offset)) => {
                     let offset = if *back { -i128::from(offset) } else { i128::from(offset) };
                     let reach = i64::try_from(offset.unsigned_abs()).unwrap_or(i64::MAX);
                     let (before, after) = if offset < 0 { (0, reach) } else { (reach, 0) };
-                    changes.iter().for_each(|change| spans.push(change.around(view, before, after)));
+                    changes.iter().for_each(|change| spans.push(change.around(rows, before, after)));
                 }
             },
             _ if is_one_value(view, call) => {}
@@ -94,41 +99,41 @@ pub fn is_one_value(view: &View<'_>, call: usize) -> bool {
     }
 }
 
-impl Change {
-    pub fn before(&self) -> Place {
-        Place::Before(self.key.clone(), self.row.clone())
+impl Change<'_> {
+    /// The rank after its copies.
+    fn end(&self) -> i64 {
+        self.rank + self.copies
     }
 
-    pub fn after(&self) -> Place {
-        Place::After(self.key.clone(), self.row.clone())
-    }
-
-    /// So many rows before and after the changed one.
-    fn around(&self, view: &View<'_>, before: i64, after: i64) -> Span {
-        let (from, to) = view.index.ranks(&self.key, self.row.as_ref().as_ref());
-        let (from, to) = (from.saturating_sub(before), to.saturating_add(after));
-        (Place::before_rank(view.index, from), Place::after_rank(view.index, to))
+    /// So many of the `rows` before and after the changed one.
+    fn around(&self, rows: i64, before: i64, after: i64) -> Range {
+        (self.rank.saturating_sub(before).max(0), self.end().saturating_add(after).min(rows))
     }
 }
 
-/// Spans from each group up to the next while what has been added up so far is not zero.
-fn gaps(groups: &[Group], place: fn(Rc<[u8]>) -> Place, amount: fn(&Group) -> &i64, spans: &mut Vec<Span>) {
+/// From each group up to the next while what has been added up so far is not zero.
+fn gaps(
+    groups: &[Group<'_>],
+    rows: i64,
+    edge: fn(Range) -> i64,
+    amount: fn(&Group<'_>) -> i64,
+    spans: &mut Vec<Range>,
+) {
     let mut sum = 0;
     for (i, group) in groups.iter().enumerate() {
         sum += amount(group);
         if sum != 0 {
-            let next = groups.get(i + 1).map_or(Place::End, |next| place(next.key.clone()));
-            spans.push((place(group.key.clone()), next));
+            spans.push((edge(group.range), groups.get(i + 1).map_or(rows, |next| edge(next.range))));
         }
     }
 }
 
-fn by_key(view: &View<'_>, changes: &[Change]) -> Vec<Group> {
-    let mut groups: Vec<Group> = Vec::new();
+fn by_key<'a>(view: &View<'_>, changes: &[Change<'a>]) -> Vec<Group<'a>> {
+    let mut groups: Vec<Group<'a>> = Vec::new();
     for change in changes {
-        let is_new = groups.last().is_none_or(|group| group.key != change.key);
-        if is_new {
-            groups.push(Group { key: change.key.clone(), rows: 0, lanes: Lanes::new(), exists: 0 });
+        if groups.last().is_none_or(|group| group.key != change.key) {
+            let range = (view.index.rank_of_key(change.key), view.index.rank_after_key(change.key));
+            groups.push(Group { key: change.key, range, rows: 0, lanes: Lanes::new(), exists: 0 });
         }
         if let Some(group) = groups.last_mut() {
             group.rows += change.diff;
@@ -136,7 +141,7 @@ fn by_key(view: &View<'_>, changes: &[Change]) -> Vec<Group> {
         }
     }
     for group in &mut groups {
-        let before = view.index.rank_after_key(&group.key) - view.index.rank_of_key(&group.key);
+        let before = group.range.1 - group.range.0;
         group.exists = i64::from(before + group.rows > 0) - i64::from(before > 0);
     }
     groups
@@ -165,8 +170,8 @@ fn constant(expr: &Expr) -> Option<Option<i64>> {
     }
 }
 
-fn in_rows(view: &View<'_>, call: usize, changes: &[Change], spans: &mut Vec<Span>) {
-    let call = view.call(call);
+fn in_rows(view: &View<'_>, call: usize, changes: &[Change<'_>], spans: &mut Vec<Range>) {
+    let (call, rows) = (view.call(call), view.index.len());
     let offset = |bound: &FrameBound| match bound {
         FrameBound::Offset(offset) => Some(*offset),
         FrameBound::CurrentRow => Some(0),
@@ -178,14 +183,14 @@ fn in_rows(view: &View<'_>, call: usize, changes: &[Change], spans: &mut Vec<Spa
         // The row at one end of the frame, wherever the other end lies.
         (Kind::First(_), Some(_), _) | (Kind::Last(_), _, Some(_)) => {
             let reach = distance(start).max(distance(end));
-            changes.iter().for_each(|change| spans.push(change.around(view, reach, reach)));
+            changes.iter().for_each(|change| spans.push(change.around(rows, reach, reach)));
         }
         (Kind::Sum(_), None, Some(0)) => {
             let mut sum = Lanes::new();
             for (i, change) in changes.iter().enumerate() {
                 add(&mut sum, &change.lanes, change.diff);
                 if !is_zero(&sum) {
-                    spans.push((change.before(), changes.get(i + 1).map_or(Place::End, Change::before)));
+                    spans.push((change.rank, changes.get(i + 1).map_or(rows, |next| next.rank)));
                 }
             }
         }
@@ -193,17 +198,15 @@ fn in_rows(view: &View<'_>, call: usize, changes: &[Change], spans: &mut Vec<Spa
             for change in changes {
                 let ahead = end.map_or(0, |end| end.max(0)).saturating_add(1);
                 let behind = start.map_or(0, |start| start.min(0).saturating_neg()).saturating_add(1);
-                let (from, to) = change.around(view, ahead, behind);
-                let from = if end.is_none() { Place::Start } else { from };
-                let to = if start.is_none() { Place::End } else { to };
-                spans.push((from, to));
+                let (from, to) = change.around(rows, ahead, behind);
+                spans.push((if end.is_none() { 0 } else { from }, if start.is_none() { rows } else { to }));
             }
         }
     }
 }
 
-fn in_range(view: &View<'_>, call: usize, groups: &[Group], spans: &mut Vec<Span>) {
-    let call = view.call(call);
+fn in_range(view: &View<'_>, call: usize, groups: &[Group<'_>], spans: &mut Vec<Range>) {
+    let (call, rows) = (view.call(call), view.index.len());
     let (start, end) = (&call.frame.start, &call.frame.end);
     let is_current = |bound: &FrameBound| matches!(bound, FrameBound::CurrentRow | FrameBound::Offset(_));
     let is_value = |bound: &FrameBound| matches!(bound, FrameBound::Value(_));
@@ -212,8 +215,7 @@ fn in_range(view: &View<'_>, call: usize, groups: &[Group], spans: &mut Vec<Span
         for (i, group) in groups.iter().enumerate() {
             add(&mut sum, &group.lanes, 1);
             if !is_zero(&sum) {
-                let next = groups.get(i + 1).map_or(Place::End, |next| Place::BeforeKey(next.key.clone()));
-                spans.push((Place::BeforeKey(group.key.clone()), next));
+                spans.push((group.range.0, groups.get(i + 1).map_or(rows, |next| next.range.0)));
             }
         }
         return;
@@ -221,30 +223,26 @@ fn in_range(view: &View<'_>, call: usize, groups: &[Group], spans: &mut Vec<Span
     let only_peers = (matches!(call.kind, Kind::First(_)) && is_current(start) && !is_value(end))
         || (matches!(call.kind, Kind::Last(_)) && is_current(end) && !is_value(start));
     for group in groups {
-        let (before, after) = (Place::BeforeKey(group.key.clone()), Place::AfterKey(group.key.clone()));
         if only_peers {
-            spans.push((before, after));
+            spans.push(group.range);
             continue;
         }
         let from = match end {
-            FrameBound::Unbounded => Place::Start,
+            FrameBound::Unbounded => 0,
             FrameBound::Value(bound) => {
-                let reaches = |entry: &Entry<'_>, key: &[u8]| key < &*group.key && entry.key < &*group.key;
-                Place::before_rank(view.index, first_not(view, bound, reaches))
+                let reaches = |entry: &Entry<'_>, key: &[u8]| key < group.key && entry.key < group.key;
+                first_not(view, bound, reaches)
             }
-            _ => before.clone(),
+            _ => group.range.0,
         };
         let to = match start {
-            FrameBound::Unbounded => Place::End,
-            FrameBound::Value(bound) => {
-                let reaches = |_: &Entry<'_>, key: &[u8]| key <= &*group.key;
-                Place::after_rank(view.index, first_not(view, bound, reaches))
-            }
-            _ => after.clone(),
+            FrameBound::Unbounded => rows,
+            FrameBound::Value(bound) => first_not(view, bound, |_: &Entry<'_>, key: &[u8]| key <= group.key),
+            _ => group.range.1,
         };
         // A frame may look only ahead or only back; the changed rows' peers are reached at least.
         spans.push((from, to));
-        spans.push((before, after));
+        spans.push(group.range);
     }
 }
 

@@ -11,7 +11,6 @@
 //! a row's rank and the number of rows (ntile), the changes stay in: what a row's rank was is known from them.
 
 use std::collections::BTreeMap;
-use std::rc::Rc;
 
 use differential_dataflow::consolidation::consolidate;
 use eval::EvalError;
@@ -23,9 +22,9 @@ use row::{Datum, Diff, OwnedDatum, Row, RowRef};
 use super::atoms::{is_negative, lanes};
 use super::call::{Argument, Kind, LaneMap, Spec, push_mark};
 use super::emit::Emitter;
-use super::place::{Place, Span, ranks, without};
+use super::moves::{Moves, Range, merged, within, without};
 use super::reach::{Change, is_one_value, reach};
-use super::steps::{Marked, Outcome, Stretches, buckets, differing, mark, stretches};
+use super::steps::{Outcome, Stretches, buckets, differing, divided, stretches};
 use super::view::View;
 
 pub struct WindowState {
@@ -44,6 +43,8 @@ pub struct WindowState {
 #[derive(Default)]
 struct Partition {
     index: Index,
+    /// Whether a row may have been there more than once.
+    has_copies: bool,
     /// Copies that were taken away before they came.
     owed: Option<Box<BTreeMap<(Vec<u8>, Row), i64>>>,
     /// The stretches of each atom; `None` where they are not to be had.
@@ -54,7 +55,7 @@ struct Partition {
 struct Facts {
     values: Vec<Result<OwnedDatum, EvalError>>,
     /// Of ntiles, then of atoms.
-    marked: Vec<Option<Marked>>,
+    stretches: Vec<Option<Stretches>>,
 }
 
 impl WindowState {
@@ -81,10 +82,10 @@ impl WindowState {
     }
 
     /// Reads an input value: order key, aggregate arguments, columns.
-    fn change(&mut self, value: &Row, diff: Diff) -> Change {
+    fn change<'a>(&mut self, value: &'a Row, diff: Diff) -> Change<'a> {
         let mut iter = value.iter();
-        let key: Rc<[u8]> = match iter.next() {
-            Some(Datum::Bytes(key)) => key.into(),
+        let key = match iter.next() {
+            Some(Datum::Bytes(key)) => key,
             other => panic!("a window's row begins with its order key, not {other:?}"),
         };
         self.weight.clear();
@@ -102,24 +103,28 @@ impl WindowState {
                 Argument::Mark(direction) => marks.push(push_mark(&datum, *direction)),
             }
         }
-        let row = Rc::new(RowRef::new(iter.rest()).to_row());
-        Change { key, row, diff, lanes: self.lanes.dense_of(&self.weight), marks }
+        let row = RowRef::new(iter.rest());
+        Change { key, row, diff, rank: 0, copies: 0, lanes: self.lanes.dense_of(&self.weight), marks }
     }
 }
 
 impl Partition {
-    /// Pays what is owed, notes what is taken away too early, and puts the changes in order.
-    fn settle(&mut self, changes: &mut Vec<Change>) {
+    /// Puts the changes in order, looks up where they stand, pays what is owed, and notes what is taken away too early.
+    fn settle(&mut self, changes: &mut Vec<Change<'_>>) {
+        let order = |a: &Change<'_>, b: &Change<'_>| a.key.cmp(b.key).then_with(|| compare_rows(a.row, b.row));
+        if !changes.is_sorted_by(|a, b| order(a, b).is_le()) {
+            changes.sort_by(order);
+        }
+        let mut finder = self.index.finder();
         for change in changes.iter_mut() {
-            if change.diff > 0 && self.owed.is_none() {
-                continue;
-            }
-            let copies = self.index.copies(&change.key, change.row.as_ref().as_ref());
+            let (rank, copies) = finder.find(change.key, change.row);
+            (change.rank, change.copies) = (rank, copies);
+            self.has_copies |= copies + change.diff > 1;
             if self.owed.is_none() && copies + change.diff >= 0 {
                 continue;
             }
             let owed = self.owed.get_or_insert_default();
-            let place = (change.key.to_vec(), change.row.as_ref().clone());
+            let place = (change.key.to_vec(), change.row.to_row());
             let all = copies - owed.remove(&place).unwrap_or(0) + change.diff;
             change.diff = all.max(0) - copies;
             if all < 0 {
@@ -130,22 +135,19 @@ impl Partition {
             }
         }
         changes.retain(|change| change.diff != 0);
-        changes.sort_by(|a, b| {
-            a.key.cmp(&b.key).then_with(|| compare_rows(a.row.as_ref().as_ref(), b.row.as_ref().as_ref()))
-        });
     }
 
-    fn apply(&mut self, changes: &[Change], sign: i64) {
+    fn apply(&mut self, changes: &[Change<'_>], sign: i64) {
         for change in changes {
             let marks: Vec<Option<&[u8]>> = change.marks.iter().map(Option::as_deref).collect();
             let weight = Weight { lanes: &change.lanes, marks: &marks };
-            self.index.change(&change.key, change.row.as_ref().as_ref(), change.diff * sign, weight);
+            self.index.change(change.key, change.row, change.diff * sign, weight);
         }
     }
 }
 
 /// The ranks of rows that filters may let through.
-fn live(spec: &Spec, rows: i64, atoms: &[Option<Stretches>]) -> Vec<(i64, i64)> {
+fn live(spec: &Spec, rows: i64, atoms: &[Option<Stretches>]) -> Vec<Range> {
     let mut live = vec![(0, rows)];
     for filter in &spec.reading.filters {
         let Some(Some(stretches)) = atoms.get(filter.atom) else { continue };
@@ -161,11 +163,7 @@ fn live(spec: &Spec, rows: i64, atoms: &[Option<Stretches>]) -> Vec<(i64, i64)> 
                 passing.push((*from, to));
             }
         }
-        let both = |(from, to): &(i64, i64)| -> Vec<(i64, i64)> {
-            let met = passing.iter().map(|(start, end)| (*from.max(start), *to.min(end)));
-            met.filter(|(from, to)| from < to).collect()
-        };
-        live = live.iter().flat_map(both).collect();
+        live = within(live, &passing);
     }
     live
 }
@@ -176,7 +174,7 @@ fn atoms(view: &View<'_>, hints: &[Vec<i64>]) -> Vec<Option<Stretches>> {
     atoms.map(|(i, atom)| stretches(view, atom, hints.get(i).map_or(&[], Vec::as_slice))).collect()
 }
 
-fn facts(view: &View<'_>, atoms: &[Option<Stretches>], spans: &mut Vec<Span>) -> Facts {
+fn facts(view: &View<'_>, atoms: &[Option<Stretches>]) -> Facts {
     let arena = eval::Arena::new();
     let visible = || (0..view.spec.calls.len()).filter(|call| view.spec.reading.visible[*call]);
     let values = visible().filter(|call| is_one_value(view, *call)).map(|call| match view.index.at(0) {
@@ -185,22 +183,19 @@ fn facts(view: &View<'_>, atoms: &[Option<Stretches>], spans: &mut Vec<Span>) ->
     });
     let values = values.collect();
     let ntiles = visible().filter(|call| matches!(view.call(*call).kind, Kind::Ntile(_)));
-    let mut marked: Vec<Option<Marked>> = ntiles.map(|call| Some(mark(view, &buckets(view, call), spans))).collect();
-    marked.extend(atoms.iter().map(|stretches| stretches.as_ref().map(|stretches| mark(view, stretches, spans))));
-    Facts { values, marked }
+    let stretches = ntiles.map(|call| Some(buckets(view, call))).chain(atoms.iter().cloned()).collect();
+    Facts { values, stretches }
 }
 
-fn compare(old: &Facts, new: &Facts, spans: &mut Vec<Span>) {
-    let same = old.values == new.values;
-    let all_found = old.marked.iter().zip(&new.marked).all(|(old, new)| old.is_some() && new.is_some());
-    if !same || !all_found {
-        spans.push((Place::Start, Place::End));
+/// Appends the rows of which something that was compared differs, by their ranks after the changes.
+fn compare(old: &Facts, new: &Facts, moves: &Moves, rows: i64, spans: &mut Vec<Range>) {
+    let all_found = old.stretches.iter().chain(&new.stretches).all(Option::is_some);
+    if old.values != new.values || !all_found {
+        spans.push((0, rows));
         return;
     }
-    for (old, new) in old.marked.iter().zip(&new.marked) {
-        if let (Some(old), Some(new)) = (old, new) {
-            differing(old, new, spans);
-        }
+    for (old, new) in old.stretches.iter().flatten().zip(new.stretches.iter().flatten()) {
+        differing(old, new, moves, rows, spans);
     }
 }
 
@@ -217,7 +212,7 @@ impl KeyedState for WindowState {
     }
 
     fn update(&mut self, key: RowRef<'_>, values: &[(Row, Diff)], output: &mut Changes) {
-        let mut changes: Vec<Change> = values.iter().map(|(value, diff)| self.change(value, *diff)).collect();
+        let mut changes: Vec<Change<'_>> = values.iter().map(|(value, diff)| self.change(value, *diff)).collect();
         let WindowState { spec, lanes, partitions, emitter, compares, by_rank, .. } = self;
         let key = key.to_row();
         let partition = partitions.entry(key.clone()).or_default();
@@ -226,57 +221,65 @@ impl KeyedState for WindowState {
         let (rows, errors) = (output.rows.len(), output.errors.len());
         // Most of the partition changes: all of it is looked at.
         let looks_at_all = changes.len() as i64 * 2 >= before;
-        let mut spans: Vec<Span> = changes.iter().map(|change| (change.before(), change.after())).collect();
-        if looks_at_all || changes.is_empty() {
+        if changes.is_empty() {
+        } else if looks_at_all {
             let all = |partition: &Partition| live(spec, partition.index.len(), &partition.atoms);
-            if !changes.is_empty() {
-                emitter.emit(&View::new(spec, lanes, &partition.index), &all(partition), -1, output);
-                partition.apply(&changes, 1);
-                let view = View::new(spec, lanes, &partition.index);
-                let found = atoms(&view, &[]);
-                partition.atoms = found;
-                emitter.emit(&View::new(spec, lanes, &partition.index), &all(partition), 1, output);
-            }
-        } else {
             let view = View::new(spec, lanes, &partition.index);
-            reach(&view, &changes, &mut spans);
+            emitter.emit(&view, &partition.atoms, &all(partition), -1, output);
+            partition.apply(&changes, 1);
+            let view = View::new(spec, lanes, &partition.index);
+            partition.atoms = atoms(&view, &[]);
+            emitter.emit(&view, &partition.atoms, &all(partition), 1, output);
+        } else {
+            let moves = Moves::of(&changes);
+            let view = View::new(spec, lanes, &partition.index);
             let old_live = live(spec, before, &partition.atoms);
-            if *compares {
-                let old = facts(&view, &partition.atoms, &mut spans);
-                let met = spans.len();
-                if *by_rank {
-                    emitter.emit(&view, &ranks(&spans, view.index, &old_live), -1, output);
-                }
-                partition.apply(&changes, 1);
-                let view = View::new(spec, lanes, &partition.index);
-                let ntiles = old.marked.len() - spec.reading.atoms.len();
-                let hints = |marked: &Option<Marked>| -> Vec<i64> {
-                    marked.iter().flatten().map(|(place, _)| place.rank(view.index)).collect()
+            // Rows that the changes reach: by their ranks before.
+            let mut reached = Vec::new();
+            reach(&view, &changes, &mut reached);
+            let old = compares.then(|| facts(&view, &partition.atoms));
+            if let Some(old) = old.as_ref().filter(|_| partition.has_copies) {
+                old.stretches.iter().flatten().for_each(|stretches| divided(&view, stretches, &mut reached));
+            }
+            let taken = merged(moves.before().chain(reached.iter().copied()));
+            emitter.emit(&view, &partition.atoms, &within(taken.clone(), &old_live), -1, output);
+            partition.apply(&changes, 1);
+            let view = View::new(spec, lanes, &partition.index);
+            let reached_after = || moves.after().chain(reached.iter().map(|range| moves.range_after(*range)));
+            if let Some(old) = old {
+                let first_atom = old.stretches.len() - spec.reading.atoms.len();
+                let hints = |stretches: &Option<Stretches>| -> Vec<i64> {
+                    stretches.iter().flatten().map(|(rank, _)| moves.to_after(*rank)).collect()
                 };
-                let hints: Vec<Vec<i64>> = old.marked[ntiles..].iter().map(hints).collect();
+                let hints: Vec<Vec<i64>> = old.stretches[first_atom..].iter().map(hints).collect();
                 let found = atoms(&view, &hints);
-                let new = facts(&view, &found, &mut spans);
-                compare(&old, &new, &mut spans);
-                let live = live(spec, view.index.len(), &found);
-                emitter.emit(&view, &ranks(&spans, view.index, &live), 1, output);
-                partition.atoms = found;
+                let new = facts(&view, &found);
+                // Rows of which something else differs: by their ranks after.
+                let mut crossed = Vec::new();
+                if partition.has_copies {
+                    new.stretches.iter().flatten().for_each(|stretches| divided(&view, stretches, &mut crossed));
+                }
+                compare(&old, &new, &moves, view.index.len(), &mut crossed);
+                let given = merged(reached_after().chain(crossed.iter().copied()));
+                emitter.emit(&view, &found, &within(given, &live(spec, view.index.len(), &found)), 1, output);
+                let found_before = std::mem::replace(&mut partition.atoms, found);
                 if *by_rank {
-                    let taken = ranks(&spans[..met], view.index, &live);
-                    let others = without(&ranks(&spans[met..], view.index, &live), &taken);
+                    let others = without(&merged(crossed.into_iter()), &merged(reached_after()));
                     let view = View::before(spec, lanes, &partition.index, before);
-                    emitter.take_back(&view, &others, &changes, output);
+                    emitter.take_back(&view, &others, &moves, output);
                 } else {
-                    partition.apply(&changes, -1);
-                    let view = View::new(spec, lanes, &partition.index);
-                    emitter.emit(&view, &ranks(&spans, view.index, &old_live), -1, output);
-                    partition.apply(&changes, 1);
+                    let crossed = merged(crossed.iter().map(|range| moves.range_before(*range)));
+                    let others = within(without(&crossed, &taken), &old_live);
+                    if !others.is_empty() {
+                        partition.apply(&changes, -1);
+                        let view = View::new(spec, lanes, &partition.index);
+                        emitter.emit(&view, &found_before, &others, -1, output);
+                        partition.apply(&changes, 1);
+                    }
                 }
             } else {
-                emitter.emit(&view, &ranks(&spans, view.index, &old_live), -1, output);
-                partition.apply(&changes, 1);
-                let view = View::new(spec, lanes, &partition.index);
                 let live = live(spec, view.index.len(), &partition.atoms);
-                emitter.emit(&view, &ranks(&spans, view.index, &live), 1, output);
+                emitter.emit(&view, &partition.atoms, &within(merged(reached_after()), &live), 1, output);
             }
         }
         if before > 0 {

@@ -14,7 +14,7 @@ use row::Datum;
 
 use super::atoms::Atom;
 use super::call::Kind;
-use super::place::{Place, Span};
+use super::moves::{Moves, Range};
 use super::view::{View, first_of_bucket};
 
 /// What the rows of a stretch have in common.
@@ -28,9 +28,6 @@ pub enum Outcome {
 
 /// The first rank of each stretch, and its outcome; the first begins at rank 0. Empty over no rows.
 pub type Stretches = Vec<(i64, Outcome)>;
-
-/// The same by places.
-pub type Marked = Vec<(Place, Outcome)>;
 
 /// The buckets of an ntile.
 pub fn buckets(view: &View<'_>, call: usize) -> Stretches {
@@ -53,7 +50,8 @@ pub fn stretches(view: &View<'_>, atom: &Atom, hints: &[i64]) -> Option<Stretche
     if rows == 0 {
         return Some(Vec::new());
     }
-    if !grows(view, atom) {
+    let all_that_add = totals(view, atom);
+    if all_that_add == Totals::Fall {
         return None;
     }
     let mut probes: BTreeMap<i64, Outcome> = BTreeMap::new();
@@ -69,7 +67,7 @@ pub fn stretches(view: &View<'_>, atom: &Atom, hints: &[i64]) -> Option<Stretche
     let (first, last) = (probes.values().next().cloned(), probes.values().next_back().cloned());
     // Beyond a boundary from less to greater (or back) there is no other; only NULL may come before.
     let is_extreme = |outcome: &Outcome| matches!(outcome, Outcome::Is(Ordering::Less | Ordering::Greater));
-    let has_both = !atom.may_fail_late
+    let has_both = !(atom.may_fail_late || all_that_add == Totals::Fail)
         && matches!((&first, &last), (Some(first), Some(last)) if first != last && is_extreme(first) && is_extreme(last));
     if !has_both {
         probe(rows - 1, &mut probes)?;
@@ -93,21 +91,39 @@ pub fn stretches(view: &View<'_>, atom: &Atom, hints: &[i64]) -> Option<Stretche
     Some(stretches)
 }
 
-/// Whether all sums of the atom only grow: none has a negative argument.
-fn grows(view: &View<'_>, atom: &Atom) -> bool {
+/// What the running sums of an atom come to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Totals {
+    Grow,
+    /// Some argument is negative.
+    Fall,
+    /// A sum over all rows fails, and so do those from some row on.
+    Fail,
+}
+
+fn totals(view: &View<'_>, atom: &Atom) -> Totals {
     let mut lanes = Vec::new();
     let reading = &view.spec.reading;
     let width = view.spec.sums.width();
-    atom.calls.iter().all(|call| match view.call(*call).kind {
-        Kind::Sum(sum) if !view.call(*call).is_whole() => {
-            let Some(growing) = reading.growing.iter().position(|growing| *growing == sum) else { return true };
-            if lanes.is_empty() {
-                view.lanes.to_lanes(&view.index.total(), &mut lanes);
-            }
-            lanes.get(width + growing).is_none_or(|negative| *negative == 0)
+    let mut totals = Totals::Grow;
+    for call in &atom.calls {
+        let Kind::Sum(sum) = view.call(*call).kind else { continue };
+        if view.call(*call).is_whole() {
+            continue;
         }
-        _ => true,
-    })
+        if lanes.is_empty() {
+            view.lanes.to_lanes(&view.index.total(), &mut lanes);
+        }
+        let growing = reading.growing.iter().position(|growing| *growing == sum);
+        let negative = growing.and_then(|growing| lanes.get(width + growing)).copied().unwrap_or(0);
+        if negative != 0 {
+            return Totals::Fall;
+        }
+        if view.spec.sums.finish(sum, &lanes).is_err() {
+            totals = Totals::Fail;
+        }
+    }
+    totals
 }
 
 /// The first rank after `low` whose outcome is not `current`, which is that of `low` and not of `high`. Looks near both ends first.
@@ -158,49 +174,30 @@ fn outcome(view: &View<'_>, atom: &Atom, rank: i64) -> Option<Outcome> {
     })
 }
 
-/// Stretches by places, and spans of the rows some of whose copies lie in one stretch and some in the next.
-pub fn mark(view: &View<'_>, stretches: &Stretches, spans: &mut Vec<Span>) -> Marked {
-    stretches
-        .iter()
-        .map(|(rank, outcome)| {
-            if *rank == 0 {
-                return (Place::Start, outcome.clone());
-            }
-            let place = match view.index.at(*rank) {
-                Some(entry) => {
-                    if entry.rank < *rank {
-                        spans.push((Place::before(&entry), Place::after(&entry)));
-                    }
-                    Place::before(&entry)
-                }
-                None => Place::End,
-            };
-            (place, outcome.clone())
-        })
-        .collect()
+/// The rows some of whose copies lie in one stretch and some in the next.
+pub fn divided(view: &View<'_>, stretches: &Stretches, spans: &mut Vec<Range>) {
+    for (rank, _) in stretches {
+        if let Some(entry) = view.index.at(*rank).filter(|entry| entry.rank < *rank) {
+            spans.push((entry.rank, entry.rank + entry.copies));
+        }
+    }
 }
 
-/// The spans whose outcome differs.
-pub fn differing(old: &Marked, new: &Marked, spans: &mut Vec<Span>) {
-    let (mut i, mut j) = (0, 0);
-    let mut from = Place::Start;
+/// The rows, by their ranks after the changes, whose outcome differs; those that have changed may or may not be among them.
+pub fn differing(old: &Stretches, new: &Stretches, moves: &Moves, rows: i64, spans: &mut Vec<Range>) {
+    let (mut i, mut j, mut from) = (0, 0, 0);
     while let (Some((_, before)), Some((_, after))) = (old.get(i), new.get(j)) {
-        let (next_old, next_new) = (old.get(i + 1).map(|next| &next.0), new.get(j + 1).map(|next| &next.0));
-        let (to, takes_old, takes_new) = match (next_old, next_new) {
-            (None, None) => (&Place::End, true, true),
-            (Some(old), None) => (old, true, false),
-            (None, Some(new)) => (new, false, true),
-            (Some(old), Some(new)) => match old.order(new) {
-                Ordering::Less => (old, true, false),
-                Ordering::Greater => (new, false, true),
-                Ordering::Equal => (old, true, true),
-            },
-        };
+        let next_old = old.get(i + 1).map(|(rank, _)| moves.to_after(*rank));
+        let next_new = new.get(j + 1).map(|(rank, _)| *rank);
+        let to = next_old.into_iter().chain(next_new).min().unwrap_or(rows);
         if before != after {
-            spans.push((from, to.clone()));
+            spans.push((from, to));
         }
-        from = to.clone();
-        i += usize::from(takes_old);
-        j += usize::from(takes_new);
+        if next_old.is_none() && next_new.is_none() {
+            break;
+        }
+        from = to;
+        i += usize::from(next_old == Some(to));
+        j += usize::from(next_new == Some(to));
     }
 }

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use eval::{Arena, EvalError, Expr};
-use index::{Entry, Index};
+use index::{Entry, Index, Lanes};
 use row::{Datum, Row, RowRef, push_order_key};
 use smallvec::SmallVec;
 
@@ -32,6 +32,10 @@ struct Memo<'a> {
     lists: Vec<Option<((i64, i64), Result<Row, EvalError>)>>,
     /// A vector of sums, spread out.
     lanes: Vec<i64>,
+    /// How many buckets each ntile has.
+    buckets: Vec<Option<Result<Option<i64>, EvalError>>>,
+    /// The rows from the first on whose sum was last asked for, and that sum.
+    running: Option<(i64, Lanes)>,
 }
 
 type Value<'r> = Result<Datum<'r>, EvalError>;
@@ -40,7 +44,9 @@ impl<'a> View<'a> {
     pub fn new(spec: &'a Spec, lanes: &'a LaneMap, index: &'a Index) -> View<'a> {
         let frames = vec![None; spec.calls.len()];
         let lists = vec![None; spec.calls.len()];
-        View { spec, lanes, index, rows: index.len(), memo: RefCell::new(Memo { frames, lists, ..Memo::default() }) }
+        let buckets = vec![None; spec.calls.len()];
+        let memo = Memo { frames, lists, buckets, ..Memo::default() };
+        View { spec, lanes, index, rows: index.len(), memo: RefCell::new(memo) }
     }
 
     /// The same index, seen as of a time when the partition had so many rows: right for calls that look at nothing but a row's rank
@@ -95,7 +101,7 @@ impl<'a> View<'a> {
             }
             Kind::Sum(_) | Kind::Extreme(_) => {
                 let (from, to) = self.frame(&own.frame, at, rank, arena)?;
-                return self.aggregate(call, from, to);
+                return self.aggregate(call, from, to, at, rank);
             }
             Kind::List(list) => {
                 let frame = self.frame(&own.frame, at, rank, arena)?;
@@ -104,8 +110,9 @@ impl<'a> View<'a> {
         })
     }
 
-    /// An aggregate over rows of ranks `from..to`.
-    pub fn aggregate(&self, call: usize, from: i64, to: i64) -> Value<'a> {
+    /// An aggregate over rows of ranks `from..to`, asked for at a row of some rank. Where one row after the other asks for all rows
+    /// up to its own, each adds itself.
+    fn aggregate(&self, call: usize, from: i64, to: i64, at: &Entry<'a>, rank: i64) -> Value<'a> {
         let mut memo = self.memo.borrow_mut();
         let memo = &mut *memo;
         if let Some((frame, value)) = &memo.frames[call]
@@ -116,7 +123,22 @@ impl<'a> View<'a> {
         let value = match &self.spec.calls[call].kind {
             Kind::Sum(sum) => {
                 let whole = from == 0 && to == self.index.len();
-                let dense = if whole { self.index.total() } else { self.index.sum(from, to) };
+                let is_running = from == 0 && to == rank + 1 && at.copies == 1;
+                let dense = match &mut memo.running {
+                    Some((rows, sum)) if is_running && (rank..=to).contains(rows) => {
+                        if *rows == rank {
+                            if sum.len() < at.lanes().len() {
+                                sum.resize(at.lanes().len(), 0);
+                            }
+                            sum.iter_mut().zip(at.lanes()).for_each(|(sum, lane)| *sum += lane);
+                            *rows = to;
+                        }
+                        sum.clone()
+                    }
+                    running if is_running => running.insert((to, self.index.sum(0, to))).1.clone(),
+                    _ if whole => self.index.total(),
+                    _ => self.index.sum(from, to),
+                };
                 self.lanes.to_lanes(&dense, &mut memo.lanes);
                 self.spec.sums.finish(*sum, &memo.lanes)
             }
@@ -200,10 +222,24 @@ impl<'a> View<'a> {
 
     /// How many buckets an ntile has; its argument is that of the partition's first row.
     pub fn buckets(&self, call: usize) -> Result<Option<i64>, EvalError> {
+        if let Some(buckets) = &self.memo.borrow().buckets[call] {
+            return buckets.clone();
+        }
+        let buckets = self.buckets_of_first(call);
+        self.memo.borrow_mut().buckets[call] = Some(buckets.clone());
+        buckets
+    }
+
+    fn buckets_of_first(&self, call: usize) -> Result<Option<i64>, EvalError> {
         let Kind::Ntile(buckets) = &self.spec.calls[call].kind else { panic!("not an ntile") };
-        let Some(first) = self.index.at(0) else { return Ok(None) };
         let arena = Arena::new();
-        match self.eval(buckets, first.row, &arena)? {
+        let value = if buckets.is_constant() {
+            buckets.eval(&[], &arena)?
+        } else {
+            let Some(first) = self.index.at(0) else { return Ok(None) };
+            self.eval(buckets, first.row, &arena)?
+        };
+        match value {
             Datum::Int(buckets) if buckets <= 0 => Err(EvalError::new("argument of ntile must be greater than zero")),
             Datum::Int(buckets) => Ok(Some(buckets)),
             _ => Ok(None),

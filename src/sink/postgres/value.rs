@@ -173,6 +173,7 @@ impl<'a> FromSql<'a> for Raw<'a> {
 fn encode(datum: &Datum<'_>, ty: &ScalarType, out: &mut BytesMut) -> Result<(), Failure> {
     match datum {
         Datum::Null => return Err("NULL has no bytes".into()),
+        Datum::Packed(value) => value.iter().try_for_each(|value| encode(&value, ty, out))?,
         Datum::Bool(value) => out.put_u8(u8::from(*value)),
         Datum::Int(value) => match ty {
             ScalarType::Int16 => out.put_i16(i16::try_from(*value)?),

@@ -68,6 +68,7 @@ pub fn bound<'a>(datum: &Datum<'a>) -> ToSqlOutput<'a> {
     let text = |text: String| ToSqlOutput::Owned(Value::Text(text));
     match datum {
         Datum::Null => ToSqlOutput::Owned(Value::Null),
+        Datum::Packed(value) => bound(&value.iter().next().unwrap_or(Datum::Null)),
         Datum::Bool(value) => ToSqlOutput::Owned(Value::Integer(i64::from(*value))),
         Datum::Int(value) => ToSqlOutput::Owned(Value::Integer(*value)),
         // The shortest decimal of a float, not its widening: 0.1 stays 0.1.

@@ -6,6 +6,8 @@
 //!
 //! The limbs are turned so that those of common magnitudes come first: values from about 10^-9 to 10^33 with all their bits.
 
+use smallvec::SmallVec;
+
 /// Limbs of the number, then counts of NaN, infinity and minus infinity.
 pub const LANES: usize = LIMBS + 3;
 /// Limbs of the sum of squares.
@@ -75,23 +77,31 @@ pub fn add_square(value: f64, mut add: impl FnMut(usize, i64)) {
 }
 
 /// Whether an input was NaN or infinite.
-pub fn has_special(lane: &dyn Fn(usize) -> i64) -> bool {
+pub fn has_special(lane: impl Fn(usize) -> i64) -> bool {
     [NAN, INFINITY, NEG_INFINITY].iter().any(|special| lane(*special) > 0)
 }
 
-/// The sum of the finite values in units of 2^-1074: two's complement, little-endian.
-pub fn sum_bytes(lane: &dyn Fn(usize) -> i64) -> Vec<u8> {
-    settle((0..LIMBS).map(|limb| lane(place(limb))))
+/// An exact sum from some limb on, those below being zero: two's complement, little-endian.
+pub struct Settled {
+    pub first_limb: usize,
+    pub bytes: SmallVec<[u8; 64]>,
+}
+
+/// The sum of the finite values in units of 2^-1074. `is_near`: no lanes but the near ones differ from zero.
+pub fn sum_bytes(lane: impl Fn(usize) -> i64, is_near: bool) -> Settled {
+    let limbs = if is_near { FIRST_LIMB..FIRST_LIMB + NEAR } else { 0..LIMBS };
+    Settled { first_limb: limbs.start, bytes: settle(limbs.map(|limb| lane(place(limb)))) }
 }
 
 /// The sum of their squares in units of 2^-2148.
-pub fn square_bytes(lane: &dyn Fn(usize) -> i64) -> Vec<u8> {
-    settle((0..SQUARE_LIMBS).map(|limb| lane(square_place(limb))))
+pub fn square_bytes(lane: impl Fn(usize) -> i64, is_near: bool) -> Settled {
+    let limbs = if is_near { FIRST_SQUARE_LIMB..FIRST_SQUARE_LIMB + SQUARE_NEAR } else { 0..SQUARE_LIMBS };
+    Settled { first_limb: limbs.start, bytes: settle(limbs.map(|limb| lane(square_place(limb)))) }
 }
 
-fn settle(limbs: impl Iterator<Item = i64>) -> Vec<u8> {
+fn settle(limbs: impl Iterator<Item = i64>) -> SmallVec<[u8; 64]> {
     let mut carry: i128 = 0;
-    let mut bytes = Vec::with_capacity(SQUARE_LIMBS * 4 + 16);
+    let mut bytes = SmallVec::new();
     for limb in limbs {
         carry += i128::from(limb);
         bytes.extend_from_slice(&(carry as u32).to_le_bytes());
@@ -111,8 +121,9 @@ pub struct Sum {
     limbs: [u32; LIMBS + 3],
 }
 
-/// Reads the lanes.
-pub fn finish(lane: &dyn Fn(usize) -> i64) -> Sum {
+/// Reads the lanes. `is_near`: none but the near ones differ from zero.
+pub fn finish(lane: impl Fn(usize) -> i64, is_near: bool) -> Sum {
+    let (low, high) = if is_near { (FIRST_LIMB, FIRST_LIMB + NEAR) } else { (0, LIMBS) };
     let special = match (lane(NAN) > 0, lane(INFINITY) > 0, lane(NEG_INFINITY) > 0) {
         (false, false, false) => None,
         (false, true, false) => Some(f64::INFINITY),
@@ -121,8 +132,9 @@ pub fn finish(lane: &dyn Fn(usize) -> i64) -> Sum {
     };
     let mut limbs = [0_u32; LIMBS + 3];
     let mut carry: i128 = 0;
-    for (i, limb) in limbs.iter_mut().enumerate() {
-        if i < LIMBS {
+    // What is carried out of the last limb fits three more.
+    for (i, limb) in limbs.iter_mut().enumerate().take(high + 3).skip(low) {
+        if i < high {
             carry += i128::from(lane(place(i)));
         }
         *limb = carry as u32;
@@ -131,7 +143,7 @@ pub fn finish(lane: &dyn Fn(usize) -> i64) -> Sum {
     let negative = carry < 0;
     if negative {
         let mut borrow = true;
-        for limb in &mut limbs {
+        for limb in &mut limbs[low..high + 3] {
             let (value, overflow) = (!*limb).overflowing_add(u32::from(borrow));
             *limb = value;
             borrow = overflow;
@@ -216,12 +228,13 @@ fn round(limbs: &[u32; LIMBS + 3], sticky: bool) -> f64 {
         return whole as f64 * f64::from_bits(1);
     }
     let low = top - 52;
-    let mut mantissa: u64 = 0;
-    for i in (low..=top).rev() {
-        mantissa = mantissa << 1 | u64::from(bit(i));
-    }
+    let limb = |i: usize| u128::from(limbs.get(i).copied().unwrap_or(0));
+    let wide = limb(low / 32) | limb(low / 32 + 1) << 32 | limb(low / 32 + 2) << 64;
+    let mut mantissa = (wide >> (low % 32)) as u64 & ((1 << 53) - 1);
     let half = bit(low - 1) == 1;
-    let below = sticky || (0..low - 1).any(|i| bit(i) == 1);
+    let (whole_limbs, bits) = ((low - 1) / 32, (low - 1) % 32);
+    let is_below = || limbs[whole_limbs] & ((1 << bits) - 1) != 0 || limbs[..whole_limbs].iter().any(|limb| *limb != 0);
+    let below = half && (sticky || is_below());
     if half && (below || mantissa & 1 == 1) {
         mantissa += 1;
     }

@@ -202,7 +202,8 @@ impl Accumulators {
                 if average { divide(sum, count) } else { Ok(Datum::Numeric(sum)) }
             }
             Kind::SumDouble => {
-                let sum = double::finish(&|i| lane(lanes, layout.sums().lane(i)));
+                let sums = layout.sums();
+                let sum = double::finish(|i| lane(lanes, sums.lane(i)), layout.is_near(lanes));
                 let value = if average { double::divide(sum, count) } else { sum.to_f64() };
                 if value.is_infinite() && !sum.is_infinite() {
                     return Err(EvalError::new("value out of range: overflow"));
@@ -225,12 +226,13 @@ impl Accumulators {
                 wanted.of_numerics(count, &layout.sum(lanes)?, &squares)
             }
             Kind::SquaresDouble { wanted } => {
-                let sum = |i| lane(lanes, layout.sums().lane(i));
-                if double::has_special(&sum) {
+                let (sums, squares, is_near) = (layout.sums(), layout.squares(), layout.is_near(lanes));
+                let sum = |i| lane(lanes, sums.lane(i));
+                if double::has_special(sum) {
                     return Ok(Datum::Float64(f64::NAN));
                 }
-                let squares = |i| lane(lanes, layout.squares().lane(i));
-                wanted.of_doubles(count, &double::sum_bytes(&sum), &double::square_bytes(&squares))
+                let square = |i| lane(lanes, squares.lane(i));
+                wanted.of_doubles(count, &double::sum_bytes(sum, is_near), &double::square_bytes(square, is_near))
             }
             Kind::SumInterval if average => {
                 let sum = layout.interval(lanes)?;
@@ -336,6 +338,11 @@ impl Layout {
         Limbs { first: self.first + sums.near, near, more, count }
     }
 
+    /// Whether none of the further lanes differs from zero.
+    fn is_near(&self, lanes: &[i64]) -> bool {
+        lanes.iter().skip(self.more).take(self.kind.further_lanes()).all(|lane| *lane == 0)
+    }
+
     /// The scale of the sum's mantissa.
     fn held_scale(&self) -> u16 {
         match self.kind {
@@ -419,7 +426,7 @@ impl Layout {
 
     fn sum(&self, lanes: &[i64]) -> Result<Numeric, EvalError> {
         if let Kind::SumKnown { scale } = self.kind
-            && lanes.iter().skip(self.more).take(self.kind.further_lanes()).all(|lane| *lane == 0)
+            && self.is_near(lanes)
         {
             // Small money: one limb.
             return Ok(Numeric::from_parts(i128::from(lane(lanes, self.first)), scale));

@@ -15,7 +15,7 @@ use dashu_int::ops::BitTest;
 use dashu_int::{IBig, Sign, UBig};
 use row::{Datum, Numeric, NumericError};
 
-use super::double;
+use super::double::{self, Settled};
 use crate::{AggregateFunction, EvalError};
 
 /// What of the sums is asked for.
@@ -62,12 +62,15 @@ impl Wanted {
         if self.root { variance.sqrt_to_scale(variance.scale()) } else { Ok(variance) }
     }
 
-    /// Over exact sums: `sum` in units of 2^-1074, `squares` in units of 2^-2148, both two's complement, little-endian.
-    pub fn of_doubles(self, count: i64, sum: &[u8], squares: &[u8]) -> Result<Datum<'static>, EvalError> {
+    /// Over exact sums: `sum` in units of 2^-1074, `squares`, which begin at twice its first limb, in units of 2^-2148.
+    pub fn of_doubles(self, count: i64, sum: &Settled, squares: &Settled) -> Result<Datum<'static>, EvalError> {
+        debug_assert_eq!(2 * sum.first_limb, squares.first_limb);
         // Values of common magnitudes leave the low limbs zero; without them the numbers are a few words long.
         let zeros = |bytes: &[u8]| bytes.iter().position(|byte| *byte != 0).unwrap_or(bytes.len()) / 4;
-        let unused = zeros(sum).min(zeros(squares) / 2);
-        let (sum, squares) = (IBig::from_le_bytes(&sum[4 * unused..]), IBig::from_le_bytes(&squares[8 * unused..]));
+        let skipped = zeros(&sum.bytes).min(zeros(&squares.bytes) / 2);
+        let unused = sum.first_limb + skipped;
+        let (sum, squares) = (&sum.bytes[4 * skipped..], &squares.bytes[8 * skipped..]);
+        let (sum, squares) = (IBig::from_le_bytes(sum), IBig::from_le_bytes(squares));
         let numerator = IBig::from(count) * squares - &sum * &sum;
         let (sign, numerator) = numerator.into_parts();
         let variance = if sign == Sign::Negative {

@@ -30,9 +30,21 @@ impl Numeric {
             Repr::Infinity => key.push(INFINITY),
             Repr::NegInfinity => key.push(!INFINITY),
             Repr::Small { mantissa, scale } => {
+                let magnitude = mantissa.unsigned_abs();
+                if let Ok(mut left) = u64::try_from(magnitude) {
+                    // Nearly all: as `Display` has them, at a fraction of its price.
+                    let mut digits = [b'0'; 20];
+                    let mut at = digits.len();
+                    while left > 0 {
+                        at -= 1;
+                        digits[at] += (left % 10) as u8;
+                        left /= 10;
+                    }
+                    return push_digits(key, *mantissa < 0, &digits[at..], *scale);
+                }
                 let mut digits = Digits(SmallVec::new());
                 // Writing digits to memory cannot fail.
-                let _ = write!(digits, "{}", mantissa.unsigned_abs());
+                let _ = write!(digits, "{magnitude}");
                 push_digits(key, *mantissa < 0, &digits.0, *scale);
             }
             Repr::Big(big) => {
