@@ -5,9 +5,9 @@
                      └─the last tenth, appended──> livemart serve ──> marts.db           CPU per event with every table and test maintained
                                         one line at a time ──> serve ──> a reader        milliseconds from the write to the committed row
 
-    shop.py --binary PATH [--customers 2000] [--days 540] [--changes 100]
+    shop.py --binary PATH [--customers 2000] [--days 540] [--activity 100] [--changes 100]
 
-CPU is user and system time of the process: it says the same on a busy machine. The dashboards' queries are measured by dashboards.py.
+CPU is user and system time of the process, all its threads: it says the same on a busy machine. The dashboards' queries are measured by dashboards.py.
 """
 
 import argparse
@@ -40,6 +40,7 @@ def main():
     parser.add_argument("--binary", required=True, type=pathlib.Path)
     parser.add_argument("--customers", type=int, default=2000)
     parser.add_argument("--days", type=int, default=540)
+    parser.add_argument("--activity", type=int, default=100, help="percent of what customers usually do day by day; fewer events of the same customers")
     parser.add_argument("--changes", type=int, default=100)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="livemart-shop-") as work:
@@ -56,9 +57,9 @@ class Figures:
 
     def print(self):
         customers, days = self.arguments.customers, self.arguments.days
-        self.livemart("demo", "generate", "--customers", customers, "--days", days, "--out", self.whole)
+        self.livemart("demo", "generate", "--customers", customers, "--days", days, "--activity", self.arguments.activity, "--out", self.whole)
         first, rest = self.split(BEGIN_MS + days * 9 // 10 * DAY_MS)
-        print(f"the whole shop: {customers:,} customers, {days} days, {first + rest:,} events from its systems; load {os.getloadavg()[0]:.2f}, {os.cpu_count()} cores", flush=True)
+        print(f"the whole shop: {customers:,} customers, {days} days, {self.arguments.activity} % of the usual activity, {first + rest:,} events from its systems; load {os.getloadavg()[0]:.2f}, {os.cpu_count()} cores", flush=True)
         began = time.monotonic()
         load = self.livemart("build", "-q", codes=(0, 1))
         months, plans = self.one("select count(*) from metric_mom_spend_change"), self.one("select count(*) from livemart_tests")

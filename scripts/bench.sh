@@ -11,7 +11,7 @@
 #   scripts/x bench latency [--rate N] [--seconds N] [--interval-ms N] [--save]   Kafka to PostgreSQL, beside a pipeline without an engine;
 #                                                                                  with a broker and a PostgreSQL of its own, which syncs
 #
-#   scripts/x bench shop [--customers N] [--days N] [--changes N] [--save]   the whole reference project: load, going on, one change, dashboards
+#   scripts/x bench shop [--customers N] [--days N] [--activity PERCENT] [--changes N] [--save]   the whole reference project: load, going on, one change, dashboards
 #
 #   --limit DIR      the hand-written program (or LIVEMART_LIMIT); it is copied to the cache and built there
 #   --save           keep the table as benches/runs/DATE-COMMIT.txt as well
@@ -70,17 +70,20 @@ keep_table() {
 
 profile_folder() { case $1 in dev) echo debug ;; *) echo "$1" ;; esac }
 
-# bench_shop BINARY OPTION...: the dashboards' queries over the same number of customers, in fewer days.
+# bench_shop BINARY OPTION...: the figures, then the dashboards' queries over as many customers of the same activity.
 bench_shop() {
-  local binary=$1 customers=2000
+  local binary=$1 customers=2000 activity=100
   shift
   printf 'commit %s, %s\n' "$LIVEMART_BENCH_COMMIT" "$LIVEMART_BENCH_PROFILE"
   python3 benches/shop.py --binary "$binary" "$@"
   while [ $# -gt 1 ]; do
-    [ "$1" != --customers ] || customers=$2
+    case $1 in
+      --customers) customers=$2 ;;
+      --activity) activity=$2 ;;
+    esac
     shift
   done
-  "$ORACLE_VENV/bin/python" tests/oracle/dashboards.py --binary "$binary" --customers "$customers"
+  "$ORACLE_VENV/bin/python" tests/oracle/dashboards.py --binary "$binary" --customers "$customers" --activity "$activity"
 }
 
 # The commit that is measured, marked when the checkout differs from it.

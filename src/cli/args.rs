@@ -459,6 +459,9 @@ pub struct ScaleArgs {
     /// Days of the shop's life, from 2024-07-01
     #[arg(long, value_name = "DAYS", default_value_t = 540, value_parser = clap::value_parser!(u32).range(1..=3_650))]
     pub days: u32,
+    /// How much customers do day by day, in percent of the usual: the same customers and days with fewer events
+    #[arg(long, value_name = "PERCENT", default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=1_000))]
+    pub activity: u16,
     /// Another seed, another shop
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     pub seed: u64,

@@ -25,6 +25,7 @@ pub mod instance;
 pub mod keep;
 mod ls;
 mod parse;
+mod preview;
 mod resumption;
 mod run;
 mod serve;

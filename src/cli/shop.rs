@@ -66,7 +66,12 @@ fn make(verb: &DemoVerb, quiet: bool) -> Result<Summary, VerbError> {
 }
 
 fn with_progress(scale: &ScaleArgs, what: &str, to: &mut dyn Deliver, quiet: bool) -> std::io::Result<Summary> {
-    let scale = Scale { seed: scale.seed, customers: scale.customers.into(), days: scale.days.into() };
+    let scale = Scale {
+        seed: scale.seed,
+        customers: scale.customers.into(),
+        days: scale.days.into(),
+        activity_percent: scale.activity,
+    };
     let mut progress = Progress::start(what, quiet, Instant::now());
     let summary = generate(scale, to, &mut |done, about| progress.advance_to(done, Some(about), Instant::now()))?;
     progress.finish(summary.records, Instant::now());

@@ -1,47 +1,53 @@
 //! `livemart show`: rows of a model, or of a query over the project, as the sources stand now. Nothing is published.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use row::{Datum, Row};
+use row::{Datum, Row, SortDirection};
 use serde_json::{Map as JsonMap, Value as Json, json};
 
 use super::args::{Args, ShowArgs, TextOrJson};
 use super::instance::{self, VerbError};
 use super::keep::compile;
+use super::preview::preview;
 use super::run::nothing_to_do;
 use super::talk::Speaker;
 use super::{beside, parse, refuse};
 use crate::engine::{Assembled, Wanted, assemble, assemble_query};
-use crate::plan::Column;
-use crate::project::{Project, ResourceType};
+use crate::plan::{Column, shown_order};
+use crate::project::{NoIntrospection, Node, Project, ResourceType};
 use crate::time::WallTime;
 
 /// Nodes that have rows.
 const SHOWN_TYPES: [ResourceType; 3] = [ResourceType::Model, ResourceType::Seed, ResourceType::Snapshot];
 
-/// Widest text of a cell, in characters; dbt cuts with an ellipsis, too.
-const CELL_CHARS_MAX: usize = 40;
-
-/// Exit code 0 when the rows could be shown, 1 when not, 2 when the project cannot be read.
+/// Exit code 0 when the rows could be shown, 1 when not; 2 when the project or the query given with `--inline` cannot be read, as in dbt.
 pub fn run(args: &Args, show: &ShowArgs, speaker: &Speaker) -> i32 {
     let mut project = match parse::loaded(args, speaker) {
         Ok(project) => project,
         Err(exit_code) => return exit_code,
     };
     speaker.found(&project);
-    match rows(show, speaker, &mut project) {
+    match rows(show, args.common.quiet, speaker, &mut project) {
         Ok(()) => 0,
         Err(error) => refuse(speaker, &error),
     }
 }
 
-fn rows(show: &ShowArgs, speaker: &Speaker, project: &mut Project) -> Result<(), VerbError> {
+fn rows(show: &ShowArgs, quiet: bool, speaker: &Speaker, project: &mut Project) -> Result<(), VerbError> {
     let instance = instance::instance_name(project);
+    let mut inline_code = None;
     let mut assembled = match &show.inline {
         Some(sql) => {
             project.compile_all()?;
-            let compiled = project.compile_inline(sql, std::sync::Arc::new(crate::project::NoIntrospection))?;
-            assemble_query(project, &instance, &compiled.code)?
+            let unreadable = |error: VerbError| VerbError { exit_code: 2, ..error };
+            let compiled =
+                project.compile_inline(sql, Arc::new(NoIntrospection)).map_err(|error| unreadable(error.into()))?;
+            let assembled =
+                assemble_query(project, &instance, &compiled.code).map_err(|error| unreadable(error.into()))?;
+            inline_code = Some(compiled.code);
+            assembled
         }
         None => {
             let selected = project.select(&show.select.selection(&SHOWN_TYPES)?)?;
@@ -61,8 +67,12 @@ fn rows(show: &ShowArgs, speaker: &Speaker, project: &mut Project) -> Result<(),
     let evaluated = beside::evaluate_beside(project, &mut assembled.deployment, None, clock)?;
     let Assembled { deployment, columns, .. } = &assembled;
     for (i, model) in deployment.models.iter().enumerate() {
-        let name = project.nodes.get(&model.id).map_or("inline query", |node| &node.name);
-        print(name, &columns[i], &evaluated.models[i], show);
+        let node = project.nodes.get(&model.id);
+        let code = node.map_or(inline_code.as_deref(), |node| node.compiled_code.as_deref());
+        let names: Vec<String> = columns[i].iter().map(|column| column.name.clone()).collect();
+        let order = code.map(|code| shown_order(code, &names)).unwrap_or_default();
+        let rows = in_order(&evaluated.models[i], &order, show.limit);
+        print(node, &columns[i], &rows, show, quiet);
     }
     if !evaluated.errors.is_empty() {
         let count: i64 = evaluated.errors.values().sum();
@@ -71,26 +81,54 @@ fn rows(show: &ShowArgs, speaker: &Speaker, project: &mut Project) -> Result<(),
     Ok(())
 }
 
-fn print(name: &str, columns: &[Column], rows: &BTreeMap<Row, i64>, show: &ShowArgs) {
+/// The rows as the query's ORDER BY has them, then by their values, so that the same rows are shown each time.
+fn in_order<'a>(rows: &'a BTreeMap<Row, i64>, order: &[(usize, SortDirection)], limit: i64) -> Vec<&'a Row> {
     let mut rows: Vec<&Row> =
         rows.iter().flat_map(|(row, count)| std::iter::repeat_n(row, usize::try_from(*count).unwrap_or(0))).collect();
     rows.sort_by(|a, b| {
-        let orders = a.iter().zip(b.iter()).map(|(a, b)| a.sql_cmp(&b));
-        orders.into_iter().find(|order| order.is_ne()).unwrap_or(std::cmp::Ordering::Equal)
+        let (a, b): (Vec<Datum<'_>>, Vec<Datum<'_>>) = (a.iter().collect(), b.iter().collect());
+        let asked = order.iter().map(|(at, direction)| compare(&a[*at], &b[*at], *direction));
+        let rest = a.iter().zip(&b).map(|(a, b)| compare(a, b, SortDirection::ASCENDING));
+        asked.chain(rest).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
     });
-    if let Ok(limit) = usize::try_from(show.limit) {
+    if let Ok(limit) = usize::try_from(limit) {
         rows.truncate(limit);
     }
+    rows
+}
+
+fn compare(a: &Datum<'_>, b: &Datum<'_>, direction: SortDirection) -> Ordering {
+    match (a.is_null(), b.is_null()) {
+        (false, false) if direction.descending => b.sql_cmp(a),
+        (false, false) => a.sql_cmp(b),
+        (true, false) if direction.nulls_first => Ordering::Less,
+        (false, true) if direction.nulls_first => Ordering::Greater,
+        (a, b) => a.cmp(&b),
+    }
+}
+
+/// An inline query has no name. Who wants quiet gets the rows alone.
+fn print(node: Option<&Node>, columns: &[Column], rows: &[&Row], show: &ShowArgs, quiet: bool) {
+    let name = node.map(|node| match &node.version {
+        Some(version) => format!("{}.v{version}", node.name),
+        None => node.name.clone(),
+    });
     match show.output {
         TextOrJson::Json => {
             let rows: Vec<Json> = rows.iter().map(|row| Json::Object(to_json(row, columns))).collect();
-            println!("{}", json!({"node": name, "show": rows}));
+            let shown = match name {
+                Some(name) => json!({"node": name, "show": rows}),
+                None => json!({"show": rows}),
+            };
+            println!("{shown:#}");
         }
         TextOrJson::Text => {
-            println!("Previewing node '{name}':");
-            let head: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
-            let cells: Vec<Vec<String>> = rows.iter().map(|row| texts(row, columns)).collect();
-            print!("{}", table(&head, &cells));
+            match name {
+                _ if quiet => {}
+                Some(name) => println!("Previewing node '{name}':"),
+                None => println!("Previewing inline node:"),
+            }
+            print!("{}", preview(columns, rows));
         }
     }
 }
@@ -120,38 +158,11 @@ fn to_json(row: &Row, columns: &[Column]) -> JsonMap<String, Json> {
         other => {
             let mut text = String::new();
             other.write_text(&column.ty, session_zone(), &mut text);
-            match column.ty.is_number() {
-                true => serde_json::from_str(&text).unwrap_or(Json::String(text)),
-                false => Json::String(text),
+            match text.parse::<f64>() {
+                Ok(value) if column.ty.is_number() && value.is_finite() => Json::from(value),
+                _ => Json::String(text),
             }
         }
     };
     row.iter().zip(columns).map(|(datum, column)| (column.name.clone(), value(datum, column))).collect()
-}
-
-/// A table as dbt prints it: `| a | b |`, long cells cut.
-pub fn table(head: &[String], rows: &[Vec<String>]) -> String {
-    let cut = |text: &String| match text.char_indices().nth(CELL_CHARS_MAX) {
-        Some((at, _)) => format!("{}...", &text[..at]),
-        None => text.clone(),
-    };
-    let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(cut).collect()).collect();
-    let width = |column: usize| {
-        let cells = rows.iter().map(|row| row[column].chars().count());
-        cells.chain([head[column].chars().count()]).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..head.len()).map(width).collect();
-    let line = |cells: &[String]| {
-        let cells: Vec<String> = cells
-            .iter()
-            .zip(&widths)
-            .map(|(cell, width)| format!("{cell}{}", " ".repeat(width - cell.chars().count())))
-            .collect();
-        format!("| {} |\n", cells.join(" | "))
-    };
-    let rule: Vec<String> = widths.iter().map(|width| "-".repeat(*width)).collect();
-    let mut text = line(head);
-    text.push_str(&line(&rule));
-    rows.iter().for_each(|row| text.push_str(&line(row)));
-    text
 }

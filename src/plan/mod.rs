@@ -38,7 +38,7 @@ pub use describe::{PlanLine, describe_expr};
 pub use error::PlanError;
 pub use inline::{Inliner, inline};
 pub use on_error::null_on_error;
-pub use sql::{BoundModel, ResolveRelation, bind, bind_query};
+pub use sql::{BoundModel, ResolveRelation, bind, bind_query, shown_order};
 pub use tree::post_order as nodes;
 pub use typ::TypeCache;
 pub use window::{Frame, FrameBound, FrameUnits, WindowCall, WindowFunction};

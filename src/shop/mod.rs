@@ -49,6 +49,9 @@ pub struct Scale {
     pub seed: u64,
     pub customers: i64,
     pub days: i64,
+    /// How much customers do of what they do day by day (orders, visits, purchases by card, what their devices and users send),
+    /// in percent of the usual.
+    pub activity_percent: u16,
 }
 
 /// Where changes go.
@@ -83,8 +86,9 @@ pub fn topics() -> Vec<String> {
 
 /// Makes the whole history. `progress` hears the records so far and about how many there will be.
 pub fn generate(scale: Scale, to: &mut dyn Deliver, progress: &mut dyn FnMut(u64, u64)) -> io::Result<Summary> {
-    let Scale { seed, customers, days } = scale;
-    let people: Vec<Person> = (1..=customers).map(|number| Person::draw(seed, number, BEGIN_MS, days)).collect();
+    let Scale { seed, customers, days, activity_percent } = scale;
+    let people: Vec<Person> =
+        (1..=customers).map(|number| Person::draw(seed, number, BEGIN_MS, days, activity_percent)).collect();
     let timeline = Timeline::new(BEGIN_MS);
     let mut scene = Scene { seed, begin_ms: BEGIN_MS, timeline, ids: Ids::default() };
     let mut summary = Summary::default();

@@ -44,6 +44,7 @@ pub struct Person {
     pub orders_permille: i64,
     pub course: Course,
     pub loves_travel: bool,
+    activity_percent: u16,
     first: u8,
     last: u8,
     city: u8,
@@ -52,7 +53,7 @@ pub struct Person {
 
 impl Person {
     /// `days` is how long the shop is looked at; half of the customers were there before.
-    pub fn draw(seed: u64, number: i64, begin_ms: i64, days: i64) -> Person {
+    pub fn draw(seed: u64, number: i64, begin_ms: i64, days: i64, activity_percent: u16) -> Person {
         let mut random = Random::new(seed, "people", number as u64);
         let was_there = random.permille(500);
         let joined_day = if was_there { random.between(-400, 0) } else { random.between(0, (days - 10).max(1)) };
@@ -80,6 +81,7 @@ impl Person {
             orders_permille,
             course,
             loves_travel: random.permille(150),
+            activity_percent,
             first: random.between(0, FIRST_NAMES.len() as i64) as u8,
             last: random.between(0, LAST_NAMES.len() as i64) as u8,
             city: random.between(0, CITIES.len() as i64) as u8,
@@ -107,15 +109,16 @@ impl Person {
         format!("{}.{}{}@Example.com", self.first_name(), self.last_name(), self.number).replace('\'', "")
     }
 
-    /// How eager the customer is on a day, in permille of the usual; 0 before joining and after churning.
+    /// How eager the customer is on a day, in permille of what is usual in a shop of full activity; 0 before joining and after churning.
     pub fn appetite(&self, day: i64, day_ms: i64) -> i64 {
         if day_ms + DAY <= self.joined_ms || day > self.last_day {
             return 0;
         }
-        match self.course {
+        let usual = match self.course {
             Course::Declining => (1600 - 8 * day).max(60),
             Course::Growing => (300 + 5 * day).min(2500),
             Course::Steady | Course::Churning => 1000,
-        }
+        };
+        usual * i64::from(self.activity_percent) / 100
     }
 }

@@ -38,8 +38,12 @@ impl Deliver for Heard {
 }
 
 fn heard(seed: u64, customers: i64, days: i64) -> (Heard, Summary) {
+    heard_of(Scale { seed, customers, days, activity_percent: 100 })
+}
+
+fn heard_of(scale: Scale) -> (Heard, Summary) {
     let mut heard = Heard::default();
-    let summary = generate(Scale { seed, customers, days }, &mut heard, &mut |_, _| {}).expect("memory takes it all");
+    let summary = generate(scale, &mut heard, &mut |_, _| {}).expect("memory takes it all");
     (heard, summary)
 }
 
@@ -48,6 +52,19 @@ fn the_same_seed_gives_the_same_history() {
     let (first, second, other) = (heard(1, 60, 60).0, heard(1, 60, 60).0, heard(2, 60, 60).0);
     assert_eq!(first.lines, second.lines);
     assert_ne!(first.lines, other.lines);
+}
+
+#[test]
+fn a_quieter_shop_has_the_same_customers_and_fewer_events() {
+    let scale = Scale { seed: 1, customers: 200, days: 120, activity_percent: 100 };
+    let (usual, quiet) = (heard_of(scale).1.by_table, heard_of(Scale { activity_percent: 20, ..scale }).1.by_table);
+    for table in ["customers", "accounts", "locations", "card_accounts", "users"] {
+        assert_eq!(usual[table], quiet[table], "{table}");
+    }
+    for table in ["orders", "website_activity", "transactions", "device_events", "page_views"] {
+        let percent = quiet[table] * 100 / usual[table];
+        assert!((10..=30).contains(&percent), "{table}: {percent} percent");
+    }
 }
 
 #[test]
@@ -109,7 +126,7 @@ fn lines_of_deleted_orders_are_deleted_too() {
 /// The small shop in the tree is what `demo generate` writes at this scale; `UPDATE_GOLDEN=1` writes it anew.
 #[test]
 fn the_fixtures_are_what_the_generator_writes() {
-    let scale = Scale { seed: 1, customers: 120, days: 180 };
+    let scale = Scale { seed: 1, customers: 120, days: 180, activity_percent: 100 };
     let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/shop");
     let folder = match std::env::var_os("UPDATE_GOLDEN") {
         Some(_) => kept.clone(),
@@ -148,7 +165,8 @@ fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 fn captured_records_carry_topic_offset_and_key() {
     let folder = std::env::temp_dir().join(format!("livemart-shop-captured-{}", std::process::id()));
     let mut files = Files::create(&folder, Form::Captured).expect("a writable folder");
-    generate(Scale { seed: 1, customers: 5, days: 10 }, &mut files, &mut |_, _| {}).expect("a writable folder");
+    generate(Scale { seed: 1, customers: 5, days: 10, activity_percent: 100 }, &mut files, &mut |_, _| {})
+        .expect("a writable folder");
     files.finish().expect("a writable folder");
     let text = fs::read_to_string(folder.join("raw_data.jsonl")).expect("a log");
     fs::remove_dir_all(&folder).expect("our own folder");

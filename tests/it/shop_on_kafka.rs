@@ -106,7 +106,7 @@ fn kafka_has_the_same_shop_in_every_format_and_envelope() {
             };
             let drops = Files::create(&folder.path("drops"), Form::Bare).expect("a folder");
             let mut producer = Producer::connect(&options, drops, Instant::now()).expect("the broker answers");
-            let scale = Scale { seed: 3, customers: 120, days: 80 };
+            let scale = Scale { seed: 3, customers: 120, days: 80, activity_percent: 100 };
             generate(scale, &mut producer, &mut |_, _| {}).expect("sent");
             producer.finish().expect("sent");
             let mut shop = BTreeMap::new();

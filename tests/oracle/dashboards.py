@@ -4,7 +4,7 @@
       livemart demo generate ──files──> livemart run ──> SQLite file ──SQLAlchemy──┐
                                             └──────────> PostgreSQL ──SQLAlchemy───┴─> rows equal, milliseconds
 
-    dashboards.py --binary PATH [--customers 400] [--limits]
+    dashboards.py --binary PATH [--customers 400] [--activity 100] [--limits]
 
 --limits fails where a query takes longer than it may (single customer 5 ms, aggregate 300 ms, list 500 ms at 50,000 customers); the time of a
 query is the least of five. PostgreSQL is the one that LIVEMART_TEST_POSTGRES names; a database is made there and dropped.
@@ -43,6 +43,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--binary", required=True)
     parser.add_argument("--customers", type=int, default=400)
+    parser.add_argument("--activity", type=int, default=100)
     parser.add_argument("--limits", action="store_true")
     arguments = parser.parse_args()
     server = os.environ["LIVEMART_TEST_POSTGRES"]
@@ -69,7 +70,7 @@ def run(arguments, work, url):
         if done.returncode:
             raise SystemExit(f"livemart {' '.join(words)} ended with {done.returncode}:\n{done.stdout}")
 
-    livemart("demo", "generate", "--customers", str(arguments.customers), "--days", "720", "--out", str(work / "shop"))
+    livemart("demo", "generate", "--customers", str(arguments.customers), "--days", "720", "--activity", str(arguments.activity), "--out", str(work / "shop"))
     settings = yaml.safe_load((folder / "livemart.yml").read_text())
     settings["targets"]["dashboards"] = {**settings["targets"]["dev"], "sink": {"type": "postgres", "url": url, "schema": "marts"}}
     settings["targets"]["dashboards"].pop("state", None)  # a folder of its own

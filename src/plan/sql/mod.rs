@@ -35,6 +35,7 @@ mod respell;
 mod row_value;
 mod scope;
 mod select;
+mod shown_order;
 mod spell;
 mod subquery;
 mod table_function;
@@ -53,6 +54,7 @@ mod sql_tests;
 #[cfg(test)]
 mod window_tests;
 
+pub use shown_order::shown_order;
 pub use type_name::parse_type;
 
 use std::sync::Arc;
