@@ -6,7 +6,8 @@ use std::path::Path;
 use serde_json::{Map as JsonMap, Value as Json, json};
 
 use super::args::{Args, Select, Verb};
-use super::talk::{Outcome, Speaker, Status};
+use super::talk::Speaker;
+use super::words::{Outcome, Status};
 use crate::artifact::run_results::{NodeResult, run_results};
 use crate::artifact::{self, code, manifest};
 use crate::project::{Project, ResourceType};

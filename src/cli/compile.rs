@@ -10,7 +10,8 @@ use serde_json::json;
 
 use super::args::{Args, CompileArgs, TextOrJson};
 use super::artifacts::{leave_results, told};
-use super::talk::{Outcome, Speaker, Status};
+use super::talk::Speaker;
+use super::words::{Outcome, Status};
 use super::{parse, test};
 use crate::artifact::code;
 use crate::project::{Introspect, Project, ProjectError, ResourceType};

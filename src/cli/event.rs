@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use super::talk::{Outcome, Status};
+use super::words::{Outcome, Status};
 use crate::project::{Node, ResourceType};
 
 #[derive(Clone, Debug)]

@@ -38,6 +38,7 @@ mod test;
 mod unit;
 pub mod verify;
 mod watch;
+mod words;
 
 use args::{Args, DemoArgs, SourceVerb, Verb};
 use instance::VerbError;

@@ -18,7 +18,8 @@ use super::artifacts::{leave_manifest, told};
 use super::instance::{self, VerbError};
 use super::keep::seconds_since;
 use super::run::nothing_to_do;
-use super::talk::{Colour, Level, Speaker, padded};
+use super::talk::{Colour, Level, Speaker};
+use super::words::padded;
 use super::{parse, refuse};
 use crate::artifact;
 use crate::artifact::freshness::{Freshness, Verdict, age_seconds, has_criteria, sources, verdict};
@@ -103,7 +104,7 @@ fn say(speaker: &Speaker, at: usize, total: usize, title: &str, source: &SourceT
 fn footer(speaker: &Speaker, project: &Project, found: &[Freshness], seconds: f64) {
     speaker.blank();
     let count = if found.len() == 1 { "1 source".to_string() } else { format!("{} sources", found.len()) };
-    speaker.info(&super::talk::finished(&count, seconds));
+    speaker.info(&super::words::finished(&count, seconds));
     for one in found {
         let Some(source) = project.sources.get(&one.unique_id) else { continue };
         let (word, status, level) = match (verdict_of(project, one), &one.found) {

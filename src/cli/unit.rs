@@ -14,8 +14,8 @@ use std::time::Instant;
 
 use super::instance::{self, VerbError};
 use super::keep::{compile, seconds_since};
-use super::talk::{Outcome, Status};
 use super::test;
+use super::words::{Outcome, Status};
 use crate::engine::{Comparison, Wanted, run_unit_test};
 use crate::plan::clock::ClockNeeds;
 use crate::project::{Project, UnitTestCase};

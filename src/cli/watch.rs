@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::instance::{self, VerbError};
-use super::talk::Status;
 use super::test::verdict;
+use super::words::Status;
 use crate::artifact::freshness::threshold;
 use crate::engine::{Assembled, CommitReport};
 use crate::observe::Observer;

@@ -172,7 +172,7 @@ fn reading_verbs_work_beside_a_live_serve() {
     let sql = "select sum(amount) as amount from {{ ref('large') }}";
     let answer = folder.livemart(&["show", "--inline", sql]);
     assert_ok(&answer);
-    assert_eq!(answer.out.lines().skip(1).collect::<Vec<_>>(), ["| amount |", "| ------ |", "| 300    |"]);
+    assert_eq!(answer.out.lines().skip(1).collect::<Vec<_>>(), ["| amount |", "| ------ |", "|    300 |"]);
 
     let answer = folder.livemart(&["show", "--select", "large", "--output", "json"]);
     assert_ok(&answer);

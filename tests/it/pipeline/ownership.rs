@@ -154,7 +154,7 @@ fn pipeline_test_beside_a_live_owner_tells_its_tests() {
     let answer = shop.folder.livemart(&["show", "--select", "totals", "--output", "json"]);
     assert_eq!(answer.code, 0, "{answer:#?}");
     let totals = look.marts.0["totals"][0].split(' ').next().expect("moves").to_owned();
-    assert!(answer.out.contains(&format!("\"moves\":{totals}")), "{totals}: {answer:#?}");
+    assert!(answer.out.contains(&format!("\"moves\": {totals}")), "{totals}: {answer:#?}");
     drain(live, &shop);
 }
 

@@ -4,14 +4,20 @@
 //! 2. A usage error ends with exit code 2, as in dbt.
 //! 3. Flags of dbt that have no meaning here (`--threads`, `--no-partial-parse`, …) are accepted and do nothing.
 
+mod demo;
+mod select;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::error::{ContextKind, ContextValue};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
+pub use demo::{DemoArgs, DemoVerb, GenerateArgs, ProduceArgs, ScaleArgs, WireEnvelopeArg, WireFormatArg};
+pub use select::Select;
+
 use crate::engine::BoundColumns;
-use crate::project::{Indirect, ProjectError, ProjectOptions, ResourceType, Selection, parse_yaml};
+use crate::project::{ProjectError, ProjectOptions, parse_yaml};
 use crate::time::wall_micros;
 
 /// Keeps a dbt project's models current as change events arrive.
@@ -161,62 +167,6 @@ pub enum LogFormat {
     Default,
     Text,
     Json,
-}
-
-/// Which nodes.
-#[derive(Clone, Debug, Default, ClapArgs)]
-pub struct Select {
-    /// Nodes to take: names, folders, tag:x, +m, m+, a,b …
-    #[arg(short, long, num_args = 1.., value_name = "SELECTION")]
-    pub select: Vec<String>,
-    /// The same, as dbt used to call it
-    #[arg(short, long, num_args = 1.., value_name = "SELECTION", conflicts_with = "select")]
-    pub models: Vec<String>,
-    /// Nodes to leave out
-    #[arg(long, num_args = 1.., value_name = "SELECTION")]
-    pub exclude: Vec<String>,
-    /// A selector of selectors.yml
-    #[arg(long, value_name = "NAME")]
-    pub selector: Option<String>,
-    /// Types of nodes to take: model, test, seed, …
-    #[arg(long = "resource-type", visible_alias = "resource-types", num_args = 1.., value_name = "TYPE")]
-    pub resource_type: Vec<String>,
-    #[arg(long = "exclude-resource-type", visible_alias = "exclude-resource-types", num_args = 1.., value_name = "TYPE")]
-    pub exclude_resource_type: Vec<String>,
-    /// Which tests come along with the selected nodes
-    #[arg(long, value_name = "MODE", value_parser = ["eager", "cautious", "buildable", "empty"], default_value = "eager")]
-    pub indirect_selection: String,
-}
-
-impl Select {
-    /// The selection; types default to these.
-    pub fn selection(&self, default_types: &[ResourceType]) -> Result<Selection, ProjectError> {
-        let types = |names: &[String]| -> Result<Vec<ResourceType>, ProjectError> {
-            let mut found = Vec::new();
-            for name in names {
-                match (name.as_str(), ResourceType::named(name)) {
-                    (_, Some(ty)) => found.push(ty),
-                    ("default", None) => found.extend_from_slice(default_types),
-                    ("all", None) => found.extend(default_types.iter().copied().chain([ResourceType::Analysis])),
-                    _ => {
-                        return Err(ProjectError::runtime(format!("'{name}' is not a resource type"))
-                            .hint("types are: model, test, unit_test, seed, snapshot, source, exposure, analysis"));
-                    }
-                }
-            }
-            Ok(found)
-        };
-        let wanted = types(&self.resource_type)?;
-        Ok(Selection {
-            select: self.select.iter().chain(&self.models).cloned().collect(),
-            exclude: self.exclude.clone(),
-            selector: self.selector.clone(),
-            resource_types: if wanted.is_empty() { default_types.to_vec() } else { wanted },
-            exclude_resource_types: types(&self.exclude_resource_type)?,
-            indirect: Indirect::named(&self.indirect_selection).unwrap_or_default(),
-            include_empty: false,
-        })
-    }
 }
 
 /// Flags of the verbs that run the engine to an end.
@@ -429,103 +379,6 @@ pub struct CleanArgs {
     pub no_clean_project_files_only: bool,
 }
 
-#[derive(Clone, Debug, ClapArgs)]
-#[command(args_conflicts_with_subcommands = true)]
-pub struct DemoArgs {
-    #[command(subcommand)]
-    pub verb: Option<DemoVerb>,
-    /// Where the shop's project is (dataflows/ of a checkout)
-    #[arg(long, value_name = "DIR", default_value = "dataflows")]
-    pub shop: PathBuf,
-    /// Where the demo keeps its events and its database
-    #[arg(long, value_name = "DIR", default_value = "demo")]
-    pub folder: PathBuf,
-}
-
-#[derive(Clone, Debug, Subcommand)]
-pub enum DemoVerb {
-    /// Write a shop of any size to files, as the project's dev target reads them
-    Generate(GenerateArgs),
-    /// Send a shop of any size to Kafka at a given rate
-    Produce(ProduceArgs),
-}
-
-/// Which shop, and how large. The same scale gives the same bytes.
-#[derive(Clone, Copy, Debug, ClapArgs)]
-pub struct ScaleArgs {
-    /// Customers, up to a million
-    #[arg(long, value_name = "COUNT", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    pub customers: u32,
-    /// Days of the shop's life, from 2024-07-01
-    #[arg(long, value_name = "DAYS", default_value_t = 540, value_parser = clap::value_parser!(u32).range(1..=3_650))]
-    pub days: u32,
-    /// How much customers do day by day, in percent of the usual: the same customers and days with fewer events
-    #[arg(long, value_name = "PERCENT", default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=1_000))]
-    pub activity: u16,
-    /// Another seed, another shop
-    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
-    pub seed: u64,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum WireFormatArg {
-    #[default]
-    Json,
-    /// Confluent's wire format, with schemas in a registry
-    Avro,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum WireEnvelopeArg {
-    /// op, before, after
-    #[default]
-    Debezium,
-    /// The row alone: for envelope upsert, and append where a table has no key
-    Plain,
-}
-
-#[derive(Clone, Debug, ClapArgs)]
-pub struct GenerateArgs {
-    #[command(flatten)]
-    pub scale: ScaleArgs,
-    /// Folder for the files; SHOP_DATA points the project to it
-    #[arg(long, value_name = "DIR")]
-    pub out: PathBuf,
-    /// Lines are whole records with topic, partition, offset and key
-    #[arg(long)]
-    pub captured: bool,
-}
-
-#[derive(Clone, Debug, ClapArgs)]
-pub struct ProduceArgs {
-    #[command(flatten)]
-    pub scale: ScaleArgs,
-    /// Kafka's bootstrap servers
-    #[arg(long, value_name = "HOST:PORT,…")]
-    pub brokers: String,
-    /// Records per second; as fast as the broker takes them without it
-    #[arg(long, value_name = "PER_SECOND")]
-    pub rate: Option<u64>,
-    /// How records are encoded
-    #[arg(long, value_enum, default_value_t)]
-    pub format: WireFormatArg,
-    /// How changes are told
-    #[arg(long, value_enum, default_value_t)]
-    pub envelope: WireEnvelopeArg,
-    /// Where the schemas of Avro are registered: http://…
-    #[arg(long, value_name = "URL", required_if_eq("format", "avro"))]
-    pub schema_registry: Option<String>,
-    /// Stands before the name of every topic
-    #[arg(long, value_name = "TEXT", default_value = "")]
-    pub topic_prefix: String,
-    /// Partitions of topics that are created
-    #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1_000))]
-    pub partitions: u16,
-    /// Folder for what the shop's systems drop as files; SHOP_DROPS points the project to it
-    #[arg(long, value_name = "DIR")]
-    pub out: PathBuf,
-}
-
 impl Args {
     /// The arguments of this process; ends it with usage and exit code 2 when they are none.
     pub fn from_command_line() -> Args {
@@ -612,68 +465,5 @@ fn hint(error: &clap::Error) -> Option<&'static str> {
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::CommandFactory;
-
-    use super::*;
-
-    fn parse(line: &str) -> Args {
-        Args::try_parse_from(line.split(' ')).unwrap_or_else(|error| panic!("{line}: {error}"))
-    }
-
-    #[test]
-    fn the_definition_is_sound() {
-        Args::command().debug_assert();
-    }
-
-    #[test]
-    fn flags_may_stand_before_or_after_the_verb() {
-        let before = parse("livemart --target prod -q ls --select a b+ --exclude tag:x --output json");
-        let after = parse("livemart list -s a b+ --exclude tag:x --output json --target prod --quiet");
-        for args in [before, after] {
-            assert_eq!((args.common.target.as_deref(), args.common.quiet), (Some("prod"), true));
-            let Verb::Ls(ls) = &args.verb else { panic!("ls") };
-            assert_eq!((ls.select.select.join(" ").as_str(), ls.output), ("a b+", LsOutput::Json));
-        }
-    }
-
-    #[test]
-    fn the_old_flag_for_models_is_understood() {
-        let args = parse("livemart run --models marts.marketing +x --full-refresh -x --threads 4");
-        let Verb::Run(run) = &args.verb else { panic!("run") };
-        let selection = run.select.selection(&[ResourceType::Model]).expect("a selection");
-        assert_eq!(selection.select, ["marts.marketing", "+x"]);
-        assert!(run.full_refresh && run.fail_fast);
-    }
-
-    #[test]
-    fn variables_are_yaml() {
-        let args = Args::try_parse_from(["livemart", "run", "--vars", "{debug: true, n: 010}"]).expect("arguments");
-        assert_eq!(serde_json::Value::Object(args.vars().expect("a map")), serde_json::json!({"debug": true, "n": 8}));
-        let wrong = Args::try_parse_from(["livemart", "run", "--vars", "[1]"]).expect("arguments");
-        assert!(wrong.vars().expect_err("a list").hint.is_some());
-    }
-
-    #[test]
-    fn an_unknown_option_is_a_usage_error() {
-        let error = Args::try_parse_from(["livemart", "run", "--nope"]).expect_err("unknown");
-        assert_eq!(error.exit_code(), 2);
-    }
-
-    #[test]
-    fn a_profile_without_a_name_is_told_of_explain() {
-        for line in ["livemart run --select m --profile", "livemart run --profile --target dev"] {
-            let error = Args::try_parse_from(line.split(' ')).expect_err("no name");
-            assert_eq!(error.exit_code(), 2, "{line}");
-            assert!(hint(&error).is_some_and(|hint| hint.contains("livemart explain")), "{line}: {error}");
-        }
-        let other = Args::try_parse_from(["livemart", "run", "--target"]).expect_err("no name");
-        assert_eq!(hint(&other), None);
-    }
-
-    #[test]
-    fn invocations_have_different_ids() {
-        assert_ne!(invocation_id(), invocation_id());
-        assert_eq!(invocation_id().len(), 36);
-    }
-}
+#[path = "args_tests.rs"]
+mod tests;
