@@ -106,6 +106,7 @@ fn groups<D: Record + PartialEq>(
             hubs: Vec::new(),
             touched: Vec::new(),
             is_touched: Vec::new(),
+            places: Vec::new(),
             hubs_before: HashMap::new(),
             given: Default::default(),
             view: Viewer { logic, copies, out: Default::default(), lanes: Default::default() },
@@ -135,6 +136,8 @@ struct Groups<D: Record> {
     touched: Vec<(At, Accum)>,
     /// The touched groups, a bit each by their place.
     is_touched: Vec<u64>,
+    /// Buffer.
+    places: Vec<At>,
     /// The hub's rows as they were, where they have changed.
     hubs_before: HashMap<At, Bag>,
     /// What a group gave and gives.
@@ -217,9 +220,15 @@ impl<D> Viewer<D> {
 }
 
 impl<D: Record + PartialEq> Groups<D> {
-    /// The group of a key that is about to change.
-    fn touch(&mut self, key: &Row) -> At {
+    /// The group of a key, which is about to change.
+    fn touch_key(&mut self, key: &Row) -> At {
         let at = self.lanes_by_key.place(key);
+        self.touch(at);
+        at
+    }
+
+    /// A group is about to change.
+    fn touch(&mut self, at: At) {
         let (word, bit) = (at as usize / 64, 1 << (at % 64));
         if word >= self.is_touched.len() {
             self.is_touched.resize(word + 1, 0);
@@ -231,7 +240,6 @@ impl<D: Record + PartialEq> Groups<D> {
             }
             self.touched.push((at, self.lanes_by_key.get_mut(at).1.clone()));
         }
-        at
     }
 
     fn take_in(&mut self) {
@@ -242,7 +250,7 @@ impl<D: Record + PartialEq> Groups<D> {
             let changes = Pending::new(std::mem::take(&mut hub));
             for changes in changes.by_key() {
                 let key = &changes[0].0.0;
-                let at = self.touch(key);
+                let at = self.touch_key(key);
                 self.hubs_before.entry(at).or_insert_with(|| {
                     let mut bag = table.borrow().get(key).cloned().unwrap_or_default();
                     changes.iter().for_each(|((_, row), diff)| bag.add(row.as_ref(), -*diff));
@@ -251,13 +259,16 @@ impl<D: Record + PartialEq> Groups<D> {
             }
         }
         let mut lanes = take_all(&self.lanes);
-        for (key, lanes) in lanes.drain(..) {
-            let at = self.touch(&key);
-            self.lanes_by_key.get_mut(at).1.add(&lanes);
+        let mut places = std::mem::take(&mut self.places);
+        self.lanes_by_key.places(lanes.iter().map(|(key, _)| key), &mut places);
+        for ((_, lanes), at) in lanes.drain(..).zip(&places) {
+            self.touch(*at);
+            self.lanes_by_key.get_mut(*at).1.add(&lanes);
         }
+        self.places = places;
         give_back(&self.lanes, lanes);
         for ((key, row), diff) in hub.drain(..) {
-            let at = self.touch(&key);
+            let at = self.touch_key(&key);
             let bag = &mut self.hubs[at as usize];
             self.hubs_before.entry(at).or_insert_with(|| bag.clone());
             bag.add(row.as_ref(), diff);

@@ -19,7 +19,7 @@ use crate::arrange::{Pending, Table};
 use crate::bag::Bag;
 use crate::collection::{Inbox, Record, give_back, take_all};
 use crate::graph::{Node, StateSize};
-use crate::key_table::KeyTable;
+use crate::key_table::{At, KeyTable};
 use crate::map::Told;
 use crate::{Accum, Accums, Arrangement, Collection, Emit, Keyed, Rows};
 
@@ -87,7 +87,14 @@ fn join<D: Record>(left: JoinInput, right: JoinInput, gives: Gives, logic: JoinL
     graph.add("Join", level, |task| {
         let inboxes = [left.read_by(task), right.read_by(task)];
         match own {
-            2 => Box::new(OwnJoin { inboxes, table: KeyTable::new(), run: Vec::new(), gives, answers }),
+            2 => Box::new(OwnJoin {
+                inboxes,
+                table: KeyTable::new(),
+                places: Vec::new(),
+                run: Vec::new(),
+                gives,
+                answers,
+            }),
             _ => Box::new(SharedJoin { inboxes, rows: [left_rows, right_rows], run: Vec::new(), gives, answers }),
         }
     });
@@ -154,6 +161,8 @@ fn order(gives: Gives) -> [bool; 2] {
 struct OwnJoin<D: Record> {
     inboxes: [Inbox<(Row, Row)>; 2],
     table: KeyTable<[Bag; 2]>,
+    /// Buffers.
+    places: Vec<At>,
     run: Vec<(Row, Diff)>,
     gives: Gives,
     answers: Answers<D>,
@@ -164,12 +173,24 @@ impl<D: Record> Node for OwnJoin<D> {
         for is_left in order(self.gives) {
             let inbox = self.inboxes[usize::from(!is_left)].clone();
             let mut updates = take_all(&inbox);
+            let runs = updates.chunk_by(|((a, _), _), ((b, _), _)| a == b);
+            self.table.places(runs.map(|run| &run[0].0.0), &mut self.places);
             let mut waiting = updates.drain(..).peekable();
-            while let Some(key) = next_run(&mut waiting, &mut self.run) {
-                self.change(is_left, &key);
+            let places = std::mem::take(&mut self.places);
+            for at in &places {
+                if let Some(key) = next_run(&mut waiting, &mut self.run) {
+                    self.change(is_left, *at, &key);
+                }
             }
             drop(waiting);
             give_back(&inbox, updates);
+            // Only now: until then the places were promised.
+            for at in &places {
+                if self.table.get_mut(*at).1.iter().all(Bag::is_empty) {
+                    self.table.remove(*at);
+                }
+            }
+            self.places = places;
         }
         self.answers.told.flush();
         false
@@ -184,9 +205,8 @@ impl<D: Record> Node for OwnJoin<D> {
 
 impl<D: Record> OwnJoin<D> {
     /// Takes a run of one side in and gives what it changes.
-    fn change(&mut self, is_left: bool, key: &Row) {
+    fn change(&mut self, is_left: bool, at: At, key: &Row) {
         let wanted = Wanted::of(is_left, self.gives);
-        let at = self.table.place(key);
         let (_, [left, right]) = self.table.get_mut(at);
         let (own, other) = if is_left { (left, right) } else { (right, left) };
         let was_there = !own.is_empty();
@@ -197,9 +217,6 @@ impl<D: Record> OwnJoin<D> {
         let is_there = !own.is_empty();
         if was_there != is_there && wanted.tells_other() {
             tell(&mut self.answers, wanted, key, is_there, other.iter());
-        }
-        if own.is_empty() && other.is_empty() {
-            self.table.remove(at);
         }
     }
 }
@@ -264,7 +281,9 @@ impl<D: Record> SharedJoin<D> {
         let mut run = std::mem::take(&mut self.run);
         let mut waiting = updates.drain(..).peekable();
         while let Some(key) = next_run(&mut waiting, &mut run) {
-            self.change(side, &key, &run, ahead);
+            if !run.is_empty() {
+                self.change(side, &key, &run, ahead);
+            }
         }
         drop(waiting);
         self.run = run;
@@ -330,25 +349,21 @@ impl<D: Record> SharedJoin<D> {
     }
 }
 
-/// Takes the next updates of one key, net; None when none are left.
+/// Takes the next updates of one key, net, of which nothing may be left; None when there are no more.
 fn next_run(
     updates: &mut std::iter::Peekable<std::vec::Drain<'_, ((Row, Row), Diff)>>,
     run: &mut Vec<(Row, Diff)>,
 ) -> Option<Row> {
-    loop {
-        run.clear();
-        let ((key, value), diff) = updates.next()?;
+    run.clear();
+    let ((key, value), diff) = updates.next()?;
+    run.push((value, diff));
+    while let Some(((_, value), diff)) = updates.next_if(|((other, _), _)| *other == key) {
         run.push((value, diff));
-        while let Some(((_, value), diff)) = updates.next_if(|((other, _), _)| *other == key) {
-            run.push((value, diff));
-        }
-        if run.len() > 1 {
-            consolidate(run);
-        }
-        if !run.is_empty() {
-            return Some(key);
-        }
     }
+    if run.len() > 1 {
+        consolidate(run);
+    }
+    Some(key)
 }
 
 /// A changed row meets the other side.

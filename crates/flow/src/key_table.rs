@@ -78,6 +78,13 @@ impl<T: Default> KeyTable<T> {
         at
     }
 
+    /// The places of keys, as `place` gives them. What is done with them comes after: so the machine waits for the memory of several
+    /// at once.
+    pub fn places<'k>(&mut self, keys: impl Iterator<Item = &'k Row>, places: &mut Vec<At>) {
+        places.clear();
+        places.extend(keys.map(|key| self.place(key)));
+    }
+
     /// What is held of a key.
     pub fn get(&self, key: &Row) -> Option<&T> {
         let hash = self.hasher.hash_one(key);
