@@ -69,7 +69,6 @@ fn a_join_by_the_latest_row_is_a_range_join_and_its_first_row() {
     for join in [
         "asof join payments p match_condition (o.order_date >= p.payment_date)",
         "asof join payments p on o.order_date >= p.payment_date",
-        "asof left join payments p on o.order_date >= p.payment_date",
     ] {
         check_refused(
             &format!("select * from orders o {join}"),
