@@ -29,6 +29,8 @@ pub(super) struct Table {
     pub columns: Vec<Output>,
     /// Column sets that are unique in this table.
     pub keys: Vec<Vec<ColumnId>>,
+    /// Of a function whose rows are single values: their column, which the table's own name means, too.
+    pub scalar: Option<ColumnId>,
 }
 
 /// A column under a name.
@@ -172,6 +174,13 @@ impl<'q> Binder<'q> {
                 }
                 return Ok(Found::Column(column.id));
             }
+        }
+        // The row of a function that gives single values is the value: `jsonb_array_elements(x) as e` and then `e ->> 'a'`.
+        let mut tables = self.scopes.iter().rev().flat_map(|scope| &scope.tables);
+        if let Some(table) = tables.find(|table| table.name.last().is_some_and(|last| last == name))
+            && let Some(id) = table.scalar
+        {
+            return Ok(Found::Column(id));
         }
         if let Some(scope) = self.scopes.last()
             && let Some(expr) = scope.aliases.get(name)

@@ -112,7 +112,10 @@ impl<'q> Binder<'q> {
             outputs.push(Output::new(name, id));
         }
         let rel = Rel::FlatMap { input: Box::new(input), calls, columns, keeps_input: false };
-        self.named(rel, outputs, vec![call.name], call.alias, Vec::new())
+        let scalar = outputs.first().filter(|_| only).map(|output| output.id);
+        let mut from = self.named(rel, outputs, vec![call.name], call.alias, Vec::new())?;
+        from.tables.iter_mut().for_each(|table| table.scalar = scalar);
+        Ok(from)
     }
 
     fn resolve_call(

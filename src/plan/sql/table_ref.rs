@@ -195,7 +195,7 @@ impl<'q> Binder<'q> {
             self.rename_outputs(&alias_name, &mut outputs, alias)?;
             name = vec![alias_name];
         }
-        let table = Table { name, columns: outputs.clone(), keys };
+        let table = Table { name, columns: outputs.clone(), keys, scalar: None };
         Ok(From { rel, tables: vec![table], visible: outputs })
     }
 
