@@ -1,7 +1,18 @@
-use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+
+use openssl::asn1::Asn1Time;
+use openssl::bn::BigNum;
+use openssl::hash::MessageDigest;
+use openssl::pkey::{PKey, Private};
+use openssl::rsa::Rsa;
+use openssl::ssl::{SslAcceptor, SslMethod, SslVerifyMode};
+use openssl::x509::extension::{BasicConstraints, SubjectAlternativeName};
+use openssl::x509::store::X509StoreBuilder;
+use openssl::x509::{X509, X509Name};
 
 use super::*;
 
@@ -17,13 +28,22 @@ struct Server {
 
 impl Server {
     fn start() -> Server {
+        Server::over(None)
+    }
+
+    fn over(tls: Option<SslAcceptor>) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let url = format!("http://{}", listener.local_addr().expect("bound"));
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let url = format!("{scheme}://{}", listener.local_addr().expect("bound"));
         let (answers, asked) = (Answers::default(), Arc::new(Mutex::new(Vec::new())));
         let server = Server { url, answers: answers.clone(), asked: asked.clone() };
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                answer(stream, &answers, &asked);
+                match &tls {
+                    None => answer(stream, &answers, &asked),
+                    // Who does not believe the certificate, or has none of its own, goes away.
+                    Some(tls) => drop(tls.accept(stream).map(|stream| answer(stream, &answers, &asked))),
+                }
             }
         });
         server
@@ -42,11 +62,11 @@ impl Server {
     }
 }
 
-fn answer(mut stream: TcpStream, answers: &Answers, asked: &Mutex<Vec<String>>) {
-    let mut lines = BufReader::new(stream.try_clone().expect("cloned")).lines().map_while(Result::ok);
+fn answer(mut stream: impl Read + Write, answers: &Answers, asked: &Mutex<Vec<String>>) {
+    let mut lines = BufReader::new(&mut stream).lines().map_while(Result::ok);
     let first = lines.next().unwrap_or_default();
     let path = first.split(' ').nth(1).unwrap_or_default().to_owned();
-    let rest: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
+    let rest: Vec<String> = lines.by_ref().take_while(|line| !line.is_empty()).collect();
     let user = rest.iter().find(|line| line.to_ascii_lowercase().starts_with("authorization"));
     asked.lock().expect("unpoisoned").push(format!("{path} {}", user.map_or("", |line| line)).trim().to_owned());
     let (status, body) = answers.lock().expect("unpoisoned").get(&path).cloned().unwrap_or((500, "{}".to_owned()));
@@ -110,6 +130,103 @@ fn a_registry_that_is_away_says_nothing_about_schemas() {
     assert!(server.questions().is_empty());
     server.say("/schemas/ids/7", 200, SCHEMA);
     registry.schema(7, now).expect("back again");
+}
+
+/// A certificate with its key. `signer` signs it; None: itself, as an authority.
+fn certificate(name: &str, signer: Option<&(X509, PKey<Private>)>) -> (X509, PKey<Private>) {
+    let made = || -> Result<_, openssl::error::ErrorStack> {
+        let key = PKey::from_rsa(Rsa::generate(2048)?)?;
+        let mut subject = X509Name::builder()?;
+        subject.append_entry_by_text("CN", name)?;
+        let subject = subject.build();
+        let mut builder = X509::builder()?;
+        builder.set_version(2)?;
+        builder.set_serial_number(&*BigNum::from_u32(7)?.to_asn1_integer()?)?;
+        builder.set_subject_name(&subject)?;
+        builder.set_issuer_name(signer.map_or(&*subject, |(signer, _)| signer.subject_name()))?;
+        builder.set_pubkey(&key)?;
+        builder.set_not_before(&*Asn1Time::days_from_now(0)?)?;
+        builder.set_not_after(&*Asn1Time::days_from_now(2)?)?;
+        if signer.is_none() {
+            builder.append_extension(BasicConstraints::new().critical().ca().build()?)?;
+        } else {
+            let names = SubjectAlternativeName::new().ip("127.0.0.1").build(&builder.x509v3_context(None, None))?;
+            builder.append_extension(names)?;
+        }
+        builder.sign(signer.map_or(&key, |(_, key)| key), MessageDigest::sha256())?;
+        Ok((builder.build(), key))
+    };
+    made().expect("a certificate")
+}
+
+/// A file that goes with the value.
+struct Pem(PathBuf);
+
+impl Pem {
+    fn write(name: &str, text: Vec<u8>) -> Pem {
+        let path = std::env::temp_dir().join(format!("livemart-registry-{}-{name}.pem", std::process::id()));
+        std::fs::write(&path, text).expect("written");
+        Pem(path)
+    }
+
+    fn path(&self) -> Option<PathBuf> {
+        Some(self.0.clone())
+    }
+}
+
+impl Drop for Pem {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+#[test]
+fn a_registry_behind_tls_with_an_authority_of_ones_own_a_password_and_a_certificate_of_ours() {
+    let authority = certificate("the house's own", None);
+    let stranger = certificate("a stranger's", None);
+    let (theirs, their_key) = certificate("registry", Some(&authority));
+    let (ours, our_key) = certificate("livemart", Some(&authority));
+    let mut tls = SslAcceptor::mozilla_intermediate(SslMethod::tls()).expect("an acceptor");
+    tls.set_certificate(&theirs).and_then(|()| tls.set_private_key(&their_key)).expect("a certificate");
+    let mut known = X509StoreBuilder::new().expect("a store");
+    known.add_cert(authority.0.clone()).expect("added");
+    tls.set_verify_cert_store(known.build()).expect("set");
+    tls.set_verify(SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT);
+    let server = Server::over(Some(tls.build()));
+    server.say("/schemas/ids/7", 200, SCHEMA);
+    let pem = |certificate: &X509| certificate.to_pem().expect("PEM");
+    let ca = Pem::write("ca", pem(&authority.0));
+    let other = Pem::write("other", pem(&stranger.0));
+    let (certificate, key) =
+        (Pem::write("ours", pem(&ours)), Pem::write("key", our_key.private_key_to_pem_pkcs8().expect("PEM")));
+    let settings = RegistrySettings {
+        user_info: Some("app:secret".into()),
+        ca: ca.path(),
+        certificate: certificate.path(),
+        private_key: key.path(),
+        ..server.settings()
+    };
+    Registry::open(&settings).expect("opened").schema(7, Instant::now()).expect("a schema");
+    let questions = server.questions();
+    assert_eq!(questions.len(), 1);
+    assert!(questions[0].ends_with("Basic YXBwOnNlY3JldA=="), "{questions:?}");
+
+    let refused = |what: &str, settings: RegistrySettings| {
+        let mut registry = Registry::open(&settings).expect("opened");
+        let Err(Miss::Away(reason)) = registry.schema(7, Instant::now()) else { panic!("{what} is believed") };
+        assert!(reason.contains(&server.url) && !reason.contains("secret"), "{what}: {reason}");
+        assert!(server.questions().is_empty(), "{what}: nothing was asked, and so no password told");
+        reason
+    };
+    let reason = refused("an authority that nobody knows", RegistrySettings { ca: None, ..settings.clone() });
+    assert!(reason.contains("certificate"), "{reason}");
+    refused("somebody else's authority", RegistrySettings { ca: other.path(), ..settings.clone() });
+    let port = server.url.rsplit(':').next().expect("a port");
+    let by_name = RegistrySettings { url: format!("https://localhost:{port}"), ..settings.clone() };
+    let mut registry = Registry::open(&by_name).expect("opened");
+    assert!(matches!(registry.schema(7, Instant::now()), Err(Miss::Away(_))), "the certificate is for another name");
+    assert!(server.questions().is_empty());
+    refused("who has no certificate", RegistrySettings { certificate: None, private_key: None, ..settings });
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What a project says of its tables besides their rows, through the real binary: indexes, comments, grants and hooks.
 
-use super::pipeline::binary::{Answer, Folder};
+use super::pipeline::binary::{Answer, Folder, await_that};
 use super::pipeline::parts::fresh;
 use super::postgres_sink::{Client, url};
 
@@ -216,6 +216,51 @@ fn postgres_hooks_run_once_per_deploy_and_inside_the_cut() {
     shop.folder.replace("models/orders.yml", "post-hook:\n", "post-hook:\n        - commit\n");
     let answer = shop.run();
     assert!(answer.code == 1 && format!("{answer:?}").contains("transaction: false"), "{answer:#?}");
+}
+
+/// The tester holds what a hook waits for, so that the process dies exactly there.
+#[test]
+fn postgres_hooks_outside_the_transaction_run_again_when_the_process_dies_before_the_commit_and_not_after_it() {
+    let shop = Shop::new(false);
+    let log = format!("public.{}_log", shop.schema);
+    shop.client.run(&format!("create table {log} (at integer generated always as identity, what text)"));
+    let gates = [1, 2].map(|number| i64::from(std::process::id()) * 1_000 + number);
+    let waits = |gate: i64| format!("select pg_advisory_xact_lock({gate})");
+    let says = |what: &str| format!("insert into {log} (what) values ('{what}')");
+    shop.folder.write(
+        "models/orders.yml",
+        &format!(
+            "version: 2\nmodels:\n  - name: orders\n    config:\n      pre-hook:\n        - {{sql: \"{}\", transaction: false}}\n        - \"{}; {}\"\n      post-hook:\n        - {{sql: \"{}; {}\", transaction: false}}\n",
+            says("before"), waits(gates[0]), says("inside"), waits(gates[1]), says("after"),
+        ),
+    );
+    let dies_at = |gate: i64| {
+        let keeper = Client::new();
+        keeper.run(&format!("select pg_advisory_lock({gate})"));
+        let live = shop.folder.serve(&[]);
+        let held = format!("from pg_locks where locktype = 'advisory' and objid = {gate} and not granted");
+        let waiting = format!("select count(*) {held}");
+        await_that("the hook waits", || (shop.one(&waiting) == "1").then_some(()));
+        live.kill();
+        // A server does not look whether a session that waits still has somebody to answer to.
+        shop.one(&format!("select count(pg_terminate_backend(pid)) {held}"));
+        await_that("its session is over", || (shop.one(&waiting) == "0").then_some(()));
+        keeper.run(&format!("select pg_advisory_unlock({gate})"));
+    };
+    let said = || shop.one(&format!("select string_agg(what, ' ' order by at) from {log}"));
+    dies_at(gates[0]);
+    assert_eq!(said(), "before");
+    assert_eq!(shop.one("select coalesce(to_regclass('{m}.orders')::text, 'none')"), "none", "the cut is not there");
+    // Started again, all of it comes.
+    dies_at(gates[1]);
+    assert_eq!(said(), "before before inside");
+    assert_eq!(shop.one("select count(*) from {m}.orders"), "2", "the cut is there, what follows it is not");
+    // With the commit the deploy is done.
+    shop.append(3, "new", 1);
+    shop.runs();
+    assert_eq!(said(), "before before inside");
+    assert_eq!(shop.one("select count(*) from {m}.orders"), "3");
+    shop.client.run(&format!("drop table {log}"));
 }
 
 #[test]
