@@ -7,8 +7,8 @@
 
     shop.py --binary PATH [--customers 2000] [--days 540] [--activity 100] [--changes 100]
 
-The load is one cut (--full-refresh): on the way there the clock goes through every day of the history, and each cut would publish what
-its midnights move, rows that the next cut moves again.
+The load has as few cuts as can be (--full-refresh): on the way the clock goes through every day of the history, and each cut publishes
+what its midnights move, rows that the next cut moves again.
 CPU is user and system time of the process, all its threads: it says the same on a busy machine. The dashboards' queries are measured by dashboards.py.
 """
 
