@@ -6,9 +6,10 @@
 //!   new stretches, values ───┘              new index ──rows of spans──> added ─────┘
 //! ```
 //!
-//! What is new is known once the changes are in the index; the old rows are then read by taking the changes out again. That is
-//! cheaper than keeping every row's output, and done only where something has to be compared. Where outputs depend on nothing but
-//! a row's rank and the number of rows (ntile), the changes stay in: what a row's rank was is known from them.
+//! Which rows the changes reach is known before they are in the index, so these are taken away first. Of which others something
+//! compared differs is known only then: they are read by taking the changes out again, which is cheaper than keeping every row's
+//! output. Where outputs depend on nothing but a row's rank and the number of rows (ntile), the changes stay in: what a row's rank
+//! was is known from them.
 
 use std::collections::BTreeMap;
 
@@ -219,68 +220,12 @@ impl KeyedState for WindowState {
         partition.settle(&mut changes);
         let before = partition.index.len();
         let (rows, errors) = (output.rows.len(), output.errors.len());
-        // Most of the partition changes: all of it is looked at.
-        let looks_at_all = changes.len() as i64 * 2 >= before;
-        if changes.is_empty() {
-        } else if looks_at_all {
-            let all = |partition: &Partition| live(spec, partition.index.len(), &partition.atoms);
-            let view = View::new(spec, lanes, &partition.index);
-            emitter.emit(&view, &partition.atoms, &all(partition), -1, output);
-            partition.apply(&changes, 1);
-            let view = View::new(spec, lanes, &partition.index);
-            partition.atoms = atoms(&view, &[]);
-            emitter.emit(&view, &partition.atoms, &all(partition), 1, output);
-        } else {
-            let moves = Moves::of(&changes);
-            let view = View::new(spec, lanes, &partition.index);
-            let old_live = live(spec, before, &partition.atoms);
-            // Rows that the changes reach: by their ranks before.
-            let mut reached = Vec::new();
-            reach(&view, &changes, &mut reached);
-            let old = compares.then(|| facts(&view, &partition.atoms));
-            if let Some(old) = old.as_ref().filter(|_| partition.has_copies) {
-                old.stretches.iter().flatten().for_each(|stretches| divided(&view, stretches, &mut reached));
-            }
-            let taken = merged(moves.before().chain(reached.iter().copied()));
-            emitter.emit(&view, &partition.atoms, &within(taken.clone(), &old_live), -1, output);
-            partition.apply(&changes, 1);
-            let view = View::new(spec, lanes, &partition.index);
-            let reached_after = || moves.after().chain(reached.iter().map(|range| moves.range_after(*range)));
-            if let Some(old) = old {
-                let first_atom = old.stretches.len() - spec.reading.atoms.len();
-                let hints = |stretches: &Option<Stretches>| -> Vec<i64> {
-                    stretches.iter().flatten().map(|(rank, _)| moves.to_after(*rank)).collect()
-                };
-                let hints: Vec<Vec<i64>> = old.stretches[first_atom..].iter().map(hints).collect();
-                let found = atoms(&view, &hints);
-                let new = facts(&view, &found);
-                // Rows of which something else differs: by their ranks after.
-                let mut crossed = Vec::new();
-                if partition.has_copies {
-                    new.stretches.iter().flatten().for_each(|stretches| divided(&view, stretches, &mut crossed));
-                }
-                compare(&old, &new, &moves, view.index.len(), &mut crossed);
-                let given = merged(reached_after().chain(crossed.iter().copied()));
-                emitter.emit(&view, &found, &within(given, &live(spec, view.index.len(), &found)), 1, output);
-                let found_before = std::mem::replace(&mut partition.atoms, found);
-                if *by_rank {
-                    let others = without(&merged(crossed.into_iter()), &merged(reached_after()));
-                    let view = View::before(spec, lanes, &partition.index, before);
-                    emitter.take_back(&view, &others, &moves, output);
-                } else {
-                    let crossed = merged(crossed.iter().map(|range| moves.range_before(*range)));
-                    let others = within(without(&crossed, &taken), &old_live);
-                    if !others.is_empty() {
-                        partition.apply(&changes, -1);
-                        let view = View::new(spec, lanes, &partition.index);
-                        emitter.emit(&view, &found_before, &others, -1, output);
-                        partition.apply(&changes, 1);
-                    }
-                }
-            } else {
-                let live = live(spec, view.index.len(), &partition.atoms);
-                emitter.emit(&view, &partition.atoms, &within(merged(reached_after()), &live), 1, output);
-            }
+        let mut turn = Turn { spec, lanes, emitter, output, changes: &changes, compares: *compares, by_rank: *by_rank };
+        // Where most of the partition changes all of it is looked at.
+        if changes.len() as i64 * 2 >= before {
+            turn.look_at_all(partition);
+        } else if !changes.is_empty() {
+            turn.look_at_what_is_reached(partition);
         }
         if before > 0 {
             consolidate_from(&mut output.rows, rows);
@@ -288,6 +233,101 @@ impl KeyedState for WindowState {
         }
         if partition.index.is_empty() && partition.owed.is_none() {
             partitions.remove(&key);
+        }
+    }
+}
+
+/// One epoch's changes of a partition, and where their outputs go.
+struct Turn<'t, 'c> {
+    spec: &'t Spec,
+    lanes: &'t LaneMap,
+    emitter: &'t mut Emitter,
+    output: &'t mut Changes,
+    changes: &'t [Change<'c>],
+    compares: bool,
+    by_rank: bool,
+}
+
+impl Turn<'_, '_> {
+    /// Gives rows of an index, of which the stretches of atoms are known.
+    fn emit(&mut self, index: &Index, atoms: &[Option<Stretches>], ranges: &[Range], sign: Diff) {
+        self.emitter.emit(&View::new(self.spec, self.lanes, index), atoms, ranges, sign, self.output);
+    }
+
+    fn look_at_all(&mut self, partition: &mut Partition) {
+        let old = live(self.spec, partition.index.len(), &partition.atoms);
+        self.emit(&partition.index, &partition.atoms, &old, -1);
+        partition.apply(self.changes, 1);
+        partition.atoms = atoms(&View::new(self.spec, self.lanes, &partition.index), &[]);
+        let new = live(self.spec, partition.index.len(), &partition.atoms);
+        self.emit(&partition.index, &partition.atoms, &new, 1);
+    }
+
+    fn look_at_what_is_reached(&mut self, partition: &mut Partition) {
+        let moves = Moves::of(self.changes);
+        let view = View::new(self.spec, self.lanes, &partition.index);
+        let old_live = live(self.spec, partition.index.len(), &partition.atoms);
+        // By their ranks before.
+        let mut reached = Vec::new();
+        reach(&view, self.changes, &mut reached);
+        let old = self.compares.then(|| facts(&view, &partition.atoms));
+        if let Some(old) = old.as_ref().filter(|_| partition.has_copies) {
+            old.stretches.iter().flatten().for_each(|stretches| divided(&view, stretches, &mut reached));
+        }
+        let taken = merged(moves.before().chain(reached.iter().copied()));
+        self.emit(&partition.index, &partition.atoms, &within(taken.clone(), &old_live), -1);
+        partition.apply(self.changes, 1);
+        let given = merged(moves.after().chain(reached.iter().map(|range| moves.range_after(*range))));
+        match old {
+            Some(old) => self.look_at_what_is_crossed(partition, &moves, &old, [taken, given], &old_live),
+            None => {
+                let live = live(self.spec, partition.index.len(), &partition.atoms);
+                self.emit(&partition.index, &partition.atoms, &within(given, &live), 1);
+            }
+        }
+    }
+
+    /// Gives the new rows, and those of which something differs that has been compared: the rows reached have been taken away
+    /// (`taken`, by their ranks before) and are still to be given (`given`, by their ranks after).
+    fn look_at_what_is_crossed(
+        &mut self,
+        partition: &mut Partition,
+        moves: &Moves,
+        old: &Facts,
+        [taken, given]: [Vec<Range>; 2],
+        old_live: &[Range],
+    ) {
+        let rows = partition.index.len();
+        let view = View::new(self.spec, self.lanes, &partition.index);
+        let first_atom = old.stretches.len() - self.spec.reading.atoms.len();
+        let hints = |stretches: &Option<Stretches>| -> Vec<i64> {
+            stretches.iter().flatten().map(|(rank, _)| moves.to_after(*rank)).collect()
+        };
+        let hints: Vec<Vec<i64>> = old.stretches[first_atom..].iter().map(hints).collect();
+        let found = atoms(&view, &hints);
+        let new = facts(&view, &found);
+        // By their ranks after.
+        let mut crossed = Vec::new();
+        if partition.has_copies {
+            new.stretches.iter().flatten().for_each(|stretches| divided(&view, stretches, &mut crossed));
+        }
+        compare(old, &new, moves, rows, &mut crossed);
+        let all = merged(given.iter().chain(&crossed).copied());
+        self.emit(&partition.index, &found, &within(all, &live(self.spec, rows, &found)), 1);
+        let found_before = std::mem::replace(&mut partition.atoms, found);
+        if self.by_rank {
+            let others = without(&merged(crossed.into_iter()), &given);
+            let rows_before = rows - self.changes.iter().map(|change| change.diff).sum::<i64>();
+            let view = View::before(self.spec, self.lanes, &partition.index, rows_before);
+            self.emitter.take_back(&view, &others, moves, self.output);
+            return;
+        }
+        let crossed = merged(crossed.iter().map(|range| moves.range_before(*range)));
+        let others = within(without(&crossed, &taken), old_live);
+        if !others.is_empty() {
+            partition.apply(self.changes, -1);
+            self.emit(&partition.index, &found_before, &others, -1);
+            partition.apply(self.changes, 1);
         }
     }
 }
