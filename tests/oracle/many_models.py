@@ -120,6 +120,8 @@ class Models:
         with sink.snapshot() as select:
             tables = {name: select(f"select * from {sink.mart(name, self.instance)}") for name in self.queries if sink.has_mart(select, name, self.instance)}
             columns, errors = select(f"select * from {sink.own('errors')} where instance = '{self.instance}.dev'")
+            # Where a query shows now() the clock moves in ticks, so what it is is read here.
+            self.clock = select(f"select clock at time zone 'UTC' from {sink.own('cut')} where instance = '{self.instance}.dev'")[1][0][0]
         return tables, [dict(zip(columns, row)) for row in errors]
 
     def drop(self):

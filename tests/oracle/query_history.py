@@ -93,9 +93,3 @@ class QueryHistory:
             before = {c: before[c] for c in table.key}
         ts_ms = self.ts_ms - (86_400_000 if self.rng.random() < 0.1 else 0)
         return json.dumps({"before": before, "after": after, "source": {"ts_ms": ts_ms, "table": table.name}, "op": op, "ts_ms": ts_ms})
-
-
-def clock(lines):
-    """The clock of a cut behind these lines, as UTC: the greatest event time."""
-    ts_ms = max(json.loads(line)["source"]["ts_ms"] for line in lines)
-    return datetime.datetime(1970, 1, 1) + datetime.timedelta(milliseconds=ts_ms)

@@ -39,7 +39,7 @@ import compare
 from many_models import Crashed, Models, Postgres, Refused, declarations, on_database
 from oracle import Databases, say
 from query_generator import TABLES, Generator, clock_at
-from query_history import QueryHistory, clock
+from query_history import QueryHistory
 from reference import Inputs
 
 RELATIVE_MAX = 1e-12
@@ -105,9 +105,8 @@ class Hunt:
                 tables, errors = batch.run(lines[:end])
                 inputs.apply_up_to(source, {"shop": end})
                 self.load(inputs)
-                now = clock(lines[:end])
                 for name in batch.queries:
-                    if name not in found and (difference := self.judge(name, clock_at(queries[name], now), tables, errors, name in agreeing)):
+                    if name not in found and (difference := self.judge(name, clock_at(queries[name], batch.clock), tables, errors, name in agreeing)):
                         found[name] = (difference[0], at, difference[1])
         except Crashed as crash:
             if len(queries) == 1:
