@@ -442,9 +442,10 @@ impl<'a> Drive<'a> {
             }
             self.note_published()?;
             self.turn(feed, self.open.since.is_none() && self.in_flight.is_empty());
-            let mode = match self.owes_cut && self.stage.since(heard) >= QUIET
-                || self.stage.since(self.committed_at) >= POSITIONS_INTERVAL
-            {
+            // A load that is to be one cut has no other before it.
+            let wants_positions = self.limits.commit_interval < Duration::MAX
+                && self.stage.since(self.committed_at) >= POSITIONS_INTERVAL;
+            let mode = match self.owes_cut && self.stage.since(heard) >= QUIET || wants_positions {
                 true => Publish::Always,
                 false => Publish::Changed,
             };
