@@ -66,6 +66,7 @@ impl Store {
             is_dead: Arc::new(crash),
             deployed: Vec::new(),
             seq: 0,
+            outboxes: 0,
             outbox: OutboxCut::default(),
         }
     }
@@ -81,6 +82,8 @@ pub struct Opened {
     is_dead: Arc<dyn Fn() -> bool + Send + Sync>,
     deployed: Vec<(TableSpec, Deploy)>,
     seq: u64,
+    /// How many connections for who ships were opened: each has a fate of its own.
+    outboxes: u64,
     /// For the next commit.
     outbox: OutboxCut,
 }
@@ -180,7 +183,8 @@ impl Sink for Opened {
     }
 
     fn outbox(&mut self) -> Result<Box<dyn Outbox>, SinkError> {
-        let accident = Box::new(self.accidents(self.seq + 77));
+        let accident = Box::new(self.accidents(self.seq + 77 + 1_000_000 * self.outboxes));
+        self.outboxes += 1;
         Ok(Box::new(StoreOutbox { store: self.store.clone(), owner: self.owner.clone(), accident }))
     }
 
