@@ -185,7 +185,8 @@ fn a_snapshot_keeps_what_it_has_seen_from_run_to_run() {
         assert_eq!(rows(&folder, "select * from versions order by 1"), ["n|2|2", "q|1|0", "s|1|0"]);
     }
     let shown = livemart(&folder, 4, &["show", "--select", "versions", "--output", "json", "-q"]);
-    assert!(shown.out.contains("{\"region\":\"n\",\"versions\":2,\"open\":2}"), "{shown:#?}");
+    let answer: serde_json::Value = serde_json::from_str(&shown.out).expect("show prints JSON");
+    assert_eq!(answer["show"][0], serde_json::json!({"region": "n", "versions": 2, "open": 2}), "{shown:#?}");
     let verified = livemart(&folder, 4, &["verify"]);
     assert_eq!(verified.code, 0, "{verified:#?}");
 
