@@ -13,6 +13,7 @@ use std::time::Duration;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rusqlite::{Connection, OpenFlags};
 
+use super::OnDrop;
 use super::binary::{Folder, await_that};
 use super::history::Dice;
 use super::parts::{brokers, fresh, producer, try_create_topics};
@@ -119,6 +120,8 @@ fn pipeline_transactions_over_several_topics_are_never_seen_in_half() {
                 }
             }
         });
+        // The one who looks must not look for ever, should this end early.
+        let ends = OnDrop(&is_over);
         let mut dice = Dice::new(7);
         let mut balances = [[CENTS; ACCOUNTS as usize]; 2];
         let mut streams: [VecDeque<(String, String, String)>; 3] = Default::default();
@@ -153,7 +156,7 @@ fn pipeline_transactions_over_several_topics_are_never_seen_in_half() {
             let left: i64 = database.query_row("select sum(cents) from left_accounts", [], |row| row.get(0)).ok()?;
             (left == expected).then_some(())
         });
-        is_over.store(true, Ordering::SeqCst);
+        drop(ends);
     });
     assert!(looks.load(Ordering::SeqCst) > 20, "somebody looked");
     assert_eq!(look(&folder), Some((rows, total)));
